@@ -1,0 +1,122 @@
+// Drive's browser client: makes the parts, ties them together, starts. Everything else is in core/ (no page) and
+// elements/ (no requests).
+
+import "./elements/progress-bar.js";
+import "./elements/quota-meter.js";
+import "./elements/theme-choice.js";
+import "./elements/live-region.js";
+import "./elements/connection-bar.js";
+import "./elements/bread-crumb.js";
+import "./elements/account-menu.js";
+import "./elements/side-bar.js";
+import "./elements/sign-in.js";
+import "./elements/file-row.js";
+import "./elements/file-list.js";
+import "./elements/drop-zone.js";
+import "./elements/upload-row.js";
+import "./elements/upload-tray.js";
+import "./elements/task-card.js";
+import "./elements/task-list.js";
+import "./elements/drive-app.js";
+
+import { Announcer } from "./core/announcer.js";
+import { createApi } from "./core/api.js";
+import { sendChunk } from "./core/chunk-sender.js";
+import { Hasher } from "./core/hasher.js";
+import { Live } from "./core/live.js";
+import { ObservedUploads } from "./core/observed-uploads.js";
+import { Pager } from "./core/pager.js";
+import { openMemory } from "./core/resume.js";
+import { Session } from "./core/session.js";
+import { Store } from "./core/store.js";
+import { applyPacket } from "./core/sync.js";
+import { createUploadCommands } from "./core/upload-commands.js";
+import { Uploader } from "./core/uploader.js";
+import { isMoving } from "./core/upload-view.js";
+
+const WATCH_MS = 5000;
+
+const store = new Store();
+const memory = await openMemory();
+const api = createApi({ fetch: (...request) => fetch(...request), onSignedOut: () => session.ended() });
+const observed = new ObservedUploads({ store });
+const hasher = new Hasher({
+  spawn: () => new Worker(new URL("./core/hash-worker.js", import.meta.url), { type: "module" }),
+  subtle: isSecureContext ? crypto.subtle : undefined,
+});
+const uploader = new Uploader({
+  store,
+  memory,
+  hasher,
+  transport: { ...api, sendChunk: sendChunkSignedIn },
+  takesOver: (taskId, key) => observed.forget(taskId, key),
+});
+const live = new Live({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
+const session = new Session({ api, store, live, uploader, observed, memory });
+const uploads = createUploadCommands({ uploader, observed, store, api });
+
+async function sendChunkSignedIn(...chunk) {
+  try {
+    return await sendChunk(...chunk);
+  } catch (problem) {
+    if (problem.status === 401) session.ended();
+    throw problem;
+  }
+}
+
+/** What the page's elements ask for. An answer that can fail is shown by whoever asked. */
+const actions = {
+  start: () => start(),
+  "set-up": ({ code, name, password }) => session.setUp(code, name, password),
+  "sign-in": ({ name, password }) => session.signIn(name, password),
+  "sign-out": () => session.signOut(),
+  "add-files": ({ items }) => uploads.add(items),
+  upload: ({ verb, key, file }) => uploads.run(verb, key, file),
+  reopen: ({ key }) => session.reopen(key),
+  "clear-finished": () => uploads.clearFinished(),
+  "load-tasks": () => session.loadTasks(),
+  task: ({ verb, taskId }) => session.changeTask(verb, taskId),
+};
+
+const app = Object.assign(document.createElement("drive-app"), {
+  store,
+  pager: new Pager({ load: (query) => api.files(query) }),
+});
+app.addEventListener("drive-action", (event) => {
+  event.answer = actions[event.action]?.(event.detail);
+});
+new Announcer(store, (sentence) => app.say(sentence));
+
+live.addEventListener("packet", ({ packet }) => {
+  applyPacket(packet, { store, uploader, observed, onReset: () => session.refresh().catch(() => {}) });
+});
+live.addEventListener("state", ({ state }) => {
+  store.set("connection", state);
+  if (state === "online") uploader.wake();
+  if (state === "offline") session.check();
+});
+live.addEventListener("signed-out", () => session.ended());
+
+addEventListener("online", () => {
+  uploader.setOnline(true);
+  live.wake();
+});
+addEventListener("offline", () => uploader.setOnline(false));
+document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && live.wake());
+addEventListener("beforeunload", (event) => {
+  // What would stop when the page goes; a file that was only picked must be picked again afterwards.
+  if ([...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
+});
+setInterval(() => observed.tick(), WATCH_MS);
+
+async function start() {
+  app.problem = null;
+  try {
+    await session.start();
+  } catch (problem) {
+    app.problem = problem;
+  }
+}
+
+document.body.append(app);
+start();

@@ -1,0 +1,57 @@
+// What a screen reader hears of uploads: the start, each quarter, the end, and every error. Not every tick.
+
+import { count } from "./format.js";
+import { isMoving, totals } from "./upload-view.js";
+
+const QUARTERS = [25, 50, 75];
+
+export class Announcer {
+  #say;
+  #store;
+  #spoken = 0;
+  #isMoving = false;
+  /** Rows that were done before this batch began. */
+  #before = new Set();
+  /** @type {Map<string, string>} last state per row */
+  #states = new Map();
+
+  /** @param {import("./store.js").Store} store @param {(sentence: string) => void} say */
+  constructor(store, say) {
+    this.#store = store;
+    this.#say = say;
+    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, () => this.#look());
+  }
+
+  #look() {
+    const own = [...this.#store.uploads.values()].filter((view) => !view.remote);
+    this.#sayErrors(own);
+    const batch = own.filter((view) => isMoving(view) || (view.state === "done" && !this.#before.has(view.key)));
+    const sum = totals(batch);
+    if (sum.moving > 0 && !this.#isMoving) {
+      this.#spoken = 0;
+      this.#before = new Set(own.filter(({ state }) => state === "done").map(({ key }) => key));
+      this.#say(`Uploading ${words(batch.filter(isMoving))}.`);
+    } else if (sum.moving > 0) {
+      this.#sayQuarter(Math.floor(sum.part * 100));
+    } else if (this.#isMoving && sum.done > 0) {
+      this.#say(`Uploaded ${words(batch)}.`);
+    }
+    this.#isMoving = sum.moving > 0;
+  }
+
+  #sayQuarter(percent) {
+    const reached = QUARTERS.findLast((quarter) => percent >= quarter) ?? 0;
+    if (reached <= this.#spoken) return;
+    this.#spoken = reached;
+    this.#say(`${reached} per cent uploaded.`);
+  }
+
+  #sayErrors(views) {
+    for (const { key, name, state, error } of views) {
+      if (state === "failed" && this.#states.get(key) !== "failed") this.#say(`${name} failed. ${error}`);
+      this.#states.set(key, state);
+    }
+  }
+}
+
+const words = (views) => (views.length === 1 ? views[0].name : count(views.length, "file"));

@@ -1,0 +1,112 @@
+// Every request to the server but the chunks themselves (chunk-sender.js), as plain calls. Errors are Problems.
+
+/** What the server answered instead of success; status 0 means that no answer came. */
+export class Problem extends Error {
+  /** @param {{status: number, code: string, message: string, details?: object, retryAfter?: number | null}} parts */
+  constructor({ status, code, message, details = {}, retryAfter = null }) {
+    super(message);
+    this.name = "Problem";
+    this.status = status;
+    this.code = code;
+    this.details = details;
+    this.retryAfter = retryAfter;
+  }
+
+  static network() {
+    return new Problem({ status: 0, code: "NETWORK", message: "The server could not be reached." });
+  }
+
+  /** Reads the error body where there is one; a proxy's error page has none. */
+  static from(status, text, retryAfter) {
+    const seconds = Number.parseFloat(retryAfter ?? "");
+    const wait = Number.isFinite(seconds) ? seconds : null;
+    try {
+      const { code, message, details } = JSON.parse(text);
+      if (typeof message === "string") return new Problem({ status, code, message, details, retryAfter: wait });
+    } catch {
+      // fall through to the general sentence
+    }
+    const message = `The server answered with an error (${status}). Try again in a moment.`;
+    return new Problem({ status, code: `HTTP_${status}`, message, retryAfter: wait });
+  }
+}
+
+/**
+ * @param {{fetch: typeof fetch, onSignedOut?: () => void}} means
+ */
+export function createApi({ fetch, onSignedOut = () => {} }) {
+  /** @returns {Promise<{status: number, headers: Headers, data: any}>} */
+  async function call(method, path, { body, query, signal } = {}) {
+    const search = query ? `?${new URLSearchParams(defined(query))}` : "";
+    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    let response;
+    let text;
+    try {
+      const options = { method, headers, signal, credentials: "same-origin", cache: "no-store" };
+      if (body !== undefined) options.body = JSON.stringify(body);
+      response = await fetch(path + search, options);
+      text = await response.text();
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw error instanceof Problem ? error : Problem.network();
+    }
+    if (!response.ok) {
+      const problem = Problem.from(response.status, text, response.headers.get("retry-after"));
+      if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
+      throw problem;
+    }
+    return { status: response.status, headers: response.headers, data: text ? JSON.parse(text) : null };
+  }
+
+  const data = async (...request) => (await call(...request)).data;
+  const page = async (path, query, signal) => {
+    const { headers, data: items } = await call("GET", path, { query, signal });
+    return { items, total: Number(headers.get("x-total") ?? items.length) };
+  };
+  const id = encodeURIComponent;
+
+  return {
+    setUp: (code, name, password) => data("POST", "/api/auth/setup", { body: { code, name, password } }),
+    signIn: (name, password) => data("POST", "/api/auth/login", { body: { name, password } }),
+    signOut: () => data("POST", "/api/auth/logout"),
+    account: () => data("GET", "/api/account"),
+    quota: () => data("GET", "/api/quota"),
+
+    files: (query, signal) => page("/api/files", query, signal),
+
+    tasks: (query, signal) => page("/api/tasks", query, signal),
+    pauseTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/pause`),
+    resumeTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/resume`),
+    cancelTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/cancel`),
+
+    openUploads: () => everyUpload(page, "InProgress,Paused"),
+    createUpload: (body, signal) => data("POST", "/api/files/upload/create", { body, signal }),
+    uploadState: (taskId, signal) => data("GET", `/api/files/upload/resume/${id(taskId)}`, { signal }),
+    uploadProgress: (taskId, signal) => data("GET", `/api/files/upload/progress/${id(taskId)}`, { signal }),
+    /** The stored file, or null while the server still works on it (202). */
+    completeUpload: async (taskId, signal) => {
+      const answer = await call("POST", `/api/files/upload/complete/${id(taskId)}`, { signal });
+      return answer.status === 202 ? null : answer.data;
+    },
+    cancelUpload: (taskId) => data("DELETE", `/api/files/upload/task/${id(taskId)}`),
+  };
+}
+
+/** Open uploads are few, but a dropped folder can leave more than one page of them. */
+async function everyUpload(page, status) {
+  const limit = 500;
+  const all = [];
+  for (let offset = 0; ; offset += limit) {
+    const { items, total } = await page("/api/files/upload/tasks", { status, offset, limit });
+    all.push(...items);
+    if (items.length < limit || all.length >= total) return all;
+  }
+}
+
+const defined = (query) => Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+
+/** Where a stored file is downloaded from; the session's cookie signs it in. @param {string} fileId */
+export const contentUrl = (fileId) => `/api/files/${encodeURIComponent(fileId)}/content`;
+
+/** @param {string} taskId @param {number} index */
+export const chunkUrl = (taskId, index) => `/api/files/upload/chunk/${encodeURIComponent(taskId)}/${index}`;

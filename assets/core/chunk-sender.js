@@ -1,0 +1,42 @@
+// Sends one chunk. XMLHttpRequest, because fetch cannot tell how much of a body has left.
+
+import { chunkUrl, Problem } from "./api.js";
+
+/** A connection that moves nothing for this long is taken as lost (a laptop that changed networks, a dead proxy). */
+const SILENCE_MS = 60_000;
+
+/**
+ * @param {string} taskId @param {number} index @param {Blob} blob
+ * @param {{signal: AbortSignal, onProgress: (bytes: number) => void, createRequest?: () => XMLHttpRequest}} options
+ * @returns {Promise<{chunkIndex: number, chunksUploaded: number, chunksCount: number, progress: number}>}
+ */
+export function sendChunk(taskId, index, blob, { signal, onProgress, createRequest = () => new XMLHttpRequest() }) {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const request = createRequest();
+    let silence;
+    const watch = () => {
+      clearTimeout(silence);
+      silence = setTimeout(() => request.abort(), SILENCE_MS);
+    };
+    const stop = () => request.abort();
+    signal.addEventListener("abort", stop);
+
+    request.upload.addEventListener("progress", (event) => {
+      watch();
+      onProgress(event.loaded);
+    });
+    request.addEventListener("loadend", () => {
+      clearTimeout(silence);
+      signal.removeEventListener("abort", stop);
+      if (signal.aborted) reject(signal.reason);
+      else if (request.status === 0) reject(Problem.network());
+      else if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
+      else reject(Problem.from(request.status, request.responseText, request.getResponseHeader("retry-after")));
+    });
+    request.open("POST", chunkUrl(taskId, index));
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    watch();
+    request.send(blob);
+  });
+}

@@ -1,0 +1,96 @@
+// SHA-256 over bytes that arrive in pieces, and over a whole file without holding it in memory.
+// The browser's own digest takes everything at once and is absent on plain http, so the streaming one is ours.
+
+import { BLOCK_BYTES } from "./sha256-constants.js";
+import { createPlainCompressor } from "./sha256-plain.js";
+import { createWasmCompressor } from "./sha256-wasm.js";
+
+/**
+ * @typedef {object} Compressor
+ * @property {"plain" | "wasm"} name
+ * @property {(bytes: Uint8Array, start: number, end: number) => void} process whole blocks only
+ * @property {() => Uint32Array} state the eight words so far
+ */
+
+/** Read sizes above this gain nothing and cost memory. */
+const SLICE_BYTES = 4 << 20;
+
+/** WebAssembly where the page may use it, else plain JavaScript. @returns {Compressor} */
+export function bestCompressor() {
+  try {
+    return createWasmCompressor();
+  } catch {
+    return createPlainCompressor();
+  }
+}
+
+export class Sha256 {
+  #compressor;
+  #tail = new Uint8Array(BLOCK_BYTES);
+  #tailLength = 0;
+  #length = 0;
+
+  /** @param {Compressor} [compressor] */
+  constructor(compressor = bestCompressor()) {
+    this.#compressor = compressor;
+  }
+
+  /** @param {Uint8Array} bytes */
+  update(bytes) {
+    this.#length += bytes.length;
+    let at = 0;
+    if (this.#tailLength > 0) {
+      at = Math.min(BLOCK_BYTES - this.#tailLength, bytes.length);
+      this.#tail.set(bytes.subarray(0, at), this.#tailLength);
+      this.#tailLength += at;
+      if (this.#tailLength < BLOCK_BYTES) return this;
+      this.#compressor.process(this.#tail, 0, BLOCK_BYTES);
+      this.#tailLength = 0;
+    }
+    const whole = bytes.length - ((bytes.length - at) % BLOCK_BYTES);
+    if (whole > at) this.#compressor.process(bytes, at, whole);
+    this.#tail.set(bytes.subarray(whole));
+    this.#tailLength = bytes.length - whole;
+    return this;
+  }
+
+  /** Ends the hash. @returns {string} 64 lower-case hex digits */
+  hex() {
+    const bits = this.#length * 8;
+    const padded = new Uint8Array(this.#tailLength < 56 ? BLOCK_BYTES : 2 * BLOCK_BYTES);
+    padded.set(this.#tail.subarray(0, this.#tailLength));
+    padded[this.#tailLength] = 0x80;
+    const view = new DataView(padded.buffer);
+    view.setUint32(padded.length - 8, Math.floor(bits / 2 ** 32));
+    view.setUint32(padded.length - 4, bits >>> 0);
+    this.#compressor.process(padded, 0, padded.length);
+    return Array.from(this.#compressor.state(), (word) => word.toString(16).padStart(8, "0")).join("");
+  }
+}
+
+/** @param {Uint8Array | string} data @returns {string} */
+export function sha256Hex(data) {
+  const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+  return new Sha256(createPlainCompressor()).update(bytes).hex();
+}
+
+/**
+ * Hashes a file slice by slice; the next slice is read while this one is hashed.
+ * @param {Blob} blob
+ * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor, sliceBytes?: number}} [options]
+ * @returns {Promise<string>}
+ */
+export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES } = {}) {
+  const hash = new Sha256(compressor);
+  const read = (at) => (at < blob.size ? blob.slice(at, at + sliceBytes).arrayBuffer() : null);
+  let next = read(0);
+  for (let at = 0; at < blob.size; at += sliceBytes) {
+    const bytes = new Uint8Array(await next);
+    signal?.throwIfAborted();
+    next = read(at + sliceBytes);
+    next?.catch(() => {}); // reported by the await above, not as an unhandled rejection
+    hash.update(bytes);
+    onProgress?.(at + bytes.length);
+  }
+  return hash.hex();
+}

@@ -1,0 +1,148 @@
+// Uploads of this account that this page does not drive: those running in another tab or on another device, and those
+// left behind by a reload, which wait for their file. What moves is another's; what stands still can be taken over here.
+
+import { RateMeter } from "./rate.js";
+import { uploadView } from "./upload-view.js";
+
+/** An upload without a sign of life for this long is taken to have nobody sending it. */
+const SILENCE_MS = 20_000;
+
+/**
+ * @typedef {object} Sign what is known of a watched upload's sender
+ * @property {boolean} isOurs begun in this browser
+ * @property {number} movedAt
+ * @property {RateMeter} meter
+ */
+
+export class ObservedUploads {
+  #store;
+  #now;
+  /** @type {Map<string, Sign>} by task id */
+  #signs = new Map();
+  /** Keys of the rows shown from here; finished ones have no sign any more. */
+  #rows = new Set();
+
+  /** @param {{store: import("./store.js").Store, now?: () => number}} means */
+  constructor({ store, now = () => Date.now() }) {
+    this.#store = store;
+    this.#now = now;
+  }
+
+  /**
+   * The open uploads as the server lists them.
+   * @param {object[]} uploads
+   * @param {(taskId: string) => boolean} isOurs begun in this browser, so after a reload nobody is sending it
+   * @param {(taskId: string) => boolean} isDriven
+   */
+  seed(uploads, isOurs, isDriven) {
+    const open = new Set(uploads.map(({ taskId }) => taskId));
+    for (const taskId of [...this.#signs.keys()]) if (!open.has(taskId)) this.forget(taskId);
+    for (const facts of uploads) {
+      const { taskId, lastActivity } = facts;
+      if (isDriven(taskId)) continue;
+      const ours = isOurs(taskId);
+      const movedAt = ours || !lastActivity ? 0 : Date.parse(lastActivity);
+      if (!this.#signs.has(taskId)) this.#signs.set(taskId, { isOurs: ours, movedAt, meter: new RateMeter() });
+      this.#show(facts);
+    }
+  }
+
+  /** Another's upload moved, or ended. @param {string} type @param {object} data of an event */
+  handleEvent(type, data) {
+    if (type === "upload.progress") return this.#moved(data);
+    const row = this.#signs.has(data.taskId) && this.#store.uploads.get(rowKey(data.taskId));
+    if (!row) return;
+    const idle = { note: "", rate: 0, secondsLeft: null };
+    if (type === "task.paused" || type === "task.resumed") this.#stood(row, type === "task.paused", idle);
+    if (type === "task.completed") {
+      this.#finish(row, { ...idle, state: "done", sent: row.size, durable: row.size, fileId: data.results?.fileId ?? null });
+    }
+    if (type === "task.failed" || type === "task.expired") {
+      this.#finish(row, { ...idle, state: "failed", error: data.errorMessage ?? "It was left too long and has expired." });
+    }
+    if (type === "task.cancelled") this.forget(data.taskId);
+  }
+
+  /** Called now and then: rows whose sender has fallen silent ask for their file. */
+  tick() {
+    for (const [taskId, sign] of this.#signs) {
+      const row = this.#store.uploads.get(rowKey(taskId));
+      if (row?.state !== "sending" || this.#now() - sign.movedAt <= SILENCE_MS) continue;
+      this.#store.putUpload({ ...row, state: "needs-file", remote: false, note: "", rate: 0, secondsLeft: null });
+    }
+  }
+
+  /** Takes the row away: cancelled, cleared, or driven by this page from now on (in its own row, or in this one). */
+  forget(taskId, keptKey) {
+    const key = rowKey(taskId);
+    this.#signs.delete(taskId);
+    if (this.#rows.delete(key) && key !== keptKey) this.#store.removeUpload(key);
+  }
+
+  clearFinished() {
+    for (const key of [...this.#rows]) {
+      const { taskId, state } = this.#store.uploads.get(key);
+      if (state === "done") this.forget(taskId);
+    }
+  }
+
+  clear() {
+    for (const key of [...this.#rows]) this.forget(this.#store.uploads.get(key).taskId);
+  }
+
+  #moved(data) {
+    const sign = this.#signs.get(data.taskId) ?? { isOurs: false, movedAt: 0, meter: new RateMeter() };
+    this.#signs.set(data.taskId, sign);
+    sign.movedAt = this.#now();
+    sign.meter.add(durableBytes(data), sign.movedAt);
+    this.#show({ status: "InProgress", ...data });
+  }
+
+  #stood(row, isPaused, idle) {
+    const { isOurs } = this.#signs.get(row.taskId);
+    this.#store.putUpload({ ...row, ...idle, state: isPaused && !isOurs ? "paused" : "needs-file", remote: false });
+  }
+
+  #finish(row, fields) {
+    this.#store.putUpload({ ...row, ...fields });
+    this.#signs.delete(row.taskId);
+  }
+
+  #show(facts) {
+    const { taskId, fileName, fileSize, status } = facts;
+    const known = this.#store.uploads.get(rowKey(taskId));
+    const now = this.#now();
+    const sign = this.#signs.get(taskId);
+    const isMoving = status !== "Paused" && now - sign.movedAt <= SILENCE_MS;
+    const isPaused = status === "Paused" && !sign.isOurs;
+    const durable = durableBytes(facts);
+    const key = rowKey(taskId);
+    const view = {
+      key,
+      taskId,
+      name: fileName,
+      folder: facts.folder ?? known?.folder,
+      contentType: facts.contentType ?? known?.contentType,
+      lastModified: facts.lastModified ? Date.parse(facts.lastModified) : (known?.lastModified ?? null),
+      size: fileSize,
+      state: isMoving ? "sending" : isPaused ? "paused" : "needs-file",
+      note: isMoving ? `From another ${sign.isOurs ? "tab" : "device"}` : "",
+      remote: isMoving,
+      sent: durable,
+      durable,
+    };
+    if (isMoving) {
+      view.rate = sign.meter.perSecond(now);
+      view.secondsLeft = sign.meter.secondsLeft(fileSize - durable, now);
+    }
+    this.#rows.add(key);
+    this.#store.putUpload(uploadView(view));
+  }
+}
+
+const rowKey = (taskId) => `task-${taskId}`;
+
+function durableBytes({ fileSize, chunksUploaded, chunksCount, progress }) {
+  const part = chunksCount > 0 ? chunksUploaded / chunksCount : (progress ?? 0) / 100;
+  return Math.round(fileSize * Math.min(1, part));
+}

@@ -1,0 +1,36 @@
+// How fast something moves, from totals reported at irregular times: the slope over the last few seconds.
+
+const WINDOW_MS = 5000;
+/** Totals reported more often than this add nothing to the slope. */
+const STEP_MS = 100;
+
+export class RateMeter {
+  /** @type {{at: number, total: number}[]} oldest first */
+  #samples = [];
+
+  /** Totals may fall, when bytes in flight are lost. @param {number} total @param {number} now milliseconds */
+  add(total, now) {
+    const last = this.#samples.at(-1);
+    if (last && now - last.at < STEP_MS) return;
+    this.#samples.push({ at: now, total });
+    while (this.#samples.length > 2 && now - this.#samples[1].at > WINDOW_MS) this.#samples.shift();
+  }
+
+  reset() {
+    this.#samples = [];
+  }
+
+  /** Bytes per second; 0 until there is something to compare. @param {number} now */
+  perSecond(now) {
+    const first = this.#samples[0];
+    const last = this.#samples.at(-1);
+    if (!first || last === first) return 0;
+    return Math.max(0, ((last.total - first.total) * 1000) / Math.max(now - first.at, STEP_MS));
+  }
+
+  /** @returns {number | null} null while nothing moves */
+  secondsLeft(remaining, now) {
+    const speed = this.perSecond(now);
+    return speed > 0 ? remaining / speed : null;
+  }
+}

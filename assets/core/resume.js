@@ -1,0 +1,102 @@
+// Remembers this browser's unfinished uploads across reloads: how to recognise each file again and, where the browser
+// gives one, a handle to open it without asking. Kept in IndexedDB, or for the page's life where that is refused.
+// The upload itself is remembered by the server; losing this memory costs a question, never bytes.
+
+import { sha256Hex } from "./hash.js";
+
+const DATABASE = "drive";
+const UPLOADS = "uploads";
+const SAMPLE_BYTES = 64 << 10;
+
+/**
+ * @typedef {object} Memo
+ * @property {string} taskId
+ * @property {string} accountId
+ * @property {string} name
+ * @property {number} size
+ * @property {number} lastModified
+ * @property {string} sample
+ * @property {FileSystemFileHandle} [handle]
+ */
+
+/** A hash over both ends of the file: enough to tell a copy from a namesake. @param {Blob} blob */
+export async function sampleOf(blob) {
+  const ends = [blob.slice(0, SAMPLE_BYTES), blob.slice(Math.max(0, blob.size - SAMPLE_BYTES))];
+  const bytes = new Uint8Array(await new Blob(ends).arrayBuffer());
+  return sha256Hex(bytes);
+}
+
+/**
+ * The upload's name at the server: the same file for the same folder gives the same open upload again. The date is in
+ * it, so a file edited in the middle starts anew instead of mixing two versions.
+ */
+export function fingerprint({ name, size, lastModified, folder, sample }) {
+  return `web1-${sha256Hex(JSON.stringify([name, size, lastModified, folder, sample]))}`;
+}
+
+/**
+ * Whether a chosen file is the one that an upload was started with. Name and size must agree; then the date or both
+ * ends, if anything is known of them (some phones give the same photo a new date each time, copies keep their ends).
+ * Should it be another file after all, the comparison of hashes at the end tells.
+ * @param {File} file
+ * @param {{name: string, size: number, lastModified: number | null}} upload
+ * @param {Memo} [memo]
+ */
+export async function isSameFile(file, upload, memo) {
+  if (file.name !== upload.name || file.size !== upload.size) return false;
+  const lastModified = memo?.lastModified ?? upload.lastModified;
+  if (lastModified === null || file.lastModified === lastModified) return true;
+  return memo !== undefined && (await sampleOf(file)) === memo.sample;
+}
+
+/** In memory: the fallback, and what tests use. */
+export class MemoryInPage {
+  #memos = new Map();
+  async put(memo) {
+    this.#memos.set(memo.taskId, memo);
+  }
+  async remove(taskId) {
+    this.#memos.delete(taskId);
+  }
+  async all(accountId) {
+    return [...this.#memos.values()].filter((memo) => memo.accountId === accountId);
+  }
+}
+
+class MemoryInDatabase {
+  #database;
+  constructor(database) {
+    this.#database = database;
+  }
+  #store(mode) {
+    return this.#database.transaction(UPLOADS, mode).objectStore(UPLOADS);
+  }
+  async put(memo) {
+    await answer(this.#store("readwrite").put(memo));
+  }
+  async remove(taskId) {
+    await answer(this.#store("readwrite").delete(taskId));
+  }
+  async all(accountId) {
+    const memos = await answer(this.#store("readonly").getAll());
+    return memos.filter((memo) => memo.accountId === accountId);
+  }
+}
+
+/** @param {IDBFactory} [factory] */
+export async function openMemory(factory = globalThis.indexedDB) {
+  try {
+    const request = factory.open(DATABASE, 1);
+    request.onupgradeneeded = () => request.result.createObjectStore(UPLOADS, { keyPath: "taskId" });
+    return new MemoryInDatabase(await answer(request));
+  } catch {
+    return new MemoryInPage(); // private windows of some browsers
+  }
+}
+
+function answer(request) {
+  return new Promise((resolve, reject) => {
+    request.onsuccess = () => resolve(request.result);
+    request.onerror = () => reject(request.error);
+  });
+}

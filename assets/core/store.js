@@ -1,0 +1,76 @@
+// What the page knows, in one place: the only mutable state that elements read. Whoever changes it calls a method
+// here; whoever shows it listens for the topic.
+//
+// Topics: "account", "quota", "connection", "uploads" (a row came or went), "upload" (one row changed, `key` says
+// which), "tasks", "task", "files" (the stored files changed; lists should look again).
+
+export class StoreEvent extends Event {
+  /** @param {string} topic @param {string} [key] */
+  constructor(topic, key) {
+    super(topic);
+    this.key = key;
+  }
+}
+
+/** Task states that still can change by themselves or by a verb. */
+export const OPEN_STATUSES = Object.freeze(["Pending", "InProgress", "Paused"]);
+
+export class Store extends EventTarget {
+  /** @type {object | null | undefined} undefined until known, null when signed out */
+  account = undefined;
+  /** @type {{used: number, reserved: number, limit: number | null} | null} */
+  quota = null;
+  /** @type {"connecting" | "online" | "offline"} */
+  connection = "connecting";
+  /** Upload rows in the order they came. @type {Map<string, import("./upload-view.js").UploadView>} */
+  uploads = new Map();
+  /** @type {Map<string, object>} */
+  tasks = new Map();
+
+  #emit(topic, key) {
+    this.dispatchEvent(new StoreEvent(topic, key));
+  }
+
+  /** @param {"account" | "quota" | "connection"} topic */
+  set(topic, value) {
+    if (this[topic] === value) return;
+    this[topic] = value;
+    this.#emit(topic);
+  }
+
+  putUpload(view) {
+    const known = this.uploads.has(view.key);
+    this.uploads.set(view.key, view);
+    this.#emit(known ? "upload" : "uploads", view.key);
+  }
+
+  removeUpload(key) {
+    if (this.uploads.delete(key)) this.#emit("uploads", key);
+  }
+
+  /** Merges, because events carry only some of a task's fields. A fact that is over is never undone by a late one. */
+  putTask(task) {
+    const known = this.tasks.get(task.taskId);
+    const settled = known && !OPEN_STATUSES.includes(known.status);
+    if (settled && OPEN_STATUSES.includes(task.status)) return;
+    this.tasks.set(task.taskId, { ...known, ...task });
+    this.#emit(known ? "task" : "tasks", task.taskId);
+  }
+
+  replaceTasks(tasks) {
+    this.tasks = new Map(tasks.map((task) => [task.taskId, task]));
+    this.#emit("tasks");
+  }
+
+  filesChanged() {
+    this.#emit("files");
+  }
+
+  /** Another account may come: nothing of the last one's stays. Uploads leave with those who drive or watch them. */
+  forgetAccount() {
+    this.tasks = new Map();
+    this.quota = null;
+    this.#emit("tasks");
+    this.#emit("quota");
+  }
+}

@@ -1,0 +1,47 @@
+// Carries live events into the store: tasks by their status, uploads to whoever shows them, files and quota as they are.
+
+/** The status a life-cycle event stands for; `task.progress` brings its own. */
+const STATUS = Object.freeze({
+  "task.created": "Pending",
+  "task.started": "InProgress",
+  "task.resumed": "InProgress",
+  "task.paused": "Paused",
+  "task.completed": "Completed",
+  "task.failed": "Failed",
+  "task.cancelled": "Cancelled",
+  "task.expired": "Expired",
+});
+
+/**
+ * @param {{type: string, data: any}} packet
+ * @param {{store: import("./store.js").Store, uploader: object, observed: object, onReset: () => void}} means
+ */
+export function applyPacket({ type, data }, { store, uploader, observed, onReset }) {
+  if (type.startsWith("task.") || type.startsWith("upload.")) {
+    if (!uploader.handleEvent(type, data)) observed.handleEvent(type, data);
+  }
+  if (type.startsWith("task.")) return applyTask(type, data, store);
+  switch (type) {
+    case "file.created":
+    case "file.updated":
+    case "file.deleted":
+      return store.filesChanged();
+    case "quota.changed":
+      return store.set("quota", { ...store.quota, ...data });
+    case "sync.snapshot":
+      return data.tasks.forEach((task) => store.putTask(task));
+    case "sync.reset":
+      return onReset();
+  }
+}
+
+function applyTask(type, data, store) {
+  const known = store.tasks.get(data.taskId);
+  // A life-cycle event of an old task names it only; the list will load it when it is looked at.
+  if (!known && type !== "task.created" && type !== "task.progress") return;
+  const status = data.status ?? STATUS[type];
+  const task = { ...data, status };
+  if (type === "task.created" && known) delete task.status;
+  if (status === "Completed") task.progress = 100;
+  store.putTask(task);
+}

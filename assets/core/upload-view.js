@@ -1,0 +1,108 @@
+// One upload as the tray shows it, whoever sends it: this page, another device, or nobody until its file is chosen.
+
+/**
+ * @typedef {"queued" | "sending" | "paused" | "waiting" | "verifying" | "done" | "failed" | "needs-file"} UploadState
+ *
+ * @typedef {object} UploadView
+ * @property {string} key stable for the row's life; `taskId` may come later
+ * @property {string | null} taskId
+ * @property {string} name
+ * @property {string} folder
+ * @property {string} contentType as far as known, for the icon
+ * @property {number} size bytes
+ * @property {number | null} lastModified of the file, in milliseconds, where known
+ * @property {UploadState} state
+ * @property {boolean} driven this page has the file and sends it
+ * @property {boolean} remote sent by another tab or device
+ * @property {number} sent bytes that left, 0..size
+ * @property {number} durable bytes the server confirmed, 0..sent
+ * @property {number} rate bytes per second
+ * @property {number | null} secondsLeft
+ * @property {string} note more about the state, or ""
+ * @property {string} error what went wrong, or ""
+ * @property {boolean} verified the hash computed here equals the stored one
+ * @property {string | null} fileId the stored file
+ */
+
+/** States in which the row has something left to do. */
+const OPEN = new Set(["queued", "sending", "paused", "waiting", "verifying", "needs-file"]);
+/** States in which this page moves it along by itself. */
+const MOVING = new Set(["queued", "sending", "waiting", "verifying"]);
+
+export const isOpen = (view) => OPEN.has(view.state);
+export const isMoving = (view) => MOVING.has(view.state);
+
+/** The phase in words. @param {UploadView} view */
+export function stateWords({ state, note, verified }) {
+  switch (state) {
+    case "queued":
+      return "Next in line";
+    case "sending":
+      return note || "Sending";
+    case "paused":
+      return "Paused";
+    case "waiting":
+      return note || "Waiting for connection";
+    case "verifying":
+      return note || "Verifying";
+    case "done":
+      return verified ? "Done · Verified" : "Done";
+    case "needs-file":
+      return "Needs the same file";
+    default:
+      return "Failed";
+  }
+}
+
+/** @param {Partial<UploadView>} fields @returns {UploadView} */
+export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
+  taskId: null,
+  folder,
+  contentType,
+  state: "queued",
+  lastModified: null,
+  driven: false,
+  remote: false,
+  sent: 0,
+  durable: 0,
+  rate: 0,
+  secondsLeft: null,
+  note: "",
+  error: "",
+  verified: false,
+  fileId: null,
+  ...fields,
+});
+
+/**
+ * What the tray's title and the page's title say: sums over all rows.
+ * @param {Iterable<UploadView>} views
+ */
+export function totals(views) {
+  const sum = { rows: 0, moving: 0, sending: 0, verifying: 0, paused: 0, needFile: 0, failed: 0, done: 0 };
+  const bytes = { sent: 0, durable: 0, size: 0, rate: 0 };
+  for (const view of views) {
+    sum.rows++;
+    if (isMoving(view)) sum.moving++;
+    if (view.state === "sending" || view.state === "queued") sum.sending++;
+    if (view.state === "verifying") sum.verifying++;
+    if (view.state === "paused") sum.paused++;
+    if (view.state === "needs-file") sum.needFile++;
+    if (view.state === "failed") sum.failed++;
+    if (view.state === "done") sum.done++;
+    if (view.state === "failed") continue;
+    bytes.sent += view.sent;
+    bytes.durable += view.durable;
+    bytes.size += view.size;
+    bytes.rate += view.state === "sending" ? view.rate : 0;
+  }
+  const part = (count) => (bytes.size > 0 ? count / bytes.size : sum.moving > 0 ? 0 : 1);
+  const remaining = bytes.size - bytes.sent;
+  return {
+    ...sum,
+    rate: bytes.rate,
+    part: part(bytes.sent),
+    durablePart: part(bytes.durable),
+    secondsLeft: bytes.rate > 0 ? remaining / bytes.rate : null,
+  };
+}

@@ -1,0 +1,338 @@
+// One file on its way to the server, driven from this page: create or find the upload, send the missing chunks a few at
+// a time, complete, compare hashes. Everything it needs from outside is injected, so it runs under node.
+//
+// A run ends by itself (done, failed, paused elsewhere) or by abort (paused or cancelled here); `start` begins another
+// one, which asks the server what it has and sends the rest.
+
+import { Problem } from "./api.js";
+import { ChunkPlan } from "./chunk-plan.js";
+import { RateMeter } from "./rate.js";
+import { fingerprint, sampleOf } from "./resume.js";
+import { canRetry, retryDelay } from "./retry.js";
+import { uploadView } from "./upload-view.js";
+
+const CHUNKS_IN_FLIGHT = 3;
+const POLL_MS = 2000;
+/** An upload that vanished at the server is begun anew this often; more would hide a fault. */
+const RECREATIONS = 2;
+/** Rate and time left change this often on screen, so that they can be read. */
+const RATE_STEP_MS = 500;
+
+/**
+ * @typedef {object} UploadMeans what an upload needs from outside
+ * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk
+ * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
+ * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
+ * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
+ * @property {() => number} now milliseconds
+ * @property {() => number} random
+ * @property {(upload: Upload) => void} changed
+ * @property {(upload: Upload, sample: string) => void} created the server has given it a task id
+ */
+
+export class Upload {
+  #means;
+  #run = null;
+  /** @type {ChunkPlan | null} */
+  #plan = null;
+  #meter = new RateMeter();
+  #rateShownAt = 0;
+  #recreations = 0;
+  /** Begun once per file and not with each run: a pause costs no second reading. @type {Promise<string> | null} */
+  #hash = null;
+  #hashing = new AbortController();
+  #wakeCompletion = () => {};
+
+  /** @param {UploadMeans} means @param {{file: File, view: Partial<import("./upload-view.js").UploadView>}} what */
+  constructor(means, { file, view }) {
+    this.#means = means;
+    this.file = file;
+    this.view = uploadView({ ...view, driven: true, name: file.name, contentType: file.type, size: file.size });
+  }
+
+  get state() {
+    return this.view.state;
+  }
+
+  get isRunning() {
+    return this.#run !== null;
+  }
+
+  /** Runs until the upload is done, failed, paused or cancelled; never rejects. */
+  async start() {
+    const run = new AbortController();
+    this.#run = run;
+    this.#meter.reset();
+    this.#become("sending", { note: "Starting", error: "" });
+    try {
+      await this.#drive(run.signal);
+    } catch (error) {
+      if (!run.signal.aborted) this.#stopped(error);
+    } finally {
+      if (this.#run === run) this.#run = null;
+    }
+  }
+
+  /** Stops sending at once. Chunks that were on their way are sent again later. */
+  pause() {
+    this.#halt();
+    this.#become("paused");
+  }
+
+  /** Puts it back in line; `start` does the rest. */
+  queue() {
+    this.#halt();
+    this.#become("queued", { error: "" });
+  }
+
+  /** Stops all work on it; the server is told by the caller. */
+  abandon() {
+    this.#halt();
+    this.#dropHash();
+  }
+
+  /** It ended at the server without our doing: cancelled elsewhere, expired, failed there. */
+  endedElsewhere(message) {
+    if (this.state === "done" || this.state === "failed") return;
+    this.abandon();
+    this.#become("failed", { error: message });
+  }
+
+  /** An event said that the server has finished. */
+  completedAtServer() {
+    this.#wakeCompletion();
+  }
+
+  #halt() {
+    this.#run?.abort(new DOMException("The upload was stopped", "AbortError"));
+    this.#run = null;
+    this.#plan?.dropFlying();
+  }
+
+  #dropHash() {
+    this.#hashing.abort();
+    this.#hashing = new AbortController();
+    this.#hash = null;
+  }
+
+  async #drive(signal) {
+    for (;;) {
+      try {
+        await this.#prepare(signal);
+        this.#hash ??= this.#startHash();
+        const stored = await this.#sendAndComplete(signal);
+        await this.#verify(stored, signal);
+        return;
+      } catch (error) {
+        if (error.status !== 404 || signal.aborted || ++this.#recreations > RECREATIONS) throw error;
+        this.view.taskId = null; // swept at the server meanwhile: begin anew
+      }
+    }
+  }
+
+  #stopped(error) {
+    if (error.code === "TASK_PAUSED") return this.#become("paused");
+    this.#dropHash();
+    const canChooseAgain = error.code === "FILE_UNREADABLE" && this.view.taskId !== null;
+    this.#become(canChooseAgain ? "needs-file" : "failed", { error: error.message });
+  }
+
+  /** Finds out what the server has. */
+  async #prepare(signal) {
+    const facts = this.view.taskId === null ? await this.#create(signal) : await this.#find(signal);
+    this.#plan = new ChunkPlan({ ...facts, size: this.file.size });
+    this.#become("sending");
+  }
+
+  async #create(signal) {
+    const { file, view } = this;
+    const sample = await sampleOf(file).catch(() => Promise.reject(unreadable()));
+    const body = {
+      fileName: file.name,
+      fileSize: file.size,
+      folder: view.folder,
+      lastModified: new Date(file.lastModified).toISOString(),
+      fingerprint: fingerprint({ ...pick(file), folder: view.folder, sample }),
+    };
+    if (file.type) body.contentType = file.type;
+    const answer = await this.#retrying(signal, () => this.#means.transport.createUpload(body, signal));
+    this.view.taskId = answer.taskId;
+    this.#means.created(this, sample);
+    // Found again instead of made, and left paused: whoever brings the file again wants it to go on.
+    return answer.status === "Paused" ? this.#find(signal) : answer;
+  }
+
+  async #find(signal) {
+    const { transport } = this.#means;
+    const { taskId } = this.view;
+    const state = await this.#retrying(signal, () => transport.uploadState(taskId, signal));
+    if (state.status === "Paused") await this.#retrying(signal, () => transport.resumeTask(taskId));
+    if (["Failed", "Cancelled", "Expired"].includes(state.status)) {
+      throw new Problem({ status: 404, code: "UPLOAD_ENDED", message: "This upload has ended at the server." });
+    }
+    return state;
+  }
+
+  async #sendAndComplete(signal) {
+    for (;;) {
+      await this.#sendMissing(signal);
+      this.#become("verifying");
+      const stored = await this.#complete(signal);
+      if (stored !== null) return stored;
+      this.#become("sending");
+    }
+  }
+
+  /** Keeps CHUNKS_IN_FLIGHT senders busy; the first failure that cannot be retried ends them all. */
+  async #sendMissing(signal) {
+    const stop = new AbortController();
+    const either = AbortSignal.any([signal, stop.signal]);
+    const sender = async () => {
+      for (let index = this.#plan.take(); index !== undefined; index = this.#plan.take()) {
+        await this.#sendChunk(index, either);
+      }
+    };
+    const senders = Array.from({ length: CHUNKS_IN_FLIGHT }, sender);
+    try {
+      await Promise.all(senders);
+    } finally {
+      stop.abort();
+      await Promise.allSettled(senders);
+    }
+  }
+
+  async #sendChunk(index, signal) {
+    const plan = this.#plan;
+    const blob = this.file.slice(...plan.range(index));
+    const onProgress = (bytes) => {
+      if (signal.aborted) return;
+      plan.progress(index, bytes);
+      this.#moved();
+    };
+    await this.#retrying(signal, async () => {
+      try {
+        onProgress(0);
+        await this.#means.transport.sendChunk(this.view.taskId, index, blob, { signal, onProgress });
+      } catch (error) {
+        if (error.code === "CHUNK_ALREADY_UPLOADED") return;
+        plan.progress(index, 0);
+        if (error.status === 0) await assertReadable(blob);
+        throw error;
+      }
+    });
+    plan.stored(index);
+    this.#moved();
+  }
+
+  /** @returns the stored file, or null when the server still misses chunks */
+  async #complete(signal) {
+    const { transport, sleep } = this.#means;
+    const { taskId } = this.view;
+    try {
+      for (;;) {
+        const stored = await this.#retrying(signal, () => transport.completeUpload(taskId, signal));
+        if (stored !== null) return stored;
+        this.#become("verifying", { note: "The server is finishing" });
+        const event = new Promise((resolve) => (this.#wakeCompletion = resolve));
+        let progress;
+        do {
+          await Promise.race([event, sleep(POLL_MS, signal)]);
+          progress = await this.#retrying(signal, () => transport.uploadProgress(taskId, signal));
+        } while (progress.status === "InProgress" || progress.status === "Pending");
+      }
+    } catch (error) {
+      if (error.code !== "CHUNKS_MISSING") throw error;
+      this.#plan.require(error.details.missingChunks);
+      return null;
+    }
+  }
+
+  #startHash() {
+    const hash = this.#means.hash(this.file, { signal: this.#hashing.signal });
+    hash.catch(() => {}); // looked at in #verify
+    return hash;
+  }
+
+  async #verify(stored, signal) {
+    this.#become("verifying", { fileId: stored.id, sent: this.file.size, durable: this.file.size });
+    const own = await this.#hash.catch(() => null);
+    signal.throwIfAborted();
+    const theirs = /^sha256:([0-9a-f]{64})$/.exec(stored.hash ?? "")?.[1] ?? null;
+    if (own !== null && theirs !== null && own !== theirs) {
+      const error =
+        "The stored copy is not what is on this device: their checksums differ. Send the file again, and delete the copy.";
+      this.#dropHash();
+      this.view.taskId = null; // a retry must be another upload, not this one's answer again
+      return this.#become("failed", { error });
+    }
+    this.#become("done", { verified: own !== null && own === theirs });
+  }
+
+  /** Tries until it works, waiting in between and saying so; throws what cannot be helped by waiting. */
+  async #retrying(signal, attempt) {
+    const { connected, sleep, random } = this.#means;
+    for (let failures = 1; ; failures++) {
+      await connected(signal, () => this.#become("waiting"));
+      signal.throwIfAborted();
+      try {
+        const result = await attempt();
+        this.#recovered();
+        return result;
+      } catch (error) {
+        signal.throwIfAborted();
+        if (!canRetry(error, failures)) throw error;
+        if (error.code !== "CHUNK_IN_FLIGHT") this.#become("waiting", { note: waitNote(error) });
+        await sleep(retryDelay(failures, { retryAfter: error.retryAfter, random }), signal);
+      }
+    }
+  }
+
+  #recovered() {
+    if (this.state === "waiting") this.#become(this.#plan?.isComplete ? "verifying" : "sending");
+  }
+
+  #moved() {
+    const now = this.#means.now();
+    const { sent, durable, size } = this.#plan;
+    const moved = sent > this.view.sent;
+    Object.assign(this.view, { sent, durable });
+    this.#meter.add(sent, now);
+    if (now - this.#rateShownAt >= RATE_STEP_MS) {
+      this.#rateShownAt = now;
+      this.view.rate = this.#meter.perSecond(now);
+      this.view.secondsLeft = this.#meter.secondsLeft(size - sent, now);
+    }
+    if (moved && this.state === "waiting") this.#become("sending");
+    else this.#means.changed(this);
+  }
+
+  #become(state, fields = {}) {
+    const idle = state === "sending" ? {} : { rate: 0, secondsLeft: null };
+    Object.assign(this.view, { state, note: "", ...idle, ...fields });
+    if (this.#plan && state !== "done") {
+      Object.assign(this.view, { sent: this.#plan.sent, durable: this.#plan.durable });
+    }
+    this.#means.changed(this);
+  }
+}
+
+const pick = ({ name, size, lastModified }) => ({ name, size, lastModified });
+
+const waitNote = ({ status }) =>
+  status === 0 || status === 401 ? "Waiting for connection" : "Waiting for the server, which is busy";
+
+const unreadable = () =>
+  new Problem({
+    status: -1,
+    code: "FILE_UNREADABLE",
+    message: "The file can no longer be read on this device: it was changed, moved or removed. Choose it again.",
+  });
+
+/** A changed file makes the browser's request fail as if the line were down; one byte tells the two apart. */
+async function assertReadable(blob) {
+  try {
+    await blob.slice(0, 1).arrayBuffer();
+  } catch {
+    throw unreadable();
+  }
+}

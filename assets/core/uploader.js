@@ -1,0 +1,275 @@
+// The line of uploads that this page drives: at most two at a time, started, paused and resumed by key. Connects each
+// Upload with the server, the store and the memory, and tells it when trying again makes sense.
+
+import { isSameFile } from "./resume.js";
+import { sleep as plainSleep } from "./retry.js";
+import { Upload } from "./upload.js";
+
+const AT_ONCE = 2;
+
+export class Uploader {
+  #means;
+  #store;
+  #transport;
+  #memory;
+  #takesOver;
+  /** @type {Map<string, Upload>} by key, in the order they were added */
+  #uploads = new Map();
+  /** Task ids ever driven here, so that their late events are not taken for another device's. */
+  #own = new Set();
+  /** Handles of dropped files, until their upload has a task id. @type {WeakMap<File, FileSystemFileHandle>} */
+  #handles = new WeakMap();
+  /** Pause requests on their way; a resume waits for its pause, or the two could arrive swapped. */
+  #pausing = new Map();
+  /** How many `task.resumed` events per task are echoes of our own requests. */
+  #ownResumes = new Map();
+  #lastKey = 0;
+  #online = true;
+  #signedIn = false;
+  /** Whose uploads these are; kept while signed out. */
+  #accountId = null;
+  /** Ends every wait early. */
+  #bell = new EventTarget();
+
+  /**
+   * @param {{store: import("./store.js").Store, transport: object, memory: object, hasher: {hash: Function},
+   *          now?: () => number, random?: () => number, sleep?: typeof plainSleep,
+   *          takesOver?: (taskId: string, key: string) => void}} means `takesOver`: this page now drives that task, in
+   *   the row of that key
+   */
+  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, takesOver = () => {} }) {
+    this.#store = store;
+    this.#memory = memory;
+    this.#takesOver = takesOver;
+    this.#transport = { ...transport, resumeTask: (taskId) => this.#resumeAtServer(transport, taskId) };
+    this.#means = {
+      transport: this.#transport,
+      hash: (blob, options) => hasher.hash(blob, options),
+      sleep: (ms, signal) => this.#sleepOrBell(sleep, ms, signal),
+      connected: (signal, onWait) => this.#connected(signal, onWait),
+      now: now ?? (() => performance.now()),
+      random: random ?? Math.random,
+      changed: (upload) => this.#changed(upload),
+      created: (upload, sample) => this.#created(upload, sample),
+    };
+  }
+
+  /** @param {{file: File, folder: string, handle?: FileSystemFileHandle}[]} items */
+  add(items) {
+    for (const { file, folder, handle } of items) {
+      if (handle) this.#handles.set(file, handle);
+      this.#insert(file, { key: `own-${++this.#lastKey}`, folder });
+    }
+    this.#pump();
+  }
+
+  /**
+   * Goes on with an upload whose file was chosen again.
+   * @param {string} key the row's key
+   * @param {File} file
+   * @returns {Promise<boolean>} false when it is another file; the row then says so
+   */
+  async adopt(key, file) {
+    const view = this.#store.uploads.get(key);
+    const memo = (await this.#memory.all(this.#accountId)).find(({ taskId }) => taskId === view.taskId);
+    if (!(await isSameFile(file, view, memo))) {
+      const error = `“${file.name}” is not the file this upload began with. Choose the original, or cancel and upload this one.`;
+      this.#store.putUpload({ ...view, error });
+      return false;
+    }
+    this.#uploads.get(key)?.abandon();
+    this.#own.add(view.taskId);
+    this.#takesOver(view.taskId, key);
+    const { taskId, folder, sent, durable } = view;
+    this.#insert(file, { key, taskId, folder, sent, durable });
+    this.#pump();
+    return true;
+  }
+
+  /** @param {string} taskId */
+  drives(taskId) {
+    return [...this.#uploads.values()].some(({ view }) => view.taskId === taskId);
+  }
+
+  /** Whether this row is driven here; others are only watched. @param {string} key */
+  has(key) {
+    return this.#uploads.has(key);
+  }
+
+  pause(key) {
+    const upload = this.#uploads.get(key);
+    const { taskId } = upload.view;
+    upload.pause();
+    if (taskId !== null) {
+      // If the server does not hear it, nothing is lost: nothing is being sent.
+      const told = this.#transport.pauseTask(taskId).catch(() => {});
+      this.#pausing.set(key, told.finally(() => this.#pausing.delete(key)));
+    }
+    this.#pump();
+  }
+
+  async resume(key) {
+    const upload = this.#uploads.get(key);
+    upload.queue();
+    await this.#pausing.get(key);
+    this.#pump();
+  }
+
+  retry(key) {
+    return this.resume(key);
+  }
+
+  /** @returns {Promise<void>} rejects when the server could not be told; the row then stays */
+  async cancel(key) {
+    const upload = this.#uploads.get(key);
+    const { taskId, state } = upload.view;
+    if (state !== "done" && state !== "failed") upload.pause();
+    if (taskId !== null && state !== "done") await endAtServer(this.#transport, taskId);
+    this.#remove(upload);
+    this.#pump();
+  }
+
+  /** Takes rows that are over out of the list. */
+  clearFinished() {
+    for (const upload of [...this.#uploads.values()]) if (upload.state === "done") this.#remove(upload);
+  }
+
+  /** @returns {boolean} whether the event was about an upload driven here */
+  handleEvent(type, data) {
+    if (!this.#own.has(data.taskId)) return false;
+    const upload = [...this.#uploads.values()].find(({ view }) => view.taskId === data.taskId);
+    if (upload) this.#apply(upload, type, data);
+    return true;
+  }
+
+  #apply(upload, type, data) {
+    const { taskId } = data;
+    if (type === "task.completed") upload.completedAtServer();
+    if (type === "task.failed") upload.endedElsewhere(data.errorMessage ?? "The upload failed at the server.");
+    if (type === "task.expired") upload.endedElsewhere("The upload was left too long and has expired. Try again to send it anew.");
+    if (type === "task.cancelled") upload.endedElsewhere("The upload was cancelled from another place.");
+    if (type === "task.resumed") {
+      const echoes = this.#ownResumes.get(taskId) ?? 0;
+      if (echoes > 0) this.#ownResumes.set(taskId, echoes - 1);
+      else if (upload.state === "paused") this.resume(upload.view.key);
+    }
+    // task.paused needs nothing: the next chunk is refused with TASK_PAUSED, which cannot be out of date.
+  }
+
+  setOnline(online) {
+    this.#online = online;
+    if (online) this.wake();
+  }
+
+  /** The account that uploads belong to, or null while nobody is signed in: uploads wait. */
+  setAccount(accountId) {
+    if (accountId !== null && this.#accountId !== null && accountId !== this.#accountId) this.clear();
+    this.#signedIn = accountId !== null;
+    if (accountId !== null) this.#accountId = accountId;
+    if (this.#signedIn) this.wake();
+  }
+
+  /** Try again now what waits for a connection. */
+  wake() {
+    this.#bell.dispatchEvent(new Event("ring"));
+  }
+
+  /** Lets go of everything; open uploads stay at the server. */
+  clear() {
+    for (const upload of [...this.#uploads.values()]) {
+      upload.abandon();
+      this.#uploads.delete(upload.view.key);
+      this.#store.removeUpload(upload.view.key);
+    }
+    this.#own.clear();
+  }
+
+  #insert(file, view) {
+    const upload = new Upload(this.#means, { file, view });
+    this.#uploads.set(view.key, upload);
+    this.#store.putUpload(upload.view);
+  }
+
+  #remove(upload) {
+    upload.abandon();
+    const { key, taskId } = upload.view;
+    this.#uploads.delete(key);
+    this.#store.removeUpload(key);
+    if (taskId !== null) this.#memory.remove(taskId).catch(() => {});
+  }
+
+  #pump() {
+    const all = [...this.#uploads.values()];
+    let free = AT_ONCE - all.filter((upload) => upload.isRunning).length;
+    for (const upload of all) {
+      if (free <= 0) return;
+      if (upload.state !== "queued" || this.#pausing.has(upload.view.key)) continue;
+      free--;
+      upload.start().finally(() => this.#pump());
+    }
+  }
+
+  #changed(upload) {
+    const { key, taskId, state } = upload.view;
+    if (this.#uploads.get(key) !== upload) return; // a late word from one that was let go
+    this.#store.putUpload(upload.view);
+    if (state !== "done") return;
+    if (taskId !== null) this.#memory.remove(taskId).catch(() => {});
+    this.#store.filesChanged(); // the live event says so too, but some networks block sockets
+  }
+
+  #created(upload, sample) {
+    const { taskId, key } = upload.view;
+    const { name, size, lastModified } = upload.file;
+    for (const other of this.#uploads.values()) {
+      if (other !== upload && other.view.taskId === taskId) this.#remove(other); // the same file, dropped twice
+    }
+    this.#own.add(taskId);
+    this.#takesOver(taskId, key);
+    const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample };
+    const handle = this.#handles.get(upload.file);
+    this.#memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
+    this.#changed(upload);
+  }
+
+  async #resumeAtServer(transport, taskId) {
+    const echoes = () => this.#ownResumes.get(taskId) ?? 0;
+    this.#ownResumes.set(taskId, echoes() + 1);
+    try {
+      return await transport.resumeTask(taskId);
+    } catch (error) {
+      this.#ownResumes.set(taskId, Math.max(0, echoes() - 1));
+      throw error;
+    }
+  }
+
+  /** A sleep that the bell ends early. */
+  async #sleepOrBell(sleep, ms, signal) {
+    const early = new AbortController();
+    const ring = () => early.abort();
+    this.#bell.addEventListener("ring", ring, { once: true });
+    try {
+      await sleep(ms, AbortSignal.any([signal, early.signal]));
+    } catch {
+      signal.throwIfAborted();
+    } finally {
+      this.#bell.removeEventListener("ring", ring);
+    }
+  }
+
+  async #connected(signal, onWait) {
+    while (!this.#online || !this.#signedIn) {
+      onWait();
+      await this.#sleepOrBell(plainSleep, 2 ** 30, signal);
+    }
+  }
+}
+
+/** One that is already gone is as good as cancelled. */
+export async function endAtServer(transport, taskId) {
+  try {
+    await transport.cancelUpload(taskId);
+  } catch (error) {
+    if (error.status !== 404 && error.status !== 409) throw error;
+  }
+}

@@ -1,0 +1,55 @@
+// <account-menu>: who is signed in, the appearance, and the way out.
+//
+// Properties: `store`. Actions: "sign-out".
+
+import { DriveElement } from "./element.js";
+import { h, icon, setAttribute, setText } from "./dom.js";
+
+export class AccountMenu extends DriveElement {
+  store;
+  #letter = h("span", { "aria-hidden": "true" });
+  #button = h("button", { type: "button", class: "avatar", popovertarget: "account-panel" }, this.#letter);
+  #name = h("strong");
+  #role = h("span", { class: "role" });
+  #quota = h("quota-meter");
+  #error = h("p", { class: "error", role: "alert", hidden: true });
+  #panel = h("div", { id: "account-panel", popover: "auto" });
+
+  build() {
+    this.#quota.store = this.store;
+    this.#panel.append(
+      h("div", { class: "who" }, this.#name, this.#role),
+      this.#quota,
+      h("theme-choice"),
+      this.#error,
+      h("button", { type: "button", "data-action": "sign-out", onclick: () => this.#signOut() }, icon("sign-out"), "Sign out"),
+    );
+    this.append(this.#button, this.#panel);
+  }
+
+  connected() {
+    this.listen(this.store, "account", () => this.requestUpdate());
+  }
+
+  update() {
+    const { account } = this.store;
+    if (!account) return;
+    setText(this.#letter, [...account.name][0]?.toUpperCase() ?? "?");
+    setAttribute(this.#button, "aria-label", `Account of ${account.name}`);
+    setAttribute(this.#button, "title", account.name);
+    setText(this.#name, account.name);
+    setText(this.#role, account.role);
+  }
+
+  async #signOut() {
+    this.#error.hidden = true;
+    try {
+      await this.act("sign-out");
+    } catch (problem) {
+      setText(this.#error, `You are still signed in. ${problem.message}`);
+      this.#error.hidden = false;
+    }
+  }
+}
+
+customElements.define("account-menu", AccountMenu);

@@ -1,0 +1,55 @@
+// Makes and changes nodes without markup strings: text always enters as text.
+
+const SVG = "http://www.w3.org/2000/svg";
+const SPRITE = new URL("../icons.svg", import.meta.url).href;
+
+/**
+ * h("button", { type: "button", class: "quiet", onclick: fn }, "Retry"). Keys that start with "on" are listeners, true
+ * and false switch boolean attributes, the rest are attributes.
+ * @param {string} tag @param {object} [attributes] @param {...(Node | string | null | false)} children
+ */
+export function h(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else setAttribute(node, name, value);
+  }
+  node.append(...children.filter((child) => child !== null && child !== false));
+  return node;
+}
+
+export function setAttribute(node, name, value) {
+  const text = value === true ? "" : value;
+  if (text === false || text === null || text === undefined) node.removeAttribute(name);
+  else if (node.getAttribute(name) !== String(text)) node.setAttribute(name, text);
+}
+
+/** Changes a text only when it differs, so that selections and screen readers are left in peace. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+export function icon(name) {
+  const svg = document.createElementNS(SVG, "svg");
+  svg.setAttribute("class", "icon");
+  svg.setAttribute("aria-hidden", "true");
+  const use = document.createElementNS(SVG, "use");
+  svg.append(use);
+  setIcon(svg, name);
+  return svg;
+}
+
+export function setIcon(svg, name) {
+  const href = `${SPRITE}#${name}`;
+  if (svg.firstChild.getAttribute("href") !== href) svg.firstChild.setAttribute("href", href);
+}
+
+/** A square button that shows an icon and says its label. */
+export function iconButton(name, label, attributes = {}) {
+  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
+}
+
+/** An empty or failed view: one sentence, one action. @param {{glyph: string, title: string, text: string}} words */
+export function placeholder({ glyph, title, text }, ...actions) {
+  return h("div", { class: "placeholder" }, icon(glyph), h("h2", {}, title), h("p", {}, text), ...actions);
+}

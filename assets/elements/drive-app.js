@@ -1,0 +1,123 @@
+// <drive-app>: the whole page. Shows the door, or the places of whoever is signed in; follows the address.
+//
+// Properties: `store`, `pager`, `problem` (why the start failed, or null). `say(sentence)` speaks to screen readers.
+// Actions: "start" (try the start again), and those of its children.
+
+import { percent } from "../core/format.js";
+import { totals } from "../core/upload-view.js";
+import { DriveElement } from "./element.js";
+import { h, icon, placeholder } from "./dom.js";
+import { parseRoute } from "./route.js";
+
+export class DriveApp extends DriveElement {
+  store;
+  pager;
+  #problem = null;
+  #shown = null;
+  #region = h("live-region");
+  #door = null;
+  #frame = null;
+  /** The parts of the frame, made when somebody signs in. */
+  #parts = null;
+
+  set problem(problem) {
+    this.#problem = problem;
+    this.requestUpdate();
+  }
+
+  say(sentence) {
+    this.#region.say(sentence);
+  }
+
+  build() {
+    this.append(this.#region);
+  }
+
+  connected() {
+    this.listen(this.store, "account", () => this.update());
+    this.listen(this.store, "uploads upload", () => this.#updateTitle());
+    this.listen(window, "hashchange", () => this.update());
+    this.listen(this, "drive-action", ({ action }) => action === "pick-files" && this.#parts.drop.pick());
+  }
+
+  update() {
+    const { account } = this.store;
+    if (account === undefined) this.#showOnly(this.#problem ? this.#startFailed() : null);
+    else if (account === null) this.#showDoor();
+    else this.#showFrame();
+    this.#updateTitle();
+  }
+
+  #showOnly(node) {
+    if (node === this.#shown) return;
+    this.#shown?.remove();
+    this.#shown = node;
+    if (node) this.append(node);
+  }
+
+  #startFailed() {
+    const retry = h("button", { type: "button", class: "primary", onclick: () => this.act("start") }, icon("retry"), "Try again");
+    const words = { glyph: "offline", title: "Drive cannot be reached", text: this.#problem.message };
+    return h("div", { class: "alone" }, placeholder(words, retry));
+  }
+
+  #showDoor() {
+    this.#frame = null; // the next account starts with a clean view
+    this.#door ??= h("sign-in");
+    this.#door.code = parseRoute(location.hash).code;
+    this.#showOnly(this.#door);
+  }
+
+  #showFrame() {
+    this.#door = null;
+    const { view, folder, code } = parseRoute(location.hash);
+    if (code) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
+    this.#frame ??= this.#buildFrame();
+    const { side, crumb, files, tasks, drop, main } = this.#parts;
+    side.view = view;
+    crumb.place = { view, folder };
+    drop.folder = folder;
+    drop.disabled = this.store.account.role === "guest";
+    if (view === "files") files.folder = folder;
+    const place = view === "files" ? files : tasks;
+    if (main.firstElementChild !== place) main.replaceChildren(place);
+    this.#showOnly(this.#frame);
+  }
+
+  #buildFrame() {
+    const { store, pager } = this;
+    const make = (tag, properties = {}) => Object.assign(h(tag), properties);
+    const parts = {
+      side: make("side-bar", { store }),
+      crumb: make("bread-crumb"),
+      files: make("file-list", { store, pager }),
+      tasks: make("task-list", { store }),
+      drop: make("drop-zone"),
+      main: h("main", { id: "main", tabindex: "-1" }),
+    };
+    this.#parts = parts;
+    const skip = h("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) }, "Skip to the list");
+    return h(
+      "div",
+      { class: "frame" },
+      skip,
+      parts.side,
+      h("header", {}, parts.crumb, make("account-menu", { store })),
+      make("connection-bar", { store }),
+      parts.main,
+      make("upload-tray", { store }),
+      parts.drop,
+    );
+  }
+
+  /** "41 % · Drive": the tab tells how far it is while one looks elsewhere. */
+  #updateTitle() {
+    const sum = totals(this.store.uploads.values());
+    const place = this.store.account ? parseRoute(location.hash) : null;
+    const where = place?.view === "tasks" ? "Tasks" : place?.folder.split("/").pop();
+    const title = [sum.moving > 0 && percent(sum.part), where, "Drive"].filter(Boolean).join(" · ");
+    if (document.title !== title) document.title = title;
+  }
+}
+
+customElements.define("drive-app", DriveApp);

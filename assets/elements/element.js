@@ -1,0 +1,67 @@
+// What every element of Drive shares: built once, updated at most once a frame, listeners that end with it; and the
+// event by which elements say what the person wants. Elements read the store and properties, and never act themselves.
+
+/** A wish, bubbling up to the page: `action` names it, `detail` says of what. Who fulfils it may leave an `answer`. */
+export class ActionEvent extends Event {
+  /** @type {Promise<void> | undefined} */
+  answer;
+
+  /** @param {string} action @param {object} [detail] */
+  constructor(action, detail = {}) {
+    super("drive-action", { bubbles: true });
+    this.action = action;
+    this.detail = detail;
+  }
+}
+
+export class DriveElement extends HTMLElement {
+  #life = null;
+  #isBuilt = false;
+  #frame = 0;
+
+  connectedCallback() {
+    this.#life = new AbortController();
+    if (!this.#isBuilt) {
+      this.#isBuilt = true;
+      this.build();
+    }
+    this.connected();
+    this.update();
+  }
+
+  disconnectedCallback() {
+    this.#life.abort();
+    cancelAnimationFrame(this.#frame);
+    this.#frame = 0;
+  }
+
+  /** Makes the children, once. */
+  build() {}
+
+  /** Starts listening, each time it enters the page. */
+  connected() {}
+
+  /** Shows the present state. */
+  update() {}
+
+  /** Many changes in one frame give one update. */
+  requestUpdate() {
+    if (this.#frame !== 0 || !this.isConnected || !this.#isBuilt) return;
+    this.#frame = requestAnimationFrame(() => {
+      this.#frame = 0;
+      this.update();
+    });
+  }
+
+  /** Listens until the element leaves the page. */
+  listen(target, types, listener, options = {}) {
+    for (const type of types.split(" ")) target.addEventListener(type, listener, { ...options, signal: this.#life.signal });
+  }
+
+  /** @returns {Promise<void> | undefined} settles when it is done, where that can be told */
+  act(action, detail) {
+    const event = new ActionEvent(action, detail);
+    this.dispatchEvent(event);
+    return event.answer;
+  }
+}

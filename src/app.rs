@@ -1,0 +1,272 @@
+//! The composition root: opens everything in order, recovers, serves, and shuts down in the opposite order. The same
+//! for the program and for its tests.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use actix_web::dev::Server;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+
+use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::domain::chunks::MIB;
+use crate::domain::error::{Error, Result};
+use crate::domain::pool::Pool;
+use crate::engine::janitor::Janitor;
+use crate::engine::live::Live;
+use crate::engine::recovery::{self, LastStop};
+use crate::engine::{Engine, Settings as EngineSettings};
+use crate::http::{self, State, guard, tokens};
+use crate::operations;
+use crate::operations::upload::open::OpenUploads;
+use crate::operations::upload::{Settings as UploadSettings, Uploads};
+use crate::store::{Sink, Store, accounts, pools};
+
+const HOUR_MS: i64 = 3600 * 1000;
+/// Time a refused body has to be read before its connection is closed, so that the client hears why.
+const DISCONNECT_WAIT: Duration = Duration::from_secs(10);
+const HEAD_WAIT: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+const CONNECTIONS_PER_WORKER: usize = 2_000;
+/// Threads of each worker that read, write and hash.
+const BLOCKING_THREADS: usize = 32;
+/// How often held-back progress is looked at.
+const FLUSH: Duration = Duration::from_millis(100);
+
+/// The opened data directory: locked, so that one server at most uses it.
+pub struct DataDir {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl DataDir {
+    /// Opens and locks the data directory, making it when it is new.
+    pub fn lock(config: &Config) -> Result<Self> {
+        let path = prepare(config)?;
+        let lock = File::create(path.join("LOCK"))
+            .map_err(|error| Error::io("opening the lock file", &error))?;
+        lock.try_lock().map_err(|_| {
+            Error::invalid(
+                "server.data_dir",
+                format!("{} is in use by another Drive.", path.display()),
+            )
+        })?;
+        Ok(Self { path, _lock: lock })
+    }
+}
+
+/// Makes the data directory with its secrets.
+fn prepare(config: &Config) -> Result<PathBuf> {
+    let path = config.server.data_dir.clone();
+    make_dir(&path)?;
+    make_dir(&path.join("secrets"))?;
+    let key = path.join("secrets/access-token.key");
+    if !key.exists() {
+        write_durably(&key, &tokens::random()?)?;
+    }
+    Ok(path)
+}
+
+/// Opens the database of a data directory, for the server or for a command beside it.
+pub fn open_store(config: &Config, clock: Clock, sink: Sink) -> Result<Store> {
+    let path = prepare(config)?;
+    Store::open(&path.join("drive.db"), clock, sink)
+}
+
+/// Everything opened and recovered, not serving yet. Made outside of the asynchronous runtime, since it blocks.
+pub struct App {
+    /// `None` when there is an administrator.
+    pub setup_code: Option<String>,
+    pub last_stop: LastStop,
+    pub engine: Arc<Engine>,
+    state: web::Data<State>,
+    live: Arc<Live>,
+    data_dir: DataDir,
+    config: Config,
+}
+
+/// A server that is bound to its address.
+pub struct Serving {
+    pub address: SocketAddr,
+    server: Server,
+    live: Arc<Live>,
+    store: Store,
+    janitor: Janitor,
+    data_dir: DataDir,
+}
+
+impl App {
+    /// Opens the data directory and mends what the last run left half done.
+    pub fn open(config: &Config, clock: Clock) -> Result<Self> {
+        let data_dir = DataDir::lock(config)?;
+        let live = Live::new(clock.clone());
+        let publisher = live.clone();
+        let sink: Sink = Box::new(move |events| publisher.publish(events));
+        let store = open_store(config, clock.clone(), sink)?;
+        let (pool, dir) = open_pool(config, &store)?;
+        let preferred_pool = config.preferred_pool()?.unwrap_or(pool.id);
+        if preferred_pool != pool.id {
+            let message = format!(
+                "storage.preferred_pool: there is no pool {preferred_pool}; the pool is {}.",
+                pool.id
+            );
+            return Err(Error::invalid("storage.preferred_pool", message));
+        }
+
+        let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
+        let open = OpenUploads::new(Blobs::new([dir]), idle);
+        let operations = operations::all(open.clone());
+        let engine =
+            Arc::new(Engine::new(store.clone(), clock, engine_settings(config), operations));
+        let last_stop = recovery::run(&engine)?;
+        let uploads = Arc::new(Uploads {
+            engine: engine.clone(),
+            open,
+            settings: UploadSettings {
+                default_chunk_size: config.uploads.default_chunk_size,
+                max_chunk_size: config.uploads.max_chunk_size,
+                preferred_pool,
+            },
+            pools: vec![pool],
+        });
+
+        let setup_code = setup_code(&data_dir.path, &store)?;
+        let secret = std::fs::read(data_dir.path.join("secrets/access-token.key"))
+            .map_err(|error| Error::io("reading the access token key", &error))?;
+        let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
+        let state = State::new(engine.clone(), uploads, live.clone(), &secret, settings);
+        let state = web::Data::new(state);
+        Ok(Self { setup_code, last_stop, engine, state, live, data_dir, config: config.clone() })
+    }
+
+    /// Binds the address. To be called inside the runtime that will serve.
+    pub fn bind(self) -> Result<Serving> {
+        let (server, address) = serve(&self.config, self.state)?;
+        let janitor = Janitor::start(self.engine.clone())?;
+        let store = self.engine.store.clone();
+        Ok(Serving { address, server, live: self.live, store, janitor, data_dir: self.data_dir })
+    }
+}
+
+impl Serving {
+    /// Serves until `stop` resolves, then ends everything in order: sockets, requests, janitor, database.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
+        let Self { server, live, store, janitor, data_dir, .. } = self;
+        let handle = server.handle();
+        let server = tokio::spawn(server);
+        let flusher = live.clone();
+        let flush = tokio::spawn(async move {
+            let mut tick = tokio::time::interval(FLUSH);
+            loop {
+                tick.tick().await;
+                flusher.flush_due();
+            }
+        });
+        stop.await;
+        live.close_all();
+        handle.stop(true).await;
+        let served = server.await.map_err(Error::internal)?;
+        flush.abort();
+        tokio::task::spawn_blocking(move || {
+            janitor.stop();
+            let marked = recovery::mark_clean(&store);
+            store.close();
+            drop(data_dir);
+            marked
+        })
+        .await
+        .map_err(Error::internal)??;
+        served.map_err(|error| Error::io("serving", &error))
+    }
+}
+
+fn engine_settings(config: &Config) -> EngineSettings {
+    EngineSettings {
+        stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
+        paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
+        keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
+        sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
+    }
+}
+
+fn open_pool(config: &Config, store: &Store) -> Result<(Pool, PoolDir)> {
+    let name = config.pool.name.clone();
+    let configured = config.preferred_pool()?;
+    let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, configured))?;
+    let seen = if known { Seen::Before } else { Seen::Never };
+    let keep_free = config.storage.keep_free_bytes;
+    let dir = PoolDir::open(id, &config.pool_path(), &config.uploads_path(), keep_free, seen)?;
+    Ok((Pool { id, name: config.pool.name.clone(), policy: config.policy() }, dir))
+}
+
+/// The code that allows the first set-up: the same at each start until it is used.
+fn setup_code(data_dir: &Path, store: &Store) -> Result<Option<String>> {
+    let path = data_dir.join("secrets/setup-code");
+    if store.read_now(accounts::has_admin)? {
+        let _ = std::fs::remove_file(path);
+        return Ok(None);
+    }
+    if let Ok(code) = std::fs::read_to_string(&path)
+        && code.len() >= 32
+    {
+        return Ok(Some(code));
+    }
+    let (code, _) = tokens::secret()?;
+    write_durably(&path, code.as_bytes())?;
+    Ok(Some(code))
+}
+
+fn http_settings(
+    config: &Config,
+    data_dir: &Path,
+    setup_code: Option<String>,
+) -> Result<http::Settings> {
+    let code_file = data_dir.join("secrets/setup-code");
+    Ok(http::Settings {
+        public_url: config.server.public_url.clone(),
+        access_ms: i64::from(config.auth.access_minutes) * 60 * 1000,
+        session_ms: i64::from(config.auth.session_days) * 24 * HOUR_MS,
+        default_quota: config.default_quota(),
+        setup_code,
+        setup_done: Box::new(move || {
+            let _ = std::fs::remove_file(&code_file);
+        }),
+        dummy_hash: tokens::hash_password("nobody has this password")?,
+    })
+}
+
+fn serve(config: &Config, state: web::Data<State>) -> Result<(Server, SocketAddr)> {
+    let listener = TcpListener::bind(config.server.listen).map_err(|error| {
+        Error::invalid(
+            "server.listen",
+            format!("Cannot listen on {}: {error}.", config.server.listen),
+        )
+    })?;
+    let address =
+        listener.local_addr().map_err(|error| Error::io("asking for the address", &error))?;
+    let workers = match config.server.workers {
+        0 => std::thread::available_parallelism().map_or(2, usize::from),
+        workers => workers,
+    };
+    let server = HttpServer::new(move || {
+        ActixApp::new().app_data(state.clone()).wrap(from_fn(guard::guard)).configure(http::routes)
+    })
+    .workers(workers)
+    .worker_max_blocking_threads(BLOCKING_THREADS)
+    .max_connections(CONNECTIONS_PER_WORKER)
+    .keep_alive(KEEP_ALIVE)
+    .client_request_timeout(HEAD_WAIT)
+    .client_disconnect_timeout(DISCONNECT_WAIT)
+    .shutdown_timeout(config.server.shutdown_seconds)
+    .h2_initial_window_size((2 * MIB) as u32)
+    .disable_signals()
+    .listen(listener)
+    .map_err(|error| Error::io("listening", &error))?
+    .run();
+    Ok((server, address))
+}

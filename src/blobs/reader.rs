@@ -1,0 +1,38 @@
+//! Reading sealed objects.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+
+use super::PoolDir;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::ObjectId;
+
+/// An open object. Reads name their position, so that one reader serves several ranges.
+#[derive(Debug)]
+pub struct Reader {
+    file: File,
+}
+
+impl Reader {
+    /// Opens an object and checks that it has the size its row says.
+    pub fn open(pool: &PoolDir, id: ObjectId, size: u64) -> Result<Self> {
+        let file = File::open(pool.object_path(id))
+            .map_err(|error| Error::io(&format!("opening object {id}"), &error))?;
+        let actual =
+            file.metadata().map_err(|error| Error::io("looking at an object", &error))?.len();
+        if actual != size {
+            return Err(Error::internal(format!(
+                "object {id} has {actual} bytes on disk instead of {size}"
+            )));
+        }
+        Ok(Self { file })
+    }
+
+    pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        let mut buffer = vec![0; length];
+        self.file
+            .read_exact_at(&mut buffer, offset)
+            .map_err(|error| Error::io("reading an object", &error))?;
+        Ok(buffer)
+    }
+}

@@ -1,0 +1,217 @@
+//! The command line. `drive` alone means `drive serve`.
+
+use std::io::Read as _;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::app::{App, open_store};
+use crate::clock::Clock;
+use crate::config::merged::Merged;
+use crate::config::{Config, Flags};
+use crate::domain::account::{Role, check_password, parse_name};
+use crate::domain::error::{Error, Result};
+use crate::http::tokens::hash_password;
+use crate::store::accounts::{self, NewAccount};
+use crate::store::{Store, no_sink, sessions};
+use crate::telemetry;
+
+/// A self-hosted file drive whose uploads and long jobs survive anything.
+#[derive(Parser)]
+#[command(name = "drive", version, about, propagate_version = true)]
+#[command(
+    after_help = "Settings come from flags, the environment (DRIVE_SECTION_KEY), the file of --config, and the \
+    defaults, in this order. `drive config` shows them all."
+)]
+struct Cli {
+    #[command(flatten)]
+    flags: Flags,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Start the server (this is what `drive` alone does)
+    Serve,
+    /// Make and mend accounts, also while the server runs
+    #[command(subcommand)]
+    Account(AccountCommand),
+    /// Show all settings and where each came from
+    Config,
+}
+
+#[derive(Subcommand)]
+enum AccountCommand {
+    /// Make an account
+    Add {
+        name: String,
+        /// What it may do: admin, user, guest
+        #[arg(long, default_value = "user", value_parser = ["admin", "user", "guest"])]
+        role: String,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Show all accounts
+    List,
+    /// Set a new password and end all sign-ins of the account
+    Passwd {
+        name: String,
+        #[command(flatten)]
+        password: PasswordFrom,
+    },
+    /// Lock an account out
+    Disable { name: String },
+}
+
+#[derive(Args)]
+struct PasswordFrom {
+    /// Read the password from standard input, up to the end of its first line
+    #[arg(long, required = true)]
+    password_stdin: bool,
+}
+
+/// Runs the command line; errors go to standard error in a sentence.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&mut std::io::stderr(), &format!("drive: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn say(to: &mut impl std::io::Write, line: &str) {
+    // A closed pipe is nobody's error here.
+    let _ = writeln!(to, "{line}");
+    let _ = to.flush();
+}
+
+fn run(cli: &Cli) -> Result<()> {
+    let merged = Merged::read(&cli.flags, std::env::vars())?;
+    let config = merged.build()?;
+    telemetry::start(&config.log.level)?;
+    // Files of this server are for its user alone.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
+    match &cli.command {
+        None | Some(Command::Serve) => serve(&config),
+        Some(Command::Config) => {
+            say(&mut std::io::stdout(), merged.describe().trim_end());
+            Ok(())
+        }
+        Some(Command::Account(command)) => {
+            let store = open_store(&config, Clock::default(), no_sink())?;
+            let outcome = account(command, &config, &store);
+            store.close();
+            outcome
+        }
+    }
+}
+
+fn serve(config: &Config) -> Result<()> {
+    let app = App::open(config, Clock::default())?;
+    actix_web::rt::System::new().block_on(async {
+        let (setup_code, last_stop) = (app.setup_code.clone(), app.last_stop);
+        let app = app.bind()?;
+        let url = match config.server.public_url.as_str() {
+            "" => format!("http://{}", app.address),
+            url => url.trim_end_matches('/').to_owned(),
+        };
+        tracing::info!(data_dir = %config.server.data_dir.display(), ?last_stop, "opened");
+        let mut out = std::io::stdout();
+        say(&mut out, &format!("Drive is ready at {url}"));
+        if let Some(code) = &setup_code {
+            say(&mut out, &format!("First sign-in: {url}/#setup={code}"));
+            say(&mut out, "Open this link to make the first administrator; it works once.");
+        } else {
+            say(&mut out, "Sign in with your account; `drive account passwd NAME --password-stdin` resets a password.");
+        }
+        app.run(stop_signal()).await?;
+        tracing::info!("stopped");
+        Ok(())
+    })
+}
+
+/// Resolves at Ctrl-C or at SIGTERM.
+async fn stop_signal() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let terminated = async {
+        match signal(SignalKind::terminate()) {
+            Ok(mut signal) => {
+                signal.recv().await;
+            }
+            Err(_) => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        () = terminated => {}
+    }
+}
+
+fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<()> {
+    let mut out = std::io::stdout();
+    match command {
+        AccountCommand::Add { name, role, .. } => {
+            let new = NewAccount {
+                name: parse_name(name)?,
+                role: Role::parse(role)?,
+                password_hash: hash_password(&read_password()?)?,
+                quota_bytes: config.default_quota(),
+            };
+            let id = store.write_now(move |tx| accounts::insert(tx, &new))?;
+            say(&mut out, &format!("Made the account {name} ({role}), id {id}."));
+        }
+        AccountCommand::List => {
+            for account in store.read_now(accounts::list)? {
+                let state = if account.disabled { "disabled" } else { "" };
+                let line = format!(
+                    "{:<24} {:<6} {:>16} bytes {state}",
+                    account.name,
+                    account.role.name(),
+                    account.quota.used
+                );
+                say(&mut out, line.trim_end());
+            }
+        }
+        AccountCommand::Passwd { name, .. } => {
+            let hash = hash_password(&read_password()?)?;
+            change(store, name, move |tx, name| accounts::set_password(tx, name, &hash))?;
+            say(&mut out, &format!("{name} has a new password; all its sign-ins have ended."));
+        }
+        AccountCommand::Disable { name } => {
+            change(store, name, accounts::disable)?;
+            say(&mut out, &format!("{name} is disabled; all its sign-ins have ended."));
+        }
+    }
+    Ok(())
+}
+
+/// Changes an account and ends its sessions in one transaction.
+fn change(
+    store: &Store,
+    name: &str,
+    work: impl FnOnce(&crate::store::Tx<'_>, &str) -> Result<bool> + Send + 'static,
+) -> Result<()> {
+    let name = name.to_owned();
+    store.write_now(move |tx| {
+        if !work(tx, &name)? {
+            return Err(Error::invalid("name", format!("There is no account {name}.")));
+        }
+        sessions::revoke_all(tx, &name)
+    })
+}
+
+/// The first line of standard input.
+fn read_password() -> Result<String> {
+    let mut text = String::new();
+    std::io::stdin()
+        .take(4096)
+        .read_to_string(&mut text)
+        .map_err(|error| Error::invalid("password", format!("reading the password: {error}")))?;
+    let password = text.lines().next().unwrap_or_default().to_owned();
+    check_password(&password)?;
+    Ok(password)
+}

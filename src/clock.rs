@@ -1,0 +1,28 @@
+//! The only reader of the wall clock. Tests move it by hand.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::domain::time::Timestamp;
+
+/// The wall clock, plus an offset that only tests set.
+#[derive(Clone, Default)]
+pub struct Clock {
+    offset_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    pub fn now(&self) -> Timestamp {
+        #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+        let wall = SystemTime::now();
+        let since_epoch =
+            wall.duration_since(UNIX_EPOCH).map_or(0, |passed| passed.as_millis() as i64);
+        Timestamp(since_epoch + self.offset_ms.load(Ordering::Relaxed))
+    }
+
+    /// Moves the clock forward (or back) for a test.
+    pub fn advance_ms(&self, milliseconds: i64) {
+        self.offset_ms.fetch_add(milliseconds, Ordering::Relaxed);
+    }
+}

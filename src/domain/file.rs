@@ -1,0 +1,198 @@
+//! Files as people see them: names, folders, content types. Parsed once, then trusted.
+
+use std::fmt;
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::digest::Digest;
+use super::error::{Error, Result};
+use super::id::{AccountId, BundleId, FileId, ObjectId, PoolId};
+use super::time::Timestamp;
+
+const NAME_MAX_BYTES: usize = 255;
+const FOLDER_MAX_BYTES: usize = 4096;
+const FOLDER_MAX_DEPTH: usize = 32;
+
+/// A file's name: one path segment, in Unicode NFC, 1 to 255 bytes, nothing invisible in it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct FileName(String);
+
+impl FileName {
+    pub fn parse(field: &str, text: &str) -> Result<Self> {
+        Ok(Self(segment(field, text)?))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A virtual folder: `/` or `/one/two`. It never becomes a path on disk.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Folder(String);
+
+impl Folder {
+    pub fn root() -> Self {
+        Self("/".to_owned())
+    }
+
+    pub fn parse(text: &str) -> Result<Self> {
+        let refuse = |why: String| Err(Error::invalid("folder", why));
+        if text.len() > FOLDER_MAX_BYTES {
+            return refuse(format!("folder is longer than {FOLDER_MAX_BYTES} bytes."));
+        }
+        let mut path = String::new();
+        for (depth, part) in text.split('/').filter(|part| !part.is_empty()).enumerate() {
+            if depth == FOLDER_MAX_DEPTH {
+                return refuse(format!("folder is deeper than {FOLDER_MAX_DEPTH} levels."));
+            }
+            path.push('/');
+            path.push_str(&segment("folder", part)?);
+        }
+        Ok(if path.is_empty() { Self::root() } else { Self(path) })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One path segment, or an error that says which rule it breaks.
+fn segment(field: &str, text: &str) -> Result<String> {
+    let name: String = text.nfc().collect();
+    let refuse = |why: &str| Err(Error::invalid(field, format!("{field} {why}")));
+    if name.trim().is_empty() {
+        return refuse("must not be empty.");
+    }
+    if name.len() > NAME_MAX_BYTES {
+        return refuse("must be at most 255 bytes of UTF-8; shorten the name.");
+    }
+    if name == "." || name == ".." {
+        return refuse("must not be \".\" or \"..\".");
+    }
+    if name.contains(['/', '\\']) {
+        return refuse("must not contain \"/\" or \"\\\"; use `folder` for the path.");
+    }
+    if name.contains(is_invisible) {
+        return refuse("must not contain control or text-direction characters.");
+    }
+    Ok(name)
+}
+
+/// Control characters, and the marks that make a name read as another one.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// A media type such as `video/mp4`, in lower case; parameters are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContentType(String);
+
+impl ContentType {
+    pub fn unknown() -> Self {
+        Self("application/octet-stream".to_owned())
+    }
+
+    pub fn parse(text: &str) -> Result<Self> {
+        let token = |part: &str| {
+            !part.is_empty()
+                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+        };
+        let (essence, parameters) = text.split_once(';').unwrap_or((text, ""));
+        let legal = text.len() <= 255
+            && parameters.bytes().all(|b| (b' '..=b'~').contains(&b))
+            && essence.trim().split_once('/').is_some_and(|(top, sub)| token(top) && token(sub));
+        if !legal {
+            return Err(Error::invalid(
+                "contentType",
+                "contentType must be a media type such as \"video/mp4\". Leave it out to have it detected.",
+            ));
+        }
+        let essence = essence.trim().to_ascii_lowercase();
+        Ok(match parameters.trim() {
+            "" => Self(essence),
+            parameters => Self(format!("{essence}; {parameters}")),
+        })
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Without parameters.
+    pub fn essence(&self) -> &str {
+        self.0.split(';').next().unwrap_or(&self.0).trim_end()
+    }
+}
+
+/// A stored file: one name over one object.
+#[derive(Clone, Debug)]
+pub struct File {
+    pub id: FileId,
+    pub account_id: AccountId,
+    pub pool_id: PoolId,
+    pub bundle_id: Option<BundleId>,
+    pub object_id: ObjectId,
+    pub name: String,
+    pub folder: String,
+    pub content_type: String,
+    pub size: u64,
+    pub sha256: Digest,
+    pub last_modified: Option<Timestamp>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub uploaded_at: Timestamp,
+    pub expired_at: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_mislead_are_refused() {
+        for wrong in [
+            "",
+            " ",
+            ".",
+            "..",
+            "a/b",
+            "a\\b",
+            "a\0b",
+            "a\nb",
+            "a\u{7f}",
+            "a\u{85}",
+            "evil\u{202e}gpj.exe",
+        ] {
+            assert!(FileName::parse("fileName", wrong).is_err(), "{wrong:?}");
+        }
+        assert!(FileName::parse("fileName", &"é".repeat(128)).is_err());
+        assert!(FileName::parse("fileName", &"é".repeat(127)).is_ok());
+        assert_eq!(FileName::parse("fileName", "e\u{301}.txt").unwrap().as_str(), "é.txt");
+        assert!(FileName::parse("fileName", "...").is_ok());
+    }
+
+    #[test]
+    fn folders_are_normalised() {
+        assert_eq!(Folder::parse("").unwrap().as_str(), "/");
+        assert_eq!(Folder::parse("a//b/").unwrap().as_str(), "/a/b");
+        for wrong in ["/a/../b", "/./a", "/a\0", &"x/".repeat(33), &"x".repeat(5000)] {
+            assert!(Folder::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn content_types_are_media_types() {
+        assert_eq!(ContentType::parse("Text/HTML; charset=utf-8").unwrap().essence(), "text/html");
+        for wrong in ["", "text", "text/", "/html", "a/b/c", "text/html\r\nX: y", "a b/c"] {
+            assert!(ContentType::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

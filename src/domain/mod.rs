@@ -1,0 +1,14 @@
+//! Pure values and rules. Nothing here does I/O, knows SQL or HTTP, or reads the clock: `now` is an argument.
+
+pub mod account;
+pub mod chunks;
+pub mod digest;
+pub mod error;
+pub mod event;
+pub mod file;
+pub mod id;
+pub mod pool;
+pub mod progress;
+pub mod task;
+pub mod time;
+pub mod upload;

@@ -1,0 +1,144 @@
+//! The browser client, embedded. All files live below one folder named by the hash of them all, so that browsers may
+//! keep them for ever; only `index.html` names that folder, and is asked for each time.
+
+use std::sync::LazyLock;
+
+use actix_web::http::header;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::input::text;
+use super::problem::Problem;
+use crate::domain::error::{Error, Kind, Result};
+
+/// A path below `assets/` and its content.
+type Asset = (&'static str, &'static [u8]);
+
+macro_rules! embed {
+    ($($path:literal,)*) => {
+        &[$(($path, include_bytes!(concat!("../../assets/", $path))),)*]
+    };
+}
+
+/// Every file below `assets/`; a test holds this list against the folder.
+pub const FILES: &[Asset] = embed![
+    "app.js",
+    "core/announcer.js",
+    "core/api.js",
+    "core/chunk-plan.js",
+    "core/chunk-sender.js",
+    "core/format.js",
+    "core/hash-worker.js",
+    "core/hash.js",
+    "core/hasher.js",
+    "core/live.js",
+    "core/observed-uploads.js",
+    "core/pager.js",
+    "core/rate.js",
+    "core/resume.js",
+    "core/retry.js",
+    "core/session.js",
+    "core/sha256-constants.js",
+    "core/sha256-plain.js",
+    "core/sha256-wasm.js",
+    "core/store.js",
+    "core/sync.js",
+    "core/upload-commands.js",
+    "core/upload-view.js",
+    "core/upload.js",
+    "core/uploader.js",
+    "elements/account-menu.css",
+    "elements/account-menu.js",
+    "elements/bread-crumb.css",
+    "elements/bread-crumb.js",
+    "elements/connection-bar.css",
+    "elements/connection-bar.js",
+    "elements/dom.js",
+    "elements/drive-app.css",
+    "elements/drive-app.js",
+    "elements/drop-zone.css",
+    "elements/drop-zone.js",
+    "elements/element.js",
+    "elements/file-list.css",
+    "elements/file-list.js",
+    "elements/file-row.css",
+    "elements/file-row.js",
+    "elements/live-region.js",
+    "elements/progress-bar.css",
+    "elements/progress-bar.js",
+    "elements/quota-meter.css",
+    "elements/quota-meter.js",
+    "elements/route.js",
+    "elements/side-bar.css",
+    "elements/side-bar.js",
+    "elements/sign-in.css",
+    "elements/sign-in.js",
+    "elements/task-card.css",
+    "elements/task-card.js",
+    "elements/task-list.css",
+    "elements/task-list.js",
+    "elements/theme-choice.css",
+    "elements/theme-choice.js",
+    "elements/upload-row.css",
+    "elements/upload-row.js",
+    "elements/upload-tray.css",
+    "elements/upload-tray.js",
+    "favicon.svg",
+    "icons.svg",
+    "index.html",
+    "styles/base.css",
+    "styles/layers.css",
+    "styles/reset.css",
+    "styles/tokens.css",
+    "theme.js",
+];
+
+static HASH: LazyLock<String> = LazyLock::new(|| {
+    let mut hasher = blake3::Hasher::new();
+    for (path, content) in FILES {
+        hasher
+            .update(path.as_bytes())
+            .update(&[0])
+            .update(&(content.len() as u64).to_le_bytes())
+            .update(content);
+    }
+    hasher.finalize().to_hex()[..16].to_owned()
+});
+
+static INDEX: LazyLock<String> = LazyLock::new(|| {
+    let page =
+        find("index.html").map(|content| String::from_utf8_lossy(content)).unwrap_or_default();
+    page.replace("{{assets}}", &format!("/a/{}", *HASH))
+});
+
+fn find(path: &str) -> Option<&'static [u8]> {
+    FILES.iter().find(|(name, _)| *name == path).map(|(_, content)| *content)
+}
+
+pub async fn index(request: HttpRequest) -> HttpResponse {
+    let etag = format!("\"{}\"", *HASH);
+    let mut answer = HttpResponse::Ok();
+    answer
+        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::ETAG, etag.clone()));
+    if text(&request, header::IF_NONE_MATCH) == Some(&etag) {
+        return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
+    }
+    answer.body(INDEX.as_str())
+}
+
+pub async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
+    let (hash, path) = path.into_inner();
+    let content = find(&path).filter(|_| hash == *HASH);
+    let content = content.ok_or_else(|| Error::new(Kind::NoRoute, "There is no such file."))?;
+    let content_type = match path.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/html; charset=utf-8",
+    };
+    Ok(HttpResponse::Ok()
+        .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
+        .body(content))
+}

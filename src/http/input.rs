@@ -1,0 +1,223 @@
+//! What comes in: JSON bodies and query strings in camelCase, snake_case as an alias, unknown fields refused by name.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::http::header;
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use futures_util::StreamExt;
+use futures_util::future::LocalBoxFuture;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::problem::Problem;
+use crate::domain::error::{Error, Kind, Result};
+
+/// Bytes of a JSON body.
+const JSON_MAX_BYTES: usize = 64 * 1024;
+/// Time without a byte after which a body is given up.
+pub const IDLE: Duration = Duration::from_secs(30);
+/// Items of a page, at most.
+const LIMIT_MAX: u32 = 500;
+
+/// A JSON body.
+pub struct Body<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let is_json = request.content_type().eq_ignore_ascii_case("application/json");
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            if !is_json {
+                return Err(Error::new(
+                    Kind::UnsupportedMedia,
+                    "Send the body as JSON, with the header Content-Type: application/json.",
+                )
+                .into());
+            }
+            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
+            let bytes = collect(payload, JSON_MAX_BYTES).await?;
+            Ok(Self(parse(&bytes)?))
+        })
+    }
+}
+
+/// A whole small body.
+async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(piece) = next(&mut payload).await? {
+        if bytes.len() + piece.len() > limit {
+            return Err(Error::new(
+                Kind::BodyTooLarge,
+                format!("The body must be at most {limit} bytes."),
+            )
+            .with("limit", limit as u64));
+        }
+        bytes.extend_from_slice(&piece);
+    }
+    Ok(bytes)
+}
+
+/// The next bytes of a body; an error when it breaks off or nothing comes for a while.
+pub async fn next(payload: &mut web::Payload) -> Result<Option<web::Bytes>> {
+    match tokio::time::timeout(IDLE, payload.next()).await {
+        Err(_) => Err(Error::new(
+            Kind::BodyTimeout,
+            "No byte of the body came for 30 seconds; send it again.",
+        )),
+        Ok(None) => Ok(None),
+        Ok(Some(Ok(bytes))) => Ok(Some(bytes)),
+        Ok(Some(Err(error))) => {
+            Err(Error::new(Kind::BodyIncomplete, "The body broke off; send it again.")
+                .because(error))
+        }
+    }
+}
+
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
+    let value: Value = serde_json::from_slice(bytes).map_err(|error| {
+        Error::new(Kind::BadJson, format!("The body is not valid JSON: {error}."))
+    })?;
+    let Value::Object(fields) = value else {
+        return Err(Error::new(Kind::BadJson, "The body must be a JSON object."));
+    };
+    let mut object = Map::new();
+    for (name, value) in fields {
+        let name = camel(&name);
+        if object.insert(name.clone(), value).is_some() {
+            return Err(Error::invalid(&name, format!("{name} is given twice.")));
+        }
+    }
+    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
+        let path = error.path().to_string();
+        named(&path, &error.into_inner().to_string())
+    })
+}
+
+/// An error that names the field, from what serde says.
+fn named(path: &str, why: &str) -> Error {
+    let quoted = why.split('`').nth(1).unwrap_or_default();
+    let field = if why.starts_with("unknown field") || why.starts_with("missing field") {
+        quoted
+    } else {
+        path
+    };
+    let message = if why.starts_with("unknown field") {
+        let known = why.split_once(", ").map_or("", |(_, known)| known);
+        format!("There is no field \"{field}\" here; {known}.")
+    } else if why.starts_with("missing field") {
+        format!("{field} is required.")
+    } else {
+        format!("{field}: {why}.")
+    };
+    Error::invalid(field, message)
+}
+
+/// `file_name` → `fileName`.
+fn camel(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut raise = false;
+    for c in name.chars() {
+        if c == '_' && !out.is_empty() {
+            raise = true;
+        } else if raise {
+            out.extend(c.to_uppercase());
+            raise = false;
+        } else {
+            out.push(c);
+        }
+    }
+    out
+}
+
+/// A query string.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned + 'static> FromRequest for Query<T> {
+    type Error = Problem;
+    type Future = std::future::Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        std::future::ready(query(request.query_string()).map(Self).map_err(Problem))
+    }
+}
+
+fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
+    let pairs: Vec<(String, String)> = serde_urlencoded::from_str(text).map_err(|error| {
+        Error::invalid("query", format!("The query string is malformed: {error}."))
+    })?;
+    let pairs: Vec<_> = pairs
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .map(|(name, value)| (camel(&name), value))
+        .collect();
+    let again = serde_urlencoded::to_string(&pairs).map_err(Error::internal)?;
+    let parser = serde_urlencoded::Deserializer::new(form(again.as_bytes()));
+    serde_path_to_error::deserialize(parser).map_err(|error| {
+        let path = error.path().to_string();
+        named(&path, &error.into_inner().to_string())
+    })
+}
+
+fn form(bytes: &[u8]) -> form_urlencoded::Parse<'_> {
+    form_urlencoded::parse(bytes)
+}
+
+/// The page of a list: from where and how many.
+pub fn page(offset: Option<u64>, limit: Option<u32>) -> Result<(u64, u32)> {
+    let offset = offset.unwrap_or(0);
+    if offset > i64::MAX as u64 {
+        return Err(Error::invalid("offset", "offset is too large."));
+    }
+    match limit.unwrap_or(50) {
+        limit @ 1..=LIMIT_MAX => Ok((offset, limit)),
+        _ => Err(Error::invalid("limit", format!("limit must be between 1 and {LIMIT_MAX}."))),
+    }
+}
+
+/// A header as text, when it is there and readable.
+pub fn text(request: &HttpRequest, name: impl header::AsHeaderName) -> Option<&str> {
+    request.headers().get(name)?.to_str().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "camelCase", deny_unknown_fields)]
+    struct Sample {
+        file_name: String,
+        file_size: Option<u64>,
+    }
+
+    #[test]
+    fn both_spellings_are_read_and_errors_name_the_field() {
+        let ok: Sample = parse(br#"{"file_name":"a","fileSize":1}"#).unwrap();
+        assert_eq!((ok.file_name.as_str(), ok.file_size), ("a", Some(1)));
+        let field = |json: &str| {
+            let error = parse::<Sample>(json.as_bytes()).unwrap_err();
+            error.details().get("field").and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        assert_eq!(field(r#"{"fileName":"a","fileSzie":1}"#), "fileSzie");
+        assert_eq!(field(r#"{"fileSize":1}"#), "fileName");
+        assert_eq!(field(r#"{"fileName":"a","fileSize":-1}"#), "fileSize");
+        assert_eq!(field(r#"{"fileName":"a","fileSize":9223372036854775808e9}"#), "fileSize");
+        assert_eq!(field(r#"{"fileName":"a","file_name":"b"}"#), "fileName");
+        assert_eq!(parse::<Sample>(b"{").unwrap_err().kind(), Kind::BadJson);
+        assert_eq!(parse::<Sample>(b"[]").unwrap_err().kind(), Kind::BadJson);
+    }
+
+    #[test]
+    fn queries_follow_the_same_rules() {
+        let ok: Sample = query("file_name=a%20b&fileSize=&").unwrap();
+        assert_eq!((ok.file_name.as_str(), ok.file_size), ("a b", None));
+        assert!(query::<Sample>("fileName=a&x=1").unwrap_err().message().contains("\"x\""));
+        assert!(query::<Sample>("fileName=a&fileSize=many").is_err());
+    }
+}

@@ -1,0 +1,105 @@
+//! `POST create`: what a client wants to store.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+use serde_json::json;
+
+use super::super::State;
+use super::super::auth::Signed;
+use super::super::files;
+use super::super::input::{Body, text};
+use super::Answer;
+use crate::domain::error::Error;
+use crate::domain::id::{BundleId, PoolId};
+use crate::domain::time::Timestamp;
+use crate::operations::upload::begin::{Begun, Wanted};
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CreateRequest {
+    file_name: String,
+    file_size: u64,
+    content_type: Option<String>,
+    hash: Option<String>,
+    pool_id: Option<PoolId>,
+    bundle_id: Option<BundleId>,
+    folder: Option<String>,
+    chunk_size: Option<u64>,
+    encrypt_password: Option<String>,
+    expired_at: Option<Timestamp>,
+    last_modified: Option<Timestamp>,
+    fingerprint: Option<String>,
+    priority: Option<u8>,
+}
+
+pub async fn create(
+    state: web::Data<State>,
+    request: HttpRequest,
+    Signed(caller): Signed,
+    Body(asked): Body<CreateRequest>,
+) -> Answer {
+    let idempotency = match text(&request, "idempotency-key") {
+        Some(key) if key.is_empty() || key.len() > 255 => {
+            return Err(Error::invalid(
+                "Idempotency-Key",
+                "Idempotency-Key must have 1 to 255 characters.",
+            )
+            .into());
+        }
+        key => key.map(|key| (key.to_owned(), signature(&asked))),
+    };
+    let wanted = Wanted {
+        file_name: asked.file_name,
+        file_size: asked.file_size,
+        content_type: asked.content_type,
+        hash: asked.hash,
+        pool_id: asked.pool_id,
+        bundle_id: asked.bundle_id,
+        folder: asked.folder,
+        chunk_size: asked.chunk_size,
+        encrypt_password: asked.encrypt_password,
+        expired_at: asked.expired_at,
+        last_modified: asked.last_modified,
+        fingerprint: asked.fingerprint,
+        priority: asked.priority,
+        idempotency,
+    };
+    let answer = match state.uploads.begin(&caller, wanted).await? {
+        Begun::Exists(file) => json!({
+            "fileExists": true,
+            "file": files::view(&file),
+            "taskId": null,
+            "chunkSize": null,
+            "chunksCount": null,
+        }),
+        Begun::Open(record, chunks) => json!({
+            "fileExists": false,
+            "taskId": record.task.id,
+            "chunkSize": record.upload.plan.chunk_size(),
+            "chunksCount": record.upload.plan.count(),
+            "uploadedChunks": chunks,
+            "status": record.task.status,
+            "durability": "full",
+        }),
+    };
+    Ok(HttpResponse::Ok().json(answer))
+}
+
+/// What an idempotency key stands for: the same wish in any spelling.
+fn signature(asked: &CreateRequest) -> [u8; 32] {
+    let wish = json!([
+        asked.file_name,
+        asked.file_size,
+        asked.content_type,
+        asked.hash,
+        asked.pool_id,
+        asked.bundle_id,
+        asked.folder,
+        asked.chunk_size,
+        asked.expired_at,
+        asked.last_modified,
+        asked.fingerprint,
+        asked.priority,
+    ]);
+    *blake3::hash(wish.to_string().as_bytes()).as_bytes()
+}

@@ -1,0 +1,12 @@
+//! One module for each task type. A new type is its file here and its line in [`all`].
+
+use std::sync::Arc;
+
+use crate::engine::operation::Operation;
+
+pub mod upload;
+
+/// Every operation of this server.
+pub fn all(uploads: Arc<upload::open::OpenUploads>) -> Vec<Arc<dyn Operation>> {
+    vec![Arc::new(upload::FileUpload::new(uploads))]
+}

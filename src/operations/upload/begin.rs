@@ -1,0 +1,254 @@
+//! The beginning of an upload: checked, reserved, opened; or found to be unnecessary.
+
+use std::sync::Arc;
+
+use super::{Uploads, add_name, announce_quota, detached, new_file, new_task};
+use crate::blobs::staging::{self, Staging};
+use crate::domain::account::Caller;
+use crate::domain::chunks::ChunkPlan;
+use crate::domain::digest::{DeclaredHash, Digest};
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::file::{ContentType, File, FileName, Folder};
+use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId};
+use crate::domain::time::Timestamp;
+use crate::domain::upload::NewUpload;
+use crate::store::uploads::Record;
+use crate::store::{Db, accounts, objects, tasks, uploads};
+
+/// Open uploads of one account.
+const OPEN_MAX: u64 = 1_000;
+
+/// What a client asks for, as it said it.
+#[derive(Clone, Debug, Default)]
+pub struct Wanted {
+    pub file_name: String,
+    pub file_size: u64,
+    pub content_type: Option<String>,
+    pub hash: Option<String>,
+    pub pool_id: Option<PoolId>,
+    pub bundle_id: Option<BundleId>,
+    pub folder: Option<String>,
+    pub chunk_size: Option<u64>,
+    pub encrypt_password: Option<String>,
+    pub expired_at: Option<Timestamp>,
+    pub last_modified: Option<Timestamp>,
+    pub fingerprint: Option<String>,
+    pub priority: Option<u8>,
+    /// The client's `Idempotency-Key` with the hash of its request.
+    pub idempotency: Option<(String, [u8; 32])>,
+}
+
+/// The answer to a create.
+#[derive(Debug)]
+pub enum Begun {
+    /// The account stores these bytes already; here is the file.
+    Exists(Box<File>),
+    /// An open upload, new or found again, with the chunks it has.
+    Open(Box<Record>, Vec<u32>),
+}
+
+impl Uploads {
+    /// Checks, reserves and opens an upload; or finds what makes it unnecessary.
+    pub async fn begin(self: &Arc<Self>, caller: &Caller, wanted: Wanted) -> Result<Begun> {
+        let (uploads, caller) = (self.clone(), caller.clone());
+        detached(async move { uploads.begin_whole(caller, wanted).await }).await
+    }
+
+    async fn begin_whole(&self, caller: Caller, wanted: Wanted) -> Result<Begun> {
+        let idempotency = wanted.idempotency.clone();
+        let new = self.plan(&caller, wanted)?;
+        if let Some(begun) = self.find(&caller, &new, idempotency.clone()).await? {
+            return Ok(begun);
+        }
+        self.check_room(caller.account_id, new.charge).await?;
+        let pool = self.blobs().pool(new.pool_id)?.clone();
+        let object_id = ObjectId::generate();
+        let (making, size) = (pool.clone(), new.plan.file_size());
+        tokio::task::spawn_blocking(move || Staging::create(&making, object_id, size))
+            .await
+            .map_err(Error::internal)??;
+
+        let begun = self.insert(&caller, new, object_id, idempotency).await;
+        if !matches!(&begun, Ok(Begun::Open(record, _)) if record.upload.object_id == object_id) {
+            // Refused, or another request was quicker: the file just made belongs to nobody.
+            staging::remove(&pool, object_id);
+        }
+        begun
+    }
+
+    /// Refuses early what the reservation would refuse, before any space is taken on the disk.
+    pub(super) async fn check_room(&self, owner: AccountId, charge: u64) -> Result<()> {
+        self.engine
+            .store
+            .read(move |db| {
+                if uploads::count_open(db, owner)? >= OPEN_MAX {
+                    let message = format!(
+                        "You have {OPEN_MAX} open uploads. Complete or cancel some, then try again."
+                    );
+                    return Err(Error::new(Kind::TooMany, message).with("limit", OPEN_MAX));
+                }
+                let quota = accounts::quota_of(db, owner)?;
+                if quota.has_room(charge) { Ok(()) } else { Err(quota.exceeded(charge)) }
+            })
+            .await
+    }
+
+    /// Parses what was asked for and holds it against the pool's policy.
+    pub(super) fn plan(&self, caller: &Caller, wanted: Wanted) -> Result<NewUpload> {
+        if wanted.encrypt_password.is_some() {
+            return Err(Error::new(
+                Kind::EncryptionUnavailable,
+                "This version cannot encrypt uploads yet. Leave encryptPassword out, or encrypt the file first.",
+            )
+            .with("field", "encryptPassword"));
+        }
+        let file_name = FileName::parse("fileName", &wanted.file_name)?;
+        let content_type = match wanted.content_type.as_deref() {
+            None | Some("") => guess_type(file_name.as_str()),
+            Some(text) => ContentType::parse(text)?,
+        };
+        if wanted.file_size > i64::MAX as u64 {
+            return Err(Error::invalid("fileSize", "fileSize must be below 2^63."));
+        }
+        if let Some(priority) = wanted.priority
+            && priority > 100
+        {
+            return Err(Error::invalid("priority", "priority must be between 0 and 100."));
+        }
+        if wanted.fingerprint.as_ref().is_some_and(|text| text.is_empty() || text.len() > 512) {
+            return Err(Error::invalid("fingerprint", "fingerprint must have 1 to 512 bytes."));
+        }
+        let now = self.engine.clock.now();
+        if wanted.expired_at.is_some_and(|moment| moment <= now) {
+            return Err(Error::invalid("expiredAt", "expiredAt must be in the future."));
+        }
+        let pool = self.pool(wanted.pool_id.unwrap_or(self.settings.preferred_pool))?;
+        pool.admit(wanted.file_size, &content_type, caller.role)?;
+        let wished = wanted.chunk_size.unwrap_or(self.settings.default_chunk_size);
+        Ok(NewUpload {
+            plan: ChunkPlan::new(wanted.file_size, wished, self.settings.max_chunk_size)?,
+            folder: wanted.folder.as_deref().map_or_else(|| Ok(Folder::root()), Folder::parse)?,
+            declared_hash: wanted
+                .hash
+                .as_deref()
+                .filter(|hash| !hash.is_empty())
+                .map(DeclaredHash::parse)
+                .transpose()?,
+            charge: pool.charge(wanted.file_size),
+            pool_id: pool.id,
+            file_name,
+            content_type,
+            bundle_id: wanted.bundle_id,
+            fingerprint: wanted.fingerprint,
+            file_expires_at: wanted.expired_at,
+            last_modified: wanted.last_modified,
+            priority: wanted.priority.unwrap_or(0),
+        })
+    }
+
+    /// The same upload while it is open, or the same bytes where this account stores them already.
+    async fn find(
+        &self,
+        caller: &Caller,
+        new: &NewUpload,
+        idempotency: Option<(String, [u8; 32])>,
+    ) -> Result<Option<Begun>> {
+        let (owner, wanted) = (caller.account_id, new.clone());
+        let found = self
+            .engine
+            .store
+            .read(move |connection| {
+                if let Some(open) = find_open(connection, owner, &wanted, idempotency.as_ref())? {
+                    return Ok(Found::Open(Box::new(open)));
+                }
+                let Some(hash) = wanted.declared_hash else { return Ok(Found::Nothing) };
+                let (sha256, blake3) = match hash {
+                    DeclaredHash::Sha256(digest) => (Some(digest), None),
+                    DeclaredHash::Blake3(digest) => (None, Some(digest)),
+                };
+                let size = wanted.plan.file_size();
+                let hit = objects::owned_by_hash(connection, owner, sha256, blake3, size)?;
+                Ok(match hit.filter(|(_, pool_id, _)| *pool_id == wanted.pool_id) {
+                    Some((object_id, _, sha256)) => Found::Object(object_id, sha256),
+                    None => Found::Nothing,
+                })
+            })
+            .await?;
+        match found {
+            Found::Nothing => Ok(None),
+            Found::Open(open) => Ok(Some(*open)),
+            Found::Object(object_id, sha256) => {
+                let file = new_file(owner, new, object_id, sha256);
+                let charge = new.charge;
+                let file = self.engine.store.write(move |tx| add_name(tx, file, charge)).await?;
+                Ok(Some(Begun::Exists(Box::new(file))))
+            }
+        }
+    }
+
+    async fn insert(
+        &self,
+        caller: &Caller,
+        new: NewUpload,
+        object_id: ObjectId,
+        idempotency: Option<(String, [u8; 32])>,
+    ) -> Result<Begun> {
+        let (engine, owner) = (self.engine.clone(), caller.account_id);
+        self.engine
+            .store
+            .write(move |tx| {
+                let task = new_task(&engine, owner, &new, idempotency.clone());
+                let Some(task) = engine.create(tx, &task)? else {
+                    return find_open(tx.connection, owner, &new, idempotency.as_ref())?
+                        .ok_or_else(|| Error::internal("an upload is neither new nor there"));
+                };
+                accounts::reserve(tx, owner, new.charge)?;
+                uploads::insert(tx, &task, &new, object_id)?;
+                announce_quota(tx, owner)?;
+                let record = uploads::get(tx.connection, owner, task.id)?;
+                Ok(Begun::Open(Box::new(record), Vec::new()))
+            })
+            .await
+    }
+}
+
+enum Found {
+    Nothing,
+    Open(Box<Begun>),
+    Object(ObjectId, Digest),
+}
+
+/// The upload that an idempotency key or its own description already names.
+fn find_open(
+    db: &Db,
+    owner: AccountId,
+    new: &NewUpload,
+    idempotency: Option<&(String, [u8; 32])>,
+) -> Result<Option<Begun>> {
+    let mut task = None;
+    if let Some((key, hash)) = idempotency
+        && let Some((known, known_hash)) = tasks::by_idempotency_key(db, owner, key)?
+    {
+        if known_hash != hash {
+            return Err(Error::new(
+                Kind::IdempotencyMismatch,
+                "This Idempotency-Key was used for another request. Use a new key for a new upload.",
+            ));
+        }
+        task = Some(known);
+    } else if let Some(key) = new.unique_key() {
+        task = tasks::by_unique_key(db, owner, &key)?;
+    }
+    let Some(task) = task else { return Ok(None) };
+    let record = uploads::get(db, owner, task.id)?;
+    let chunks = uploads::arrived(db, task.pk)?.chunks;
+    Ok(Some(Begun::Open(Box::new(record), chunks)))
+}
+
+/// What the name says about the content.
+fn guess_type(name: &str) -> ContentType {
+    mime_guess::from_path(name)
+        .first_raw()
+        .and_then(|text| ContentType::parse(text).ok())
+        .unwrap_or_else(ContentType::unknown)
+}

@@ -1,0 +1,218 @@
+//! One small file in one request: received, hashed, sealed, and recorded in a single transaction.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use bytes::Bytes;
+use serde_json::json;
+use sha2::Sha256;
+
+use super::begin::Wanted;
+use super::finish::announce_completed;
+use super::intake::{Hashes, Intake};
+use super::{Uploads, detached, new_file, new_task};
+use crate::blobs::PoolDir;
+use crate::blobs::ledger::{self, BlockHasher};
+use crate::blobs::staging::{self, Staging};
+use crate::domain::account::Caller;
+use crate::domain::chunks::{ChunkPlan, MIB};
+use crate::domain::digest::{DeclaredHash, Digest};
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::file::{ContentType, File};
+use crate::domain::id::ObjectId;
+use crate::domain::task::Verb;
+use crate::domain::upload::NewUpload;
+use crate::store::objects::NewObject;
+use crate::store::tasks::Outcome;
+use crate::store::{accounts, files, objects, upkeep, uploads};
+
+/// The staging file, removed when it is dropped before it was sealed.
+struct Part {
+    pool: Arc<PoolDir>,
+    id: ObjectId,
+    staging: Arc<Staging>,
+    sealed: AtomicBool,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.sealed.load(Ordering::Relaxed) {
+            staging::remove(&self.pool, self.id);
+        }
+    }
+}
+
+/// A whole file being received.
+pub struct Direct {
+    caller: Caller,
+    wanted: Wanted,
+    limit: u64,
+    head: Vec<u8>,
+    intake: Intake<Part>,
+}
+
+impl Uploads {
+    /// Begins to receive a file whose size may not be known yet: then `wanted.file_size` is 0 and counts for nothing.
+    pub async fn begin_direct(&self, caller: &Caller, wanted: Wanted) -> Result<Direct> {
+        let new = self.plan(caller, wanted.clone())?;
+        let limit = self.settings.max_chunk_size;
+        if wanted.file_size > limit {
+            return Err(too_large(limit));
+        }
+        self.check_room(caller.account_id, new.charge).await?;
+        let pool = self.blobs().pool(new.pool_id)?.clone();
+        let size = wanted.file_size;
+        let part = tokio::task::spawn_blocking(move || {
+            let id = ObjectId::generate();
+            let staging = Arc::new(Staging::create_growing(&pool, id, size)?);
+            Ok::<_, Error>(Part { pool, id, staging, sealed: AtomicBool::new(false) })
+        })
+        .await
+        .map_err(Error::internal)??;
+        let hashes = Hashes { blocks: BlockHasher::new(MIB, 0), sha256: Some(Sha256::default()) };
+        let intake = Intake::new(part.staging.clone(), 0, hashes, part);
+        Ok(Direct { caller: caller.clone(), wanted, limit, head: Vec::new(), intake })
+    }
+
+    /// The body is complete: seals it and makes it a file. This goes on when the client hangs up.
+    pub async fn accept_direct(self: &Arc<Self>, direct: Direct) -> Result<File> {
+        let uploads = self.clone();
+        detached(async move { uploads.store_direct(direct).await }).await
+    }
+
+    async fn store_direct(&self, direct: Direct) -> Result<File> {
+        let Direct { caller, mut wanted, head, intake, .. } = direct;
+        let size = intake.received();
+        if wanted.file_size != 0 && wanted.file_size != size {
+            return Err(Error::new(
+                Kind::BodyIncomplete,
+                format!(
+                    "The body was to have {} bytes but {size} came; send it again.",
+                    wanted.file_size
+                ),
+            ));
+        }
+        let (hashes, part) = intake.finish().await?;
+        wanted.file_size = size;
+        let mut new = self.plan(&caller, wanted)?;
+        new.plan = ChunkPlan::stored(size, self.settings.max_chunk_size);
+        if new.content_type == ContentType::unknown()
+            && let Some(found) = infer::get(&head)
+        {
+            new.content_type = ContentType::parse(found.mime_type())?;
+        }
+        let sha256 =
+            hashes.sha256().ok_or_else(|| Error::internal("a direct upload was not hashed"))?;
+        let blocks = hashes.blocks.finish_whole();
+        let blake3 = ledger::merge(&blocks, MIB, size)?;
+        check(&new, sha256, blake3)?;
+        let object = NewObject {
+            id: part.id,
+            pool_id: new.pool_id,
+            size,
+            sha256,
+            blake3,
+            block_size: MIB,
+            blocks,
+        };
+        let sealing = part.clone();
+        tokio::task::spawn_blocking(move || {
+            sealing.staging.set_size(size)?;
+            sealing.staging.seal(&sealing.pool, sealing.id)?;
+            sealing.sealed.store(true, Ordering::Relaxed);
+            Ok::<_, Error>(())
+        })
+        .await
+        .map_err(Error::internal)??;
+
+        let recorded = self.record_direct(&caller, new, object).await;
+        if recorded.is_err() {
+            staging::remove_object(&part.pool, part.id);
+        }
+        recorded
+    }
+
+    async fn record_direct(
+        &self,
+        caller: &Caller,
+        new: NewUpload,
+        object: NewObject,
+    ) -> Result<File> {
+        let (engine, owner) = (self.engine.clone(), caller.account_id);
+        let (file, task) = self
+            .engine
+            .store
+            .write(move |tx| {
+                let mut wished = new_task(&engine, owner, &new, None);
+                // The upload is over when its task appears, so there is nothing to find again.
+                wished.unique_key = None;
+                let task = engine
+                    .create(tx, &wished)?
+                    .ok_or_else(|| Error::internal("a new task id was taken"))?;
+                uploads::insert(tx, &task, &new, object.id)?;
+                accounts::charge(tx, owner, new.charge)?;
+                objects::insert(tx, &object)?;
+                let mut file = new_file(owner, &new, object.id, object.sha256);
+                (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
+                files::insert(tx, &file, new.charge)?;
+                uploads::set_file(tx, task.pk, file.id)?;
+                uploads::set_received(tx, task.pk)?;
+                let results = json!({
+                    "fileId": file.id,
+                    "fileName": file.name,
+                    "fileSize": file.size,
+                    "hash": format!("sha256:{}", file.sha256),
+                });
+                let outcome = Outcome { results: Some(results), ..Outcome::default() };
+                let task = engine.apply(tx, &task, Verb::Finish, outcome)?;
+                // Nothing is left to clean: there were no chunks and the file is sealed.
+                upkeep::cleaned(tx, task.pk)?;
+                announce_completed(tx, &file, &task)?;
+                Ok((file, task))
+            })
+            .await?;
+        tracing::debug!(task.id = %task.id, file.id = %file.id, "stored in one request");
+        Ok(file)
+    }
+}
+
+impl Direct {
+    /// Takes the next bytes of the body.
+    pub async fn push(&mut self, bytes: Bytes) -> Result<()> {
+        if self.intake.received() + bytes.len() as u64 > self.limit {
+            return Err(too_large(self.limit));
+        }
+        if self.head.len() < 512 {
+            self.head.extend_from_slice(&bytes[..bytes.len().min(512 - self.head.len())]);
+        }
+        self.intake.push(bytes).await
+    }
+}
+
+fn too_large(limit: u64) -> Error {
+    Error::new(
+        Kind::BodyTooLarge,
+        format!(
+            "A direct upload takes at most {limit} bytes; create an upload and send chunks instead."
+        ),
+    )
+    .with("limit", limit)
+}
+
+fn check(new: &NewUpload, sha256: Digest, blake3: Digest) -> Result<()> {
+    let actual = match new.declared_hash {
+        None => return Ok(()),
+        Some(DeclaredHash::Sha256(_)) => DeclaredHash::Sha256(sha256),
+        Some(DeclaredHash::Blake3(_)) => DeclaredHash::Blake3(blake3),
+    };
+    let declared = new.declared_hash.map(|hash| hash.to_string()).unwrap_or_default();
+    if declared == actual.to_string() {
+        return Ok(());
+    }
+    Err(Error::new(
+        Kind::HashMismatch,
+        format!("The file was declared as {declared} but is {actual}."),
+    )
+    .with("declared", declared)
+    .with("actual", actual.to_string()))
+}

@@ -1,0 +1,219 @@
+//! FileUpload: a file comes in by chunks. Its client drives it; nothing of it is visible before it is whole.
+
+use std::future::Future;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use crate::blobs::Blobs;
+use crate::blobs::staging::{self};
+use crate::domain::digest::Digest;
+use crate::domain::error::{Error, Result};
+use crate::domain::event::Event;
+use crate::domain::file::File;
+use crate::domain::id::{AccountId, FileId, ObjectId, PoolId, TaskId};
+use crate::domain::pool::Pool;
+use crate::domain::task::{Driver, Status, Task, TaskType};
+use crate::domain::time::Timestamp;
+use crate::domain::upload::NewUpload;
+use crate::engine::Engine;
+use crate::engine::operation::Operation;
+use crate::engine::recovery::LastStop;
+use crate::store::tasks::NewTask;
+use crate::store::{Store, Tx, accounts, events, files, objects, uploads};
+
+pub mod begin;
+pub mod direct;
+pub mod finish;
+pub mod intake;
+pub mod open;
+pub mod receive;
+mod recover;
+
+use open::OpenUploads;
+
+/// Rows of one transaction when an ended upload's chunks are forgotten.
+const FORGET_BATCH: usize = 1_000;
+/// What an upload's task is called where people see it.
+const TASK_NAME: &str = "Upload File";
+
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    pub default_chunk_size: u64,
+    pub max_chunk_size: u64,
+    /// The pool of uploads that name none.
+    pub preferred_pool: PoolId,
+}
+
+/// The doors of the upload path.
+pub struct Uploads {
+    pub engine: Arc<Engine>,
+    pub open: Arc<OpenUploads>,
+    pub settings: Settings,
+    pub pools: Vec<Pool>,
+}
+
+impl Uploads {
+    pub fn blobs(&self) -> &Blobs {
+        &self.open.blobs
+    }
+
+    pub fn pool(&self, id: PoolId) -> Result<&Pool> {
+        self.pools
+            .iter()
+            .find(|pool| pool.id == id)
+            .ok_or_else(|| Error::not_found("pool").with("field", "poolId"))
+    }
+}
+
+fn new_task(
+    engine: &Engine,
+    owner: AccountId,
+    new: &NewUpload,
+    idempotency: Option<(String, [u8; 32])>,
+) -> NewTask {
+    NewTask {
+        id: TaskId::generate(),
+        account_id: owner,
+        task_type: TaskType::FileUpload,
+        name: TASK_NAME.to_owned(),
+        description: None,
+        driver: Driver::Client,
+        priority: new.priority,
+        parameters: parameters(new),
+        units_total: Some(new.plan.file_size()),
+        stale_ms: Some(engine.settings.stale_ms),
+        unique_key: new.unique_key(),
+        idempotency,
+    }
+}
+
+fn parameters(new: &NewUpload) -> Value {
+    json!({
+        "fileName": new.file_name.as_str(),
+        "fileSize": new.plan.file_size(),
+        "contentType": new.content_type.as_str(),
+        "folder": new.folder.as_str(),
+        "poolId": new.pool_id,
+        "bundleId": new.bundle_id,
+        "chunkSize": new.plan.chunk_size(),
+        "chunksCount": new.plan.count(),
+        "hash": new.declared_hash.map(|hash| hash.to_string()),
+    })
+}
+
+fn new_file(owner: AccountId, new: &NewUpload, object_id: ObjectId, sha256: Digest) -> File {
+    let unset = Timestamp(0);
+    File {
+        id: FileId::generate(),
+        account_id: owner,
+        pool_id: new.pool_id,
+        bundle_id: new.bundle_id,
+        object_id,
+        name: new.file_name.to_string(),
+        folder: new.folder.as_str().to_owned(),
+        content_type: new.content_type.as_str().to_owned(),
+        size: new.plan.file_size(),
+        sha256,
+        last_modified: new.last_modified,
+        created_at: unset,
+        updated_at: unset,
+        uploaded_at: unset,
+        expired_at: new.file_expires_at,
+    }
+}
+
+/// One more name for bytes that are there; or the file that says just this already.
+fn add_name(tx: &Tx<'_>, mut file: File, charge: u64) -> Result<File> {
+    if let Some(twin) = files::twin(tx.connection, &file)? {
+        return Ok(twin);
+    }
+    (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
+    accounts::charge(tx, file.account_id, charge)?;
+    objects::share(tx, file.object_id)?;
+    files::insert(tx, &file, charge)?;
+    announce_file(tx, &file)?;
+    Ok(file)
+}
+
+fn announce_file(tx: &Tx<'_>, file: &File) -> Result<()> {
+    let data =
+        json!({ "fileId": file.id, "name": file.name, "folder": file.folder, "size": file.size });
+    events::record(tx, Event::lasting(file.account_id, "file.created", None, data))?;
+    announce_quota(tx, file.account_id)
+}
+
+fn announce_quota(tx: &Tx<'_>, owner: AccountId) -> Result<()> {
+    let quota = accounts::quota_of(tx.connection, owner)?;
+    let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
+    events::record(tx, Event::lasting(owner, "quota.changed", None, data))
+}
+
+/// Runs to its end even when the request that began it is gone.
+async fn detached<T: Send + 'static>(
+    work: impl Future<Output = Result<T>> + Send + 'static,
+) -> Result<T> {
+    tokio::spawn(work)
+        .await
+        .map_err(|error| Error::internal(format!("a request broke off: {error}")))?
+}
+
+/// The upload as the engine sees it.
+pub struct FileUpload {
+    open: Arc<OpenUploads>,
+}
+
+impl FileUpload {
+    pub fn new(open: Arc<OpenUploads>) -> Self {
+        Self { open }
+    }
+}
+
+impl Operation for FileUpload {
+    fn task_type(&self) -> TaskType {
+        TaskType::FileUpload
+    }
+
+    fn title(&self) -> &'static str {
+        "Upload a file"
+    }
+
+    /// A completed upload has settled its quota itself; any other end gives the reservation back.
+    fn settle(&self, tx: &Tx<'_>, task: &Task) -> Result<()> {
+        if task.status == Status::Completed {
+            return Ok(());
+        }
+        let record = uploads::get(tx.connection, task.account_id, task.id)?;
+        accounts::release(tx, task.account_id, record.upload.charge)?;
+        announce_quota(tx, task.account_id)
+    }
+
+    fn moved(&self, task: &Task) {
+        if let Some(open) = self.open.in_memory(task.account_id, task.id) {
+            open.set_status(task.status);
+        }
+        if task.status.is_final() {
+            self.open.forget(task.id);
+        }
+    }
+
+    fn clean(&self, store: &Store, task: &Task) -> Result<()> {
+        let (owner, id, pk) = (task.account_id, task.id, task.pk);
+        let record = store.read_now(|connection| uploads::get(connection, owner, id))?;
+        if let Ok(pool) = self.open.blobs.pool(record.upload.pool_id) {
+            staging::remove(pool, record.upload.object_id);
+        }
+        while store.write_now(move |tx| uploads::forget_chunks(tx, pk, FORGET_BATCH))?
+            == FORGET_BATCH
+        {}
+        Ok(())
+    }
+
+    fn recover(&self, store: &Store, last: LastStop) -> Result<()> {
+        recover::run(&self.open.blobs, store, last)
+    }
+
+    fn relax(&self) {
+        self.open.drop_idle();
+    }
+}

@@ -1,0 +1,80 @@
+//! What a crash can leave of uploads, and how it is mended. Rows are the truth: bytes without a row count for
+//! nothing, and a row without bytes is withdrawn.
+
+use std::collections::HashSet;
+
+use crate::blobs::staging::{self, Staging};
+use crate::blobs::{Blobs, PoolDir};
+use crate::domain::error::Result;
+use crate::domain::id::ObjectId;
+use crate::engine::recovery::LastStop;
+use crate::store::uploads::{self, Record};
+use crate::store::{Store, objects};
+
+pub(super) fn run(blobs: &Blobs, store: &Store, last: LastStop) -> Result<()> {
+    let open = store.read_now(uploads::open)?;
+    for record in &open {
+        recover_one(blobs, store, record)?;
+    }
+    let staged: HashSet<ObjectId> = open.iter().map(|record| record.upload.object_id).collect();
+    for pool in blobs.all() {
+        sweep_staging(pool, &staged)?;
+        if last != LastStop::Clean {
+            sweep_objects(pool, store)?;
+        }
+    }
+    if !open.is_empty() {
+        tracing::info!(uploads = open.len(), "open uploads can be resumed");
+    }
+    Ok(())
+}
+
+fn recover_one(blobs: &Blobs, store: &Store, record: &Record) -> Result<()> {
+    let upload = &record.upload;
+    let pool = blobs.pool(upload.pool_id)?;
+    let size = upload.plan.file_size();
+    if let Some(staging) = Staging::open(pool, upload.object_id)?
+        && staging.size()? == size
+    {
+        return Ok(());
+    }
+    // Sealed, but the crash came before its row: the next `complete` does it again.
+    if staging::unseal(pool, upload.object_id)? {
+        tracing::info!(task.id = %upload.task_id, "an upload that was being completed is open again");
+        return Ok(());
+    }
+    tracing::warn!(task.id = %upload.task_id, "the staging file of an upload is gone; its chunks are to be sent again");
+    staging::remove(pool, upload.object_id);
+    Staging::create(pool, upload.object_id, size)?;
+    let pk = record.task.pk;
+    store.write_now(move |tx| uploads::reset_bytes(tx, pk))
+}
+
+/// Staging files are named by this server alone, so one without an open upload is a leftover.
+fn sweep_staging(pool: &PoolDir, open: &HashSet<ObjectId>) -> Result<()> {
+    for id in pool.staged()? {
+        if !open.contains(&id) {
+            staging::remove(pool, id);
+        }
+    }
+    Ok(())
+}
+
+/// Objects without a row are put aside, not deleted: the database may be an old copy.
+fn sweep_objects(pool: &PoolDir, store: &Store) -> Result<()> {
+    let sealed = pool.sealed()?;
+    let unknown = store.read_now(|connection| {
+        let mut unknown = Vec::new();
+        for id in sealed {
+            if !objects::exists(connection, id)? {
+                unknown.push(id);
+            }
+        }
+        Ok(unknown)
+    })?;
+    for id in unknown {
+        tracing::warn!(object.id = %id, "an object belongs to no file; it was moved to quarantine");
+        pool.quarantine(id)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,169 @@
+//! Files: names over objects.
+
+use rusqlite::types::Value as Sql;
+use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
+
+use super::columns::failed;
+use super::{Tx, tasks};
+use crate::domain::error::{Error, Result};
+use crate::domain::file::File;
+use crate::domain::id::{AccountId, FileId};
+use crate::domain::time::Timestamp;
+
+const COLUMNS: &str = "id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
+    last_modified, created_at, updated_at, uploaded_at, expired_at";
+
+fn file(row: &Row<'_>) -> rusqlite::Result<File> {
+    Ok(File {
+        id: row.get(0)?,
+        account_id: row.get(1)?,
+        pool_id: row.get(2)?,
+        bundle_id: row.get(3)?,
+        object_id: row.get(4)?,
+        name: row.get(5)?,
+        folder: row.get(6)?,
+        content_type: row.get(7)?,
+        size: row.get::<_, i64>(8)? as u64,
+        sha256: row.get(9)?,
+        last_modified: row.get(10)?,
+        created_at: row.get(11)?,
+        updated_at: row.get(12)?,
+        uploaded_at: row.get(13)?,
+        expired_at: row.get(14)?,
+    })
+}
+
+pub fn insert(tx: &Tx<'_>, new: &File, charge: u64) -> Result<()> {
+    tx.connection
+        .prepare_cached(
+            "insert into files (id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, \
+             sha256, charge, last_modified, created_at, updated_at, uploaded_at, expired_at) \
+             values (:id, :account, :pool, :bundle, :object, :name, :folder, :type, :size, :sha256, :charge, \
+             :modified, :created, :updated, :uploaded, :expired)",
+        )
+        .and_then(|mut statement| {
+            statement.execute(named_params! {
+                ":id": new.id,
+                ":account": new.account_id,
+                ":pool": new.pool_id,
+                ":bundle": new.bundle_id,
+                ":object": new.object_id,
+                ":name": new.name,
+                ":folder": new.folder,
+                ":type": new.content_type,
+                ":size": new.size as i64,
+                ":sha256": new.sha256,
+                ":charge": charge as i64,
+                ":modified": new.last_modified,
+                ":created": new.created_at,
+                ":updated": new.updated_at,
+                ":uploaded": new.uploaded_at,
+                ":expired": new.expired_at,
+            })
+        })
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// A file of this account that is there at `now`, or `NotFound`.
+pub fn get(connection: &Connection, owner: AccountId, id: FileId, now: Timestamp) -> Result<File> {
+    connection
+        .prepare_cached(&format!(
+            "select {COLUMNS} from files where id = ?1 and account_id = ?2 and deleted_at is null \
+             and (expired_at is null or expired_at > ?3)"
+        ))
+        .and_then(|mut statement| statement.query_row((id, owner, now), file).optional())
+        .map_err(failed)?
+        .ok_or_else(|| Error::not_found("file"))
+}
+
+/// A file of this account over the same object that is equal in every respect a client can ask for.
+pub fn twin(connection: &Connection, wanted: &File) -> Result<Option<File>> {
+    connection
+        .prepare_cached(&format!(
+            "select {COLUMNS} from files where account_id = ?1 and object_id = ?2 and name = ?3 and folder = ?4 \
+             and bundle_id is ?5 and expired_at is ?6 and deleted_at is null limit 1"
+        ))
+        .and_then(|mut statement| {
+            statement
+                .query_row(
+                    (
+                        wanted.account_id,
+                        wanted.object_id,
+                        &wanted.name,
+                        &wanted.folder,
+                        wanted.bundle_id,
+                        wanted.expired_at,
+                    ),
+                    file,
+                )
+                .optional()
+        })
+        .map_err(failed)
+}
+
+/// Columns that a list may be sorted by; each has its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sort {
+    Name,
+    Size,
+    CreatedAt,
+    UpdatedAt,
+}
+
+impl Sort {
+    fn column(self) -> &'static str {
+        match self {
+            Self::Name => "name",
+            Self::Size => "size",
+            Self::CreatedAt => "created_at",
+            Self::UpdatedAt => "updated_at",
+        }
+    }
+}
+
+pub struct Page {
+    pub folder: Option<String>,
+    /// Part of the name, without regard to case.
+    pub query: Option<String>,
+    pub sort: Sort,
+    pub descending: bool,
+    pub offset: u64,
+    pub limit: u32,
+}
+
+/// One page of an account's files, and how many match.
+pub fn list(
+    connection: &Connection,
+    owner: AccountId,
+    now: Timestamp,
+    page: &Page,
+) -> Result<(Vec<File>, u64)> {
+    let mut filter =
+        "account_id = ? and deleted_at is null and (expired_at is null or expired_at > ?)"
+            .to_owned();
+    let mut values = vec![Sql::Text(owner.to_string()), Sql::Integer(now.0)];
+    if let Some(folder) = &page.folder {
+        filter.push_str(" and folder = ?");
+        values.push(Sql::Text(folder.clone()));
+    }
+    if let Some(query) = &page.query {
+        filter.push_str(" and name like ? escape '\\'");
+        let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        values.push(Sql::Text(format!("%{escaped}%")));
+    }
+    let total =
+        tasks::count(connection, &format!("select count(*) from files where {filter}"), &values)?;
+
+    let way = if page.descending { "desc" } else { "asc" };
+    values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);
+    let sql = format!(
+        "select {COLUMNS} from files where {filter} order by {} {way}, id {way} limit ? offset ?",
+        page.sort.column()
+    );
+    let files = connection
+        .prepare_cached(&sql)
+        .and_then(|mut statement| statement.query_map(params_from_iter(values), file)?.collect())
+        .map_err(failed)?;
+    Ok((files, total))
+}

@@ -1,0 +1,165 @@
+// What the browser test stands on: a Drive server of its own in a temporary folder, Chromium, and files to send.
+//
+// Environment: DRIVE_BIN the server binary, CHROMIUM the browser (default /usr/bin/chromium).
+
+import { spawn } from "node:child_process";
+import { createHash, randomBytes } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { mkdir, mkdtemp, open, rm } from "node:fs/promises";
+import net from "node:net";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
+const BROWSER_FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  // A name that is no loopback address: what plain http in a home network looks like to the browser.
+  "--host-resolver-rules=MAP drive.test 127.0.0.1",
+];
+const START_MS = 30_000;
+
+/** A server in a folder of its own; can be killed and started again on the same port. */
+export class Server {
+  #child = null;
+
+  static async start() {
+    const server = new Server();
+    server.folder = await mkdtemp(path.join(tmpdir(), "drive-page-"));
+    server.port = await freePort();
+    await server.run();
+    return server;
+  }
+
+  get url() {
+    return `http://127.0.0.1:${this.port}`;
+  }
+
+  async run() {
+    const binary = process.env.DRIVE_BIN;
+    if (!binary) throw new Error("Set DRIVE_BIN to the server's binary.");
+    const options = ["--data-dir", path.join(this.folder, "data"), "--listen", `127.0.0.1:${this.port}`];
+    // The server takes every DRIVE_ variable for a setting and refuses those it does not know, such as DRIVE_BIN.
+    const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DRIVE_")));
+    const child = spawn(binary, options, { env, stdio: ["ignore", "pipe", "pipe"] });
+    this.#child = child;
+    this.log = [];
+    createInterface({ input: child.stderr }).on("line", (line) => this.log.push(line));
+    await new Promise((resolve, reject) => {
+      const fail = (what) => {
+        clearTimeout(timer);
+        reject(new Error(`${what}\n${this.log.join("\n")}`));
+      };
+      const timer = setTimeout(() => fail("The server did not say that it is ready."), START_MS);
+      child.once("error", (error) => fail(error.message));
+      child.once("exit", (code) => fail(`The server ended with ${code}.`));
+      createInterface({ input: child.stdout }).on("line", (line) => {
+        this.setupUrl = /First sign-in: (\S+)/.exec(line)?.[1] ?? this.setupUrl;
+        if (!/Drive is ready at/.test(line)) return;
+        clearTimeout(timer);
+        resolve();
+      });
+    });
+  }
+
+  /** @param {NodeJS.Signals} signal */
+  async stop(signal = "SIGTERM") {
+    const child = this.#child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill(signal);
+    await ended;
+  }
+
+  async remove() {
+    await this.stop();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+
+  /** A file of random bytes below the server's folder. @param {string} name @param {number} size bytes */
+  async file(name, size) {
+    const folder = path.join(this.folder, "files");
+    await mkdir(folder, { recursive: true });
+    const where = path.join(folder, name);
+    const handle = await open(where, "w");
+    for (let left = size; left > 0; left -= 1 << 20) await handle.write(randomBytes(Math.min(left, 1 << 20)));
+    await handle.close();
+    return where;
+  }
+}
+
+async function freePort() {
+  const probe = net.createServer().listen(0, "127.0.0.1");
+  await new Promise((resolve) => probe.once("listening", resolve));
+  const { port } = probe.address();
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+export async function sha256(file) {
+  const hash = createHash("sha256");
+  for await (const bytes of createReadStream(file)) hash.update(bytes);
+  return hash.digest("hex");
+}
+
+export const launch = () =>
+  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS });
+
+/** Faults a page may not show. `forgive` takes a piece of text, while a step provokes one. */
+export class Faults {
+  list = [];
+  #forgiven = [];
+
+  forgive(...texts) {
+    this.#forgiven = texts;
+  }
+
+  add(text) {
+    if (!this.#forgiven.some((forgiven) => text.includes(forgiven))) this.list.push(text);
+  }
+
+  async watch(page) {
+    page.on("console", (message) => {
+      if (message.type() === "error") this.add(`console: ${message.text()} (${message.location().url})`);
+    });
+    page.on("pageerror", (error) => this.add(`page: ${error.stack}`));
+    page.on("dialog", (dialog) => dialog.accept()); // "leave the page?" while uploads run
+    await page.addInitScript(() => {
+      addEventListener("securitypolicyviolation", (event) => {
+        console.error(`policy violation: ${event.violatedDirective} ${event.blockedURI} ${event.sourceFile}`);
+      });
+    });
+  }
+}
+
+/** Lines as slow as a real one, so that there is a middle to interrupt. @param {number} bytesPerSecond */
+export async function slowDown(page, bytesPerSecond) {
+  const session = await page.context().newCDPSession(page);
+  const settings = { offline: false, latency: 5, downloadThroughput: -1, uploadThroughput: bytesPerSecond };
+  await session.send("Network.enable");
+  await session.send("Network.emulateNetworkConditions", settings);
+  return (faster) => session.send("Network.emulateNetworkConditions", { ...settings, uploadThroughput: faster });
+}
+
+/** Pictures of the present state at both widths and in both themes. @param {string} name */
+export async function photograph(page, name) {
+  await mkdir(ARTIFACTS, { recursive: true });
+  for (const [width, height] of [[1280, 800], [390, 844]]) {
+    await page.setViewportSize({ width, height });
+    for (const colorScheme of ["light", "dark"]) {
+      await page.emulateMedia({ colorScheme });
+      await page.waitForTimeout(250); // transitions between the themes
+      await page.screenshot({ path: path.join(ARTIFACTS, `${name}-${width}-${colorScheme}.png`) });
+    }
+  }
+  await page.setViewportSize({ width: 1280, height: 800 });
+  await page.emulateMedia({ colorScheme: "light" });
+}

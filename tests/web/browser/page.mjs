@@ -1,0 +1,261 @@
+// Walks through the page in a real browser against a real server: set-up, an upload interrupted in every way we know,
+// resuming, pausing, downloading, a second tab, plain http, the keyboard. `node browser/page.mjs`, see harness.mjs.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { Faults, launch, photograph, Server, sha256, slowDown } from "./harness.mjs";
+
+const MB = 1_000_000;
+const BIG = 200 * MB;
+const ACCOUNT = { name: "anna", password: "correct horse battery" };
+
+let server;
+let browser;
+let context;
+let page;
+const faults = new Faults();
+/** Chunks the server took, as "task index", in order. */
+const taken = [];
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true });
+  context.setDefaultTimeout(30_000);
+  page = await context.newPage();
+  await faults.watch(page);
+  page.on("response", (response) => {
+    const chunk = /\/upload\/chunk\/([^/]+)\/(\d+)$/.exec(response.url());
+    if (chunk && response.ok()) taken.push(`${chunk[1]} ${chunk[2]}`);
+  });
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+const row = (name) => page.locator("upload-row", { hasText: name });
+const inState = (name, state, options) => row(name).and(page.locator(`[data-state=${state}]`)).waitFor(options);
+const send = (files) => page.setInputFiles("input[type=file][data-role=upload]", files);
+
+/** Waits until so many per cent of the upload are stored. */
+async function stored(name, percent) {
+  const text = await row(name).locator("progress-bar").elementHandle();
+  await page.waitForFunction(
+    ([bar, wanted]) => Number(/(\d+) per cent stored/.exec(bar.getAttribute("aria-valuetext"))?.[1]) >= wanted,
+    [text, percent],
+  );
+}
+
+const taskOf = (name) => row(name).getAttribute("data-task");
+const ask = (path) => page.evaluate(async (url) => (await fetch(url)).json(), path);
+
+async function step(t, name, run) {
+  const ok = await t.test(name, async () => {
+    try {
+      await run();
+      assert.deepEqual(faults.list, [], "faults on the page");
+    } catch (error) {
+      await page.screenshot({ path: new URL("../artifacts/failure.png", import.meta.url).pathname }).catch(() => {});
+      throw error;
+    }
+    return true;
+  });
+  return ok;
+}
+
+test("the page", async (t) => {
+  const steps = [
+    ["sets up the first account", setsUp],
+    ["resumes after a reload with the same file, sending only what is missing", resumesAfterReload],
+    ["pauses and resumes, at the server too", pausesAndResumes],
+    ["downloads what was uploaded", downloads],
+    ["goes on when the server was killed and came back", survivesServer],
+    ["shows an upload of another tab", showsOthers],
+    ["says in the row why an upload failed, and recovers", showsFailure],
+    ["names every control, and can be walked by keyboard", isAccessible],
+    ["works on plain http, where the browser has no digest", worksInsecurely],
+    ["signs out and in", signsOutAndIn],
+  ];
+  for (const [name, run] of steps) {
+    let failed = true;
+    await step(t, name, async () => {
+      await run();
+      failed = false;
+    });
+    if (failed) return; // later steps stand on this one
+  }
+});
+
+async function setsUp() {
+  faults.forgive("401"); // asking who is signed in, before anybody is
+  await page.goto(server.setupUrl);
+  await page.getByRole("heading", { name: "Welcome to Drive" }).waitFor();
+  await photograph(page, "set-up");
+  await page.fill("input[name=name]", ACCOUNT.name);
+  await page.fill("input[name=password]", ACCOUNT.password);
+  await page.click("sign-in button[type=submit]");
+  await page.getByRole("heading", { name: "No files yet" }).waitFor();
+  assert.ok(!page.url().includes("setup"), "the code is gone from the address");
+  await photograph(page, "empty");
+  faults.forgive();
+}
+
+async function resumesAfterReload() {
+  const file = await server.file("holiday.mp4", BIG);
+  const other = await server.file("other.bin", 3 * MB);
+  let faster = await slowDown(page, 40 * MB);
+  await send(file);
+  await stored("holiday.mp4", 30);
+  assert.match(await page.title(), /^\d+ % · Drive$/);
+  const taskId = await taskOf("holiday.mp4");
+  faults.forgive("ERR_"); // requests that the reload cuts off
+  await page.reload();
+  await inState("holiday.mp4", "needs-file");
+  faults.forgive();
+  await photograph(page, "needs-file");
+  const before = new Set((await ask(`/api/files/upload/resume/${taskId}`)).uploadedChunks);
+  assert.ok(before.size > 3, `only ${before.size} chunks were stored before the reload`);
+
+  await row("holiday.mp4").locator("input[type=file]").setInputFiles(other);
+  await row("holiday.mp4").getByText("is not the file").waitFor();
+  const already = taken.length;
+  faster = await slowDown(page, 40 * MB);
+  await row("holiday.mp4").locator("input[type=file]").setInputFiles(file);
+  await stored("holiday.mp4", 60);
+  const sent = taken.slice(already);
+  assert.ok(sent.length > 0 && sent.every((chunk) => chunk.startsWith(`${taskId} `)), "the same upload goes on");
+  assert.ok(sent.every((chunk) => !before.has(Number(chunk.split(" ")[1]))), "no stored chunk is sent again");
+  await faster(200 * MB);
+}
+
+async function pausesAndResumes() {
+  await row("holiday.mp4").locator("[data-action=pause]").click();
+  await inState("holiday.mp4", "paused");
+  const taskId = await taskOf("holiday.mp4");
+  await page.waitForFunction(async (id) => (await (await fetch(`/api/tasks/${id}`)).json()).status === "Paused", taskId);
+  const { uploadedChunks } = await ask(`/api/files/upload/resume/${taskId}`);
+  await page.waitForTimeout(600);
+  const later = await ask(`/api/files/upload/resume/${taskId}`);
+  assert.deepEqual(later.uploadedChunks, uploadedChunks, "nothing arrives while paused");
+  await photograph(page, "paused");
+  await row("holiday.mp4").locator("[data-action=resume]").click();
+  await inState("holiday.mp4", "done", { timeout: 120_000 });
+  await row("holiday.mp4").getByText("Verified").waitFor();
+}
+
+async function downloads() {
+  const entry = page.locator('file-row[data-name="holiday.mp4"]');
+  const [download] = await Promise.all([page.waitForEvent("download"), entry.locator("a[download]").click()]);
+  assert.equal(download.suggestedFilename(), "holiday.mp4");
+  const original = `${server.folder}/files/holiday.mp4`;
+  assert.equal(await sha256(await download.path()), await sha256(original));
+}
+
+async function survivesServer() {
+  const file = await server.file("harbour.tar", 60 * MB);
+  await slowDown(page, 15 * MB);
+  await send(file);
+  await stored("harbour.tar", 20);
+  faults.forgive("ERR_", "WebSocket", "502", "503");
+  await server.stop("SIGKILL");
+  await inState("harbour.tar", "waiting");
+  await page.locator("connection-bar").waitFor();
+  await photograph(page, "waiting");
+  await server.run();
+  await inState("harbour.tar", "done", { timeout: 90_000 });
+  await row("harbour.tar").getByText("Verified").waitFor();
+  await page.locator("connection-bar").waitFor({ state: "hidden" });
+  faults.forgive();
+}
+
+async function showsOthers() {
+  const file = await server.file("letters.zip", 40 * MB);
+  const other = await context.newPage();
+  await faults.watch(other);
+  await other.goto(server.url);
+  await other.locator("file-row").first().waitFor();
+  const faster = await slowDown(page, 8 * MB);
+  await send(file);
+  const there = other.locator("upload-row", { hasText: "letters.zip" });
+  await there.and(other.locator("[data-state=sending]")).waitFor();
+  await there.getByText(/From another (tab|device)/).waitFor();
+  await photograph(page, "sending");
+  await faster(100 * MB);
+  await there.and(other.locator("[data-state=done]")).waitFor();
+  await other.locator('file-row[data-name="letters.zip"]').waitFor();
+  await other.close();
+}
+
+async function showsFailure() {
+  await page.route("**/api/files/upload/create", (route) =>
+    route.fulfill({
+      status: 403,
+      json: { code: "QUOTA_EXCEEDED", message: "This file needs 3 MB and 1 MB is free. Delete something first.", status: 403, details: {} },
+    }),
+  );
+  faults.forgive("403");
+  await send(await server.file("late.bin", 3 * MB));
+  await inState("late.bin", "failed");
+  await row("late.bin").getByText("1 MB is free").waitFor();
+  await photograph(page, "failed");
+  await page.unroute("**/api/files/upload/create");
+  faults.forgive();
+  await row("late.bin").locator("[data-action=retry]").click();
+  await inState("late.bin", "done");
+}
+
+async function isAccessible() {
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await page.locator("task-card[data-status=Completed]").first().waitFor();
+  await photograph(page, "tasks");
+  await page.getByRole("link", { name: "Files", exact: true }).click();
+  await page.locator("file-row a[download]").first().waitFor();
+  const nameless = await page.evaluate(() =>
+    [...document.querySelectorAll("button, a, input, select, [role=progressbar], [role=region]")]
+      .filter((node) => node.checkVisibility())
+      .filter((node) => !(node.getAttribute("aria-label") || node.textContent.trim() || node.labels?.length))
+      .map((node) => node.outerHTML.slice(0, 120)),
+  );
+  assert.deepEqual(nameless, []);
+  await page.locator("file-row a[download]").first().focus();
+  await page.keyboard.press("ArrowDown");
+  const focused = await page.evaluate(() => document.activeElement.closest("file-row")?.getAttribute("aria-rowindex"));
+  assert.equal(focused, "3", "the arrow moved to the second file");
+  const spoken = page.locator("live-region");
+  assert.equal(await spoken.getAttribute("aria-live"), "polite");
+}
+
+async function worksInsecurely() {
+  const plain = await (await browser.newContext()).newPage();
+  await faults.watch(plain);
+  faults.forgive("401");
+  await plain.goto(`http://drive.test:${server.port}/`);
+  assert.equal(await plain.evaluate(() => isSecureContext), false);
+  await plain.fill("input[name=name]", ACCOUNT.name);
+  await plain.fill("input[name=password]", ACCOUNT.password);
+  await plain.click("sign-in button[type=submit]");
+  await plain.locator("file-row").first().waitFor();
+  await plain.setInputFiles("input[data-role=upload]", await server.file("plain.bin", 12 * MB));
+  const there = plain.locator("upload-row", { hasText: "plain.bin" });
+  await there.getByText("Verified").waitFor();
+  await plain.context().close();
+  faults.forgive();
+}
+
+async function signsOutAndIn() {
+  await page.locator("account-menu .avatar").click();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.locator("sign-in").waitFor();
+  faults.forgive("401");
+  await page.fill("input[name=name]", ACCOUNT.name);
+  await page.fill("input[name=password]", "wrong password");
+  await page.click("sign-in button[type=submit]");
+  await page.locator("sign-in [role=alert]").waitFor();
+  await photograph(page, "sign-in");
+  await page.fill("input[name=password]", ACCOUNT.password);
+  await page.click("sign-in button[type=submit]");
+  await page.locator("file-row").first().waitFor();
+  faults.forgive();
+}
