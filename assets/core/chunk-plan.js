@@ -7,7 +7,7 @@ export class ChunkPlan {
   #flying = new Map();
   #durable = 0;
 
-  /** @param {{size: number, chunkSize: number, chunksCount: number, uploadedChunks: number[]}} facts bytes and indexes */
+  /** @param {{size: number, chunkSize: number, chunksCount: number, uploadedChunks: number[]}} facts sizes in bytes */
   constructor({ size, chunkSize, chunksCount, uploadedChunks }) {
     this.size = size;
     this.chunkSize = chunkSize;

@@ -55,8 +55,7 @@ export function ago(when, now = new Date()) {
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "Tuesday 3 March 2026 at 14:05". */
-export const exactTime = (when) =>
-  new Date(when).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "short" });
+export const exactTime = (when) => new Date(when).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "short" });
 
 /** Whole per cent, and 100 only when all of it is done. @param {number} part from 0 to 1 */
 export const percent = (part) => `${part >= 1 ? 100 : Math.min(99, Math.floor(part * 100))} %`;

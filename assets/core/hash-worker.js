@@ -1,5 +1,5 @@
 // The hashing worker: keeps a 10 GB file's arithmetic off the thread that draws.
-// In: {job, blob} to start, {job, stop: true} to give up. Out: {job, bytes} while it runs, then {job, hex} or {job, error}.
+// In: {job, blob} starts, {job, stop: true} gives up. Out: {job, bytes} while it runs, then {job, hex} or {job, error}.
 
 import { hashBlob } from "./hash.js";
 

@@ -77,7 +77,8 @@ export function sha256Hex(data) {
 /**
  * Hashes a file slice by slice; the next slice is read while this one is hashed.
  * @param {Blob} blob
- * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor, sliceBytes?: number}} [options]
+ * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor,
+ *          sliceBytes?: number}} [options]
  * @returns {Promise<string>}
  */
 export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES } = {}) {

@@ -119,7 +119,8 @@ export class Live extends EventTarget {
     }
     this.#failures++;
     this.#state("offline");
-    const delay = code === CLOSED_TOO_SLOW && this.#failures === 1 ? 0 : retryDelay(this.#failures, { random: this.#random });
+    const delay =
+      code === CLOSED_TOO_SLOW && this.#failures === 1 ? 0 : retryDelay(this.#failures, { random: this.#random });
     this.#timer = this.#timers.set(() => {
       this.#timer = null;
       this.#connect();

@@ -1,5 +1,5 @@
 // Uploads of this account that this page does not drive: those running in another tab or on another device, and those
-// left behind by a reload, which wait for their file. What moves is another's; what stands still can be taken over here.
+// left behind by a reload, which wait for their file. What moves is another's; what stands still can be taken over.
 
 import { RateMeter } from "./rate.js";
 import { uploadView } from "./upload-view.js";
@@ -7,9 +7,13 @@ import { uploadView } from "./upload-view.js";
 /** An upload without a sign of life for this long is taken to have nobody sending it. */
 const SILENCE_MS = 20_000;
 
+/** After a reload the last chunks of this page itself are still being reported; they are nobody else's. */
+const ECHO_MS = 3000;
+
 /**
  * @typedef {object} Sign what is known of a watched upload's sender
  * @property {boolean} isOurs begun in this browser
+ * @property {number} seenAt
  * @property {number} movedAt
  * @property {RateMeter} meter
  */
@@ -42,7 +46,7 @@ export class ObservedUploads {
       if (isDriven(taskId)) continue;
       const ours = isOurs(taskId);
       const movedAt = ours || !lastActivity ? 0 : Date.parse(lastActivity);
-      if (!this.#signs.has(taskId)) this.#signs.set(taskId, { isOurs: ours, movedAt, meter: new RateMeter() });
+      if (!this.#signs.has(taskId)) this.#signs.set(taskId, this.#newSign(ours, movedAt));
       this.#show(facts);
     }
   }
@@ -55,10 +59,20 @@ export class ObservedUploads {
     const idle = { note: "", rate: 0, secondsLeft: null };
     if (type === "task.paused" || type === "task.resumed") this.#stood(row, type === "task.paused", idle);
     if (type === "task.completed") {
-      this.#finish(row, { ...idle, state: "done", sent: row.size, durable: row.size, fileId: data.results?.fileId ?? null });
+      this.#finish(row, {
+        ...idle,
+        state: "done",
+        sent: row.size,
+        durable: row.size,
+        fileId: data.results?.fileId ?? null,
+      });
     }
     if (type === "task.failed" || type === "task.expired") {
-      this.#finish(row, { ...idle, state: "failed", error: data.errorMessage ?? "It was left too long and has expired." });
+      this.#finish(row, {
+        ...idle,
+        state: "failed",
+        error: data.errorMessage ?? "It was left too long and has expired.",
+      });
     }
     if (type === "task.cancelled") this.forget(data.taskId);
   }
@@ -91,11 +105,18 @@ export class ObservedUploads {
   }
 
   #moved(data) {
-    const sign = this.#signs.get(data.taskId) ?? { isOurs: false, movedAt: 0, meter: new RateMeter() };
+    const sign = this.#signs.get(data.taskId) ?? this.#newSign(false, 0);
     this.#signs.set(data.taskId, sign);
-    sign.movedAt = this.#now();
-    sign.meter.add(durableBytes(data), sign.movedAt);
+    const now = this.#now();
+    if (!sign.isOurs || now - sign.seenAt > ECHO_MS) {
+      sign.movedAt = now;
+      sign.meter.add(durableBytes(data), now);
+    }
     this.#show({ status: "InProgress", ...data });
+  }
+
+  #newSign(isOurs, movedAt) {
+    return { isOurs, movedAt, seenAt: this.#now(), meter: new RateMeter() };
   }
 
   #stood(row, isPaused, idle) {

@@ -68,7 +68,11 @@ export class Pager extends EventTarget {
     const generation = this.#generation;
     this.#loading.add(page);
     try {
-      const { items, total } = await this.#load({ ...this.#query, offset: page * this.#pageSize, limit: this.#pageSize });
+      const { items, total } = await this.#load({
+        ...this.#query,
+        offset: page * this.#pageSize,
+        limit: this.#pageSize,
+      });
       if (generation !== this.#generation) return;
       this.#pages.set(page, items);
       this.total = total;

@@ -8,7 +8,10 @@ export class Session {
   #observed;
   #memory;
 
-  /** @param {{api: object, store: import("./store.js").Store, live: object, uploader: object, observed: object, memory: object}} means */
+  /**
+   * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
+   *          uploader: import("./uploader.js").Uploader, observed: object, memory: object}} means
+   */
   constructor({ api, store, live, uploader, observed, memory }) {
     this.#api = api;
     this.#store = store;

@@ -107,7 +107,7 @@ function extendSchedule(code, round) {
   code.get(word(round - 2)).number(10).emit(Op.shiftRight, Op.xor, Op.add).set(word(round));
 }
 
-/** One round. Instead of moving a..h along, the names move: variable k of this round lives in local (k - round) mod 8. */
+/** One round. Instead of moving a..h along, the names move: variable k of a round lives in local (k - round) mod 8. */
 function emitRound(code, round) {
   if (round >= 16) extendSchedule(code, round);
   const [a, b, c, d, e, f, g, h] = [0, 1, 2, 3, 4, 5, 6, 7].map((k) => WORK + ((k - round) & 7));

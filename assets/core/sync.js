@@ -1,4 +1,4 @@
-// Carries live events into the store: tasks by their status, uploads to whoever shows them, files and quota as they are.
+// Carries live events into the store: tasks by their status, uploads to whoever shows them, files and quota as told.
 
 /** The status a life-cycle event stands for; `task.progress` brings its own. */
 const STATUS = Object.freeze({

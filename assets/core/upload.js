@@ -260,7 +260,7 @@ export class Upload {
     const theirs = /^sha256:([0-9a-f]{64})$/.exec(stored.hash ?? "")?.[1] ?? null;
     if (own !== null && theirs !== null && own !== theirs) {
       const error =
-        "The stored copy is not what is on this device: their checksums differ. Send the file again, and delete the copy.";
+        "The stored copy differs from the file on this device: their checksums disagree. Send it again, delete the copy.";
       this.#dropHash();
       this.view.taskId = null; // a retry must be another upload, not this one's answer again
       return this.#become("failed", { error });

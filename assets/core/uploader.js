@@ -73,7 +73,7 @@ export class Uploader {
     const view = this.#store.uploads.get(key);
     const memo = (await this.#memory.all(this.#accountId)).find(({ taskId }) => taskId === view.taskId);
     if (!(await isSameFile(file, view, memo))) {
-      const error = `“${file.name}” is not the file this upload began with. Choose the original, or cancel and upload this one.`;
+      const error = `“${file.name}” is not the file this upload began with. Choose the original, or cancel and send this.`;
       this.#store.putUpload({ ...view, error });
       return false;
     }
@@ -103,7 +103,10 @@ export class Uploader {
     if (taskId !== null) {
       // If the server does not hear it, nothing is lost: nothing is being sent.
       const told = this.#transport.pauseTask(taskId).catch(() => {});
-      this.#pausing.set(key, told.finally(() => this.#pausing.delete(key)));
+      this.#pausing.set(
+        key,
+        told.finally(() => this.#pausing.delete(key)),
+      );
     }
     this.#pump();
   }
@@ -146,7 +149,8 @@ export class Uploader {
     const { taskId } = data;
     if (type === "task.completed") upload.completedAtServer();
     if (type === "task.failed") upload.endedElsewhere(data.errorMessage ?? "The upload failed at the server.");
-    if (type === "task.expired") upload.endedElsewhere("The upload was left too long and has expired. Try again to send it anew.");
+    if (type === "task.expired")
+      upload.endedElsewhere("The upload was left too long and has expired. Try again to send it anew.");
     if (type === "task.cancelled") upload.endedElsewhere("The upload was cancelled from another place.");
     if (type === "task.resumed") {
       const echoes = this.#ownResumes.get(taskId) ?? 0;

@@ -22,7 +22,12 @@ export class AccountMenu extends DriveElement {
       this.#quota,
       h("theme-choice"),
       this.#error,
-      h("button", { type: "button", "data-action": "sign-out", onclick: () => this.#signOut() }, icon("sign-out"), "Sign out"),
+      h(
+        "button",
+        { type: "button", "data-action": "sign-out", onclick: () => this.#signOut() },
+        icon("sign-out"),
+        "Sign out",
+      ),
     );
     this.append(this.#button, this.#panel);
   }

@@ -46,7 +46,11 @@ export function setIcon(svg, name) {
 
 /** A square button that shows an icon and says its label. */
 export function iconButton(name, label, attributes = {}) {
-  return h("button", { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes }, icon(name));
+  return h(
+    "button",
+    { type: "button", class: "icon-button", "aria-label": label, title: label, ...attributes },
+    icon(name),
+  );
 }
 
 /** An empty or failed view: one sentence, one action. @param {{glyph: string, title: string, text: string}} words */

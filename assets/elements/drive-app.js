@@ -56,7 +56,12 @@ export class DriveApp extends DriveElement {
   }
 
   #startFailed() {
-    const retry = h("button", { type: "button", class: "primary", onclick: () => this.act("start") }, icon("retry"), "Try again");
+    const retry = h(
+      "button",
+      { type: "button", class: "primary", onclick: () => this.act("start") },
+      icon("retry"),
+      "Try again",
+    );
     const words = { glyph: "offline", title: "Drive cannot be reached", text: this.#problem.message };
     return h("div", { class: "alone" }, placeholder(words, retry));
   }
@@ -81,7 +86,9 @@ export class DriveApp extends DriveElement {
     if (view === "files") files.folder = folder;
     const place = view === "files" ? files : tasks;
     if (main.firstElementChild !== place) main.replaceChildren(place);
+    const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
+    if (isNew) main.focus(); // the door, which had the focus, is gone
   }
 
   #buildFrame() {
@@ -96,7 +103,11 @@ export class DriveApp extends DriveElement {
       main: h("main", { id: "main", tabindex: "-1" }),
     };
     this.#parts = parts;
-    const skip = h("a", { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) }, "Skip to the list");
+    const skip = h(
+      "a",
+      { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) },
+      "Skip to the list",
+    );
     return h(
       "div",
       { class: "frame" },

@@ -12,7 +12,13 @@ export class DropZone extends DriveElement {
   folder = "/";
   disabled = false;
   #depth = 0;
-  #input = h("input", { type: "file", multiple: true, hidden: true, "data-role": "upload", onchange: () => this.#onChosen() });
+  #input = h("input", {
+    type: "file",
+    multiple: true,
+    hidden: true,
+    "data-role": "upload",
+    onchange: () => this.#onChosen(),
+  });
   #where = h("span");
   #cover = h("div", { class: "cover", hidden: true }, h("p", {}, icon("upload"), this.#where));
 
@@ -33,7 +39,11 @@ export class DropZone extends DriveElement {
     if (!window.showOpenFilePicker) return this.#input.click();
     try {
       const handles = await window.showOpenFilePicker({ multiple: true });
-      this.#send(await Promise.all(handles.map(async (handle) => ({ file: await handle.getFile(), folder: this.folder, handle }))));
+      this.#send(
+        await Promise.all(
+          handles.map(async (handle) => ({ file: await handle.getFile(), folder: this.folder, handle })),
+        ),
+      );
     } catch (error) {
       if (error.name !== "AbortError") this.#input.click();
     }

@@ -55,7 +55,8 @@ export class DriveElement extends HTMLElement {
 
   /** Listens until the element leaves the page. */
   listen(target, types, listener, options = {}) {
-    for (const type of types.split(" ")) target.addEventListener(type, listener, { ...options, signal: this.#life.signal });
+    for (const type of types.split(" "))
+      target.addEventListener(type, listener, { ...options, signal: this.#life.signal });
   }
 
   /** @returns {Promise<void> | undefined} settles when it is done, where that can be told */

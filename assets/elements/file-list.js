@@ -10,6 +10,8 @@ import { h, icon, placeholder, setAttribute, setIcon, setText } from "./dom.js";
 const OVERSCAN_ROWS = 8;
 const SKELETON_AFTER_MS = 150;
 const CLOCK_MS = 30_000;
+const FIRST_REFRESH_MS = 100;
+const NEXT_REFRESH_MS = 1500;
 
 /** `descends`: what a first click on the heading gives, the useful end first. */
 const COLUMNS = [
@@ -29,9 +31,18 @@ export class FileList extends DriveElement {
   #rows = new Map();
   #headings = new Map();
   #skeletonTimer = null;
+  #refreshing = null;
+  #refreshedAt = -Infinity;
+  /** Undoes what `connected` began and no listener is. */
+  #leave = () => {};
 
   #count = h("span", { class: "total number", role: "status" });
-  #upload = h("button", { type: "button", class: "primary", onclick: () => this.act("pick-files") }, icon("upload"), "Upload");
+  #upload = h(
+    "button",
+    { type: "button", class: "primary", onclick: () => this.act("pick-files") },
+    icon("upload"),
+    "Upload",
+  );
   #order = h("select", { "aria-label": "Sort by", onchange: () => this.#onOrder() });
   #heading = h("div", { role: "row", class: "heading" });
   #body = h("div", { role: "rowgroup", class: "rows" });
@@ -49,9 +60,15 @@ export class FileList extends DriveElement {
   build() {
     for (const { key, word } of COLUMNS) this.#heading.append(this.#buildHeading(key, word));
     this.#heading.append(h("span"));
-    for (const { key, word } of COLUMNS.filter((column) => column.key)) this.#order.append(h("option", { value: key }, word));
+    for (const { key, word } of COLUMNS.filter((column) => column.key))
+      this.#order.append(h("option", { value: key }, word));
     this.#scroller.append(this.#body);
-    this.append(h("div", { class: "tools" }, this.#upload, this.#count, this.#order), this.#table, this.#more, this.#state);
+    this.append(
+      h("div", { class: "tools" }, this.#upload, this.#count, this.#order),
+      this.#table,
+      this.#more,
+      this.#state,
+    );
     this.#ask();
   }
 
@@ -76,7 +93,7 @@ export class FileList extends DriveElement {
     const resized = new ResizeObserver(() => this.requestUpdate());
     resized.observe(this.#scroller);
     const clock = setInterval(() => this.requestUpdate(), CLOCK_MS);
-    this.leave = () => {
+    this.#leave = () => {
       resized.disconnect();
       clearInterval(clock);
     };
@@ -85,7 +102,7 @@ export class FileList extends DriveElement {
 
   disconnectedCallback() {
     super.disconnectedCallback();
-    this.leave();
+    this.#leave();
   }
 
   #ask() {
@@ -95,12 +112,14 @@ export class FileList extends DriveElement {
     this.pager.reset({ folder, sortBy: key, sortDescending: descends });
   }
 
-  #refreshing = null;
+  /** Soon after one change; while many come, no more often than is pleasant to look at. */
   #refreshSoon() {
+    const wait = Math.max(FIRST_REFRESH_MS, this.#refreshedAt + NEXT_REFRESH_MS - performance.now());
     this.#refreshing ??= setTimeout(() => {
       this.#refreshing = null;
+      this.#refreshedAt = performance.now();
       this.pager.refresh();
-    }, 200);
+    }, wait);
   }
 
   #onSort(key) {
@@ -139,7 +158,8 @@ export class FileList extends DriveElement {
     const height = this.#rowHeight();
     const { scrollTop, clientHeight } = this.#scroller;
     if (index * height < scrollTop) this.#scroller.scrollTop = index * height;
-    else if ((index + 1) * height > scrollTop + clientHeight) this.#scroller.scrollTop = (index + 1) * height - clientHeight;
+    else if ((index + 1) * height > scrollTop + clientHeight)
+      this.#scroller.scrollTop = (index + 1) * height - clientHeight;
   }
 
   #rowHeight() {
@@ -183,7 +203,9 @@ export class FileList extends DriveElement {
     }
     if (problem && total === null) {
       const retry = h("button", { type: "button", onclick: () => this.pager.refresh() }, icon("retry"), "Try again");
-      this.#show("problem", () => placeholder({ glyph: "warning", title: "The files could not be loaded", text: problem.message }, retry));
+      this.#show("problem", () =>
+        placeholder({ glyph: "warning", title: "The files could not be loaded", text: problem.message }, retry),
+      );
     } else if (total === 0) {
       this.#show(`empty${this.#folder}${this.#mayUpload}`, () => this.#emptyState());
     } else if (total === null) {
@@ -201,9 +223,19 @@ export class FileList extends DriveElement {
   #emptyState() {
     const place = folderWords(this.#folder);
     const title = place ? `Nothing in ${place} yet` : "No files yet";
-    if (!this.#mayUpload) return placeholder({ glyph: "files", title, text: "Files that are stored here will show up in this list." });
-    const pick = h("button", { type: "button", class: "primary", onclick: () => this.act("pick-files") }, icon("upload"), "Choose files");
-    return placeholder({ glyph: "upload", title, text: "Drop files or a folder anywhere on this page to store them." }, pick);
+    if (!this.#mayUpload)
+      return placeholder({ glyph: "files", title, text: "Files that are stored here will show up in this list." });
+    const pick = h(
+      "button",
+      { type: "button", class: "primary", onclick: () => this.act("pick-files") },
+      icon("upload"),
+      "Choose files",
+    );
+    const canDrop = matchMedia("(hover: hover)").matches;
+    const text = canDrop
+      ? "Drop files or a folder anywhere on this page to store them."
+      : "Choose photos or files on this device to store them.";
+    return placeholder({ glyph: "upload", title, text }, pick);
   }
 
   #updateMore(total, problem) {
@@ -212,7 +244,11 @@ export class FileList extends DriveElement {
     this.#more.hidden = !shows;
     if (!shows) return;
     const retry = h("button", { type: "button", class: "small", onclick: () => this.pager.refresh() }, "Try again");
-    this.#more.replaceChildren(icon("warning"), h("span", {}, `This list could not be brought up to date. ${problem.message}`), retry);
+    this.#more.replaceChildren(
+      icon("warning"),
+      h("span", {}, `This list could not be brought up to date. ${problem.message}`),
+      retry,
+    );
   }
 
   #updateRows(total) {
@@ -245,7 +281,9 @@ export class FileList extends DriveElement {
 }
 
 function skeleton() {
-  const rows = Array.from({ length: 8 }, () => h("div", { class: "skeleton-row" }, h("span", { class: "skeleton" }), h("span", { class: "skeleton" })));
+  const rows = Array.from({ length: 8 }, () =>
+    h("div", { class: "skeleton-row" }, h("span", { class: "skeleton" }), h("span", { class: "skeleton" })),
+  );
   return h("div", { class: "skeletons", "aria-label": "Loading", role: "status" }, ...rows);
 }
 

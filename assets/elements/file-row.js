@@ -1,6 +1,6 @@
 // <file-row>: one stored file in the list; its name downloads it.
 //
-// Properties: `file` (a CloudFile, or undefined while it loads), `showFolder` (names the folder, in lists that mix them).
+// Properties: `file` (a CloudFile, or undefined while it loads), `showFolder` (in lists that mix several).
 // Attributes set: data-id, data-name.
 
 import { contentUrl } from "../core/api.js";
@@ -32,7 +32,12 @@ export class FileRow extends DriveElement {
   build() {
     this.setAttribute("role", "row");
     this.append(
-      h("span", { role: "rowheader", class: "name" }, this.#icon, h("span", { class: "words" }, this.#link, this.#folder)),
+      h(
+        "span",
+        { role: "rowheader", class: "name" },
+        this.#icon,
+        h("span", { class: "words" }, this.#link, this.#folder),
+      ),
       this.#size,
       this.#kind,
       h("span", { role: "cell", class: "time" }, this.#time),

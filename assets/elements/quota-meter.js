@@ -11,7 +11,11 @@ const NEARLY_FULL = 0.9;
 
 export class QuotaMeter extends DriveElement {
   store;
-  #bar = h("div", { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Space used" }, h("span"));
+  #bar = h(
+    "div",
+    { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Space used" },
+    h("span"),
+  );
   #text = h("p", { class: "number" });
 
   build() {

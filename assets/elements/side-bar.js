@@ -15,7 +15,11 @@ export class SideBar extends DriveElement {
   #view = "files";
   #links = new Map();
   #count = h("span", { class: "count number" });
-  #add = h("button", { type: "button", class: "primary add", "aria-label": "Upload files", onclick: () => this.act("pick-files") }, icon("plus"));
+  #add = h(
+    "button",
+    { type: "button", class: "primary add", "aria-label": "Upload files", onclick: () => this.act("pick-files") },
+    icon("plus"),
+  );
   #quota = h("quota-meter");
 
   set view(view) {
@@ -42,7 +46,9 @@ export class SideBar extends DriveElement {
 
   update() {
     for (const [view, link] of this.#links) setAttribute(link, "aria-current", view === this.#view ? "page" : null);
-    const active = [...this.store.tasks.values()].filter(({ status }) => status === "InProgress" || status === "Pending").length;
+    const active = [...this.store.tasks.values()].filter(
+      ({ status }) => status === "InProgress" || status === "Pending",
+    ).length;
     setText(this.#count, active > 0 ? String(active) : "");
     setAttribute(this.#count, "aria-label", active > 0 ? `${active} running` : null);
     this.#add.hidden = this.store.account?.role === "guest";

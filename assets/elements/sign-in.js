@@ -19,9 +19,20 @@ export class SignIn extends DriveElement {
   #busy = false;
   #title = h("h1");
   #text = h("p", { class: "lead" });
-  #name = h("input", { name: "name", id: "sign-in-name", autocomplete: "username", autocapitalize: "none", spellcheck: "false", required: true });
+  #name = h("input", {
+    name: "name",
+    id: "sign-in-name",
+    autocomplete: "username",
+    autocapitalize: "none",
+    spellcheck: "false",
+    required: true,
+  });
   #password = h("input", { name: "password", id: "sign-in-password", type: "password", required: true });
-  #reveal = h("button", { type: "button", class: "plain-button small", "aria-pressed": "false", onclick: () => this.#toggleReveal() }, "Show");
+  #reveal = h(
+    "button",
+    { type: "button", class: "plain-button small", "aria-pressed": "false", onclick: () => this.#toggleReveal() },
+    "Show",
+  );
   #error = h("div", { class: "error", role: "alert", hidden: true });
   #submit = h("button", { type: "submit", class: "primary" });
 
@@ -39,7 +50,12 @@ export class SignIn extends DriveElement {
         this.#title,
         this.#text,
         h("div", { class: "field" }, h("label", { for: "sign-in-name" }, "Name"), this.#name),
-        h("div", { class: "field" }, h("label", { for: "sign-in-password" }, "Password"), h("div", { class: "secret" }, this.#password, this.#reveal)),
+        h(
+          "div",
+          { class: "field" },
+          h("label", { for: "sign-in-password" }, "Password"),
+          h("div", { class: "secret" }, this.#password, this.#reveal),
+        ),
         this.#error,
         this.#submit,
       ),

@@ -1,7 +1,7 @@
 // <task-card>: one task: what it does, its state in a word, how far it is, and what can be done about it. Knows no task
 // type; what the server says about it is enough.
 //
-// Properties: `task`. Attributes set: data-task, data-status. Actions: "task" {verb, taskId} with pause, resume, cancel.
+// Properties: `task`. Attributes set: data-task, data-status. Actions: "task" {verb, taskId}: pause, resume, cancel.
 
 import { ago, bytesOf, count, exactTime, percent, timeLeft } from "../core/format.js";
 import { DriveElement } from "./element.js";
@@ -19,7 +19,14 @@ const WORDS = Object.freeze({
 
 const REQUESTED = Object.freeze({ pause: "Pausing…", cancel: "Cancelling…", resume: "Resuming…" });
 
-const ICONS = Object.freeze({ Completed: "done", Failed: "warning", Expired: "warning", Cancelled: "cancel", Paused: "pause", Pending: "clock" });
+const ICONS = Object.freeze({
+  Completed: "done",
+  Failed: "warning",
+  Expired: "warning",
+  Cancelled: "cancel",
+  Paused: "pause",
+  Pending: "clock",
+});
 
 const OPEN = ["Pending", "InProgress", "Paused"];
 
@@ -44,7 +51,14 @@ export class TaskCard extends DriveElement {
     this.setAttribute("role", "listitem");
     this.append(
       this.#icon,
-      h("div", { class: "what" }, this.#title, this.#bar, h("p", { class: "facts" }, this.#status, this.#facts, this.#time), this.#error),
+      h(
+        "div",
+        { class: "what" },
+        this.#title,
+        this.#bar,
+        h("p", { class: "facts" }, this.#status, this.#facts, this.#time),
+        this.#error,
+      ),
       h("div", { class: "verbs" }, this.#toggle, this.#cancel),
     );
   }
@@ -68,7 +82,11 @@ export class TaskCard extends DriveElement {
     setText(this.#error, problem);
     this.#error.hidden = problem === "";
     this.#bar.hidden = !isOpen;
-    this.#bar.show({ value: (task.progress ?? 0) / 100, label: title, tone: status === "InProgress" ? "accent" : "quiet" });
+    this.#bar.show({
+      value: (task.progress ?? 0) / 100,
+      label: title,
+      tone: status === "InProgress" ? "accent" : "quiet",
+    });
     this.#updateVerbs(isOpen, status, title);
   }
 

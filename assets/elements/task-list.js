@@ -64,10 +64,18 @@ export class TaskList extends DriveElement {
   #stateOf(tasks) {
     if (this.#problem) {
       const retry = h("button", { type: "button", onclick: () => this.#load() }, icon("retry"), "Try again");
-      return [placeholder({ glyph: "warning", title: "The tasks could not be loaded", text: this.#problem.message }, retry)];
+      return [
+        placeholder({ glyph: "warning", title: "The tasks could not be loaded", text: this.#problem.message }, retry),
+      ];
     }
     if (!this.#isLoaded || tasks.length > 0) return [];
-    return [placeholder({ glyph: "tasks", title: "No tasks yet", text: "Uploads and other long work show up here, from every device." })];
+    return [
+      placeholder({
+        glyph: "tasks",
+        title: "No tasks yet",
+        text: "Uploads and other long work show up here, from every device.",
+      }),
+    ];
   }
 }
 

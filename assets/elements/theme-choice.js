@@ -15,7 +15,12 @@ export class ThemeChoice extends DriveElement {
   build() {
     const chosen = document.documentElement.dataset.theme ?? "system";
     const options = CHOICES.map(([value, word]) =>
-      h("label", {}, h("input", { type: "radio", name: "theme", value, checked: value === chosen, onchange: () => choose(value) }), h("span", {}, word)),
+      h(
+        "label",
+        {},
+        h("input", { type: "radio", name: "theme", value, checked: value === chosen, onchange: () => choose(value) }),
+        h("span", {}, word),
+      ),
     );
     this.append(h("fieldset", {}, h("legend", {}, "Appearance"), h("div", {}, ...options)));
   }

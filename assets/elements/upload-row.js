@@ -22,7 +22,13 @@ const VERBS = Object.freeze({ pause: "Pause", resume: "Resume", retry: "Try agai
 
 const ICONS = Object.freeze({ done: "done", failed: "warning", waiting: "offline", queued: "clock" });
 
-const TONES = Object.freeze({ done: "success", failed: "danger", paused: "quiet", "needs-file": "quiet", queued: "quiet" });
+const TONES = Object.freeze({
+  done: "success",
+  failed: "danger",
+  paused: "quiet",
+  "needs-file": "quiet",
+  queued: "quiet",
+});
 
 export class UploadRow extends DriveElement {
   #view;
@@ -35,7 +41,11 @@ export class UploadRow extends DriveElement {
   #toggle = iconButton("pause", "Pause", { onclick: () => this.#send(this.#toggle.dataset.action) });
   #cancel = iconButton("cancel", "Cancel", { "data-action": "cancel", onclick: () => this.#send("cancel") });
   #show = h("a", { class: "button small" }, "Show");
-  #choose = h("button", { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() }, "Choose file");
+  #choose = h(
+    "button",
+    { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() },
+    "Choose file",
+  );
   #input = h("input", { type: "file", hidden: true, "data-role": "choose", onchange: () => this.#onChosen() });
 
   set view(view) {

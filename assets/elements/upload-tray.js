@@ -1,5 +1,5 @@
-// <upload-tray>: all uploads in one card at the bottom right, a sheet on a phone. Its title tells the phase, the rate and
-// the time left of them all; folded, the title remains.
+// <upload-tray>: all uploads in one card at the bottom right, a sheet on a phone. Its title tells the phase, the rate
+// and the time left of them all; folded, the title remains.
 //
 // Properties: `store`. Actions: "clear-finished", and those of its rows.
 
@@ -19,7 +19,11 @@ export class UploadTray extends DriveElement {
   #facts = h("span", { class: "facts number" });
   #bar = h("progress-bar");
   #list = h("div", { role: "list", class: "list", id: "upload-list" });
-  #clear = h("button", { type: "button", class: "plain-button small", onclick: () => this.act("clear-finished") }, "Clear");
+  #clear = h(
+    "button",
+    { type: "button", class: "plain-button small", onclick: () => this.act("clear-finished") },
+    "Clear",
+  );
   #fold = h(
     "button",
     { type: "button", class: "fold", "aria-controls": "upload-list", onclick: () => this.#toggle() },

@@ -16,7 +16,7 @@ use crate::domain::progress::Throttle;
 use crate::domain::time::Timestamp;
 
 /// Lasting events that may wait for one client.
-const QUEUE: usize = 256;
+const QUEUE: usize = 1024;
 const CLIENTS: usize = 2_000;
 const CLIENTS_OF_ACCOUNT: usize = 64;
 /// A throttle that nothing passed for this long is forgotten.

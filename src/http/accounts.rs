@@ -7,7 +7,7 @@ use subtle::ConstantTimeEq;
 
 use super::State;
 use super::auth::{Signed, not_signed_in};
-use super::input::{Body, text};
+use super::input::{Body, NoBody, text};
 use super::problem::Problem;
 use super::tokens::{fingerprint, hash_password, secret, verify_password};
 use crate::domain::account::{Account, Caller, Role, check_password, parse_name};
@@ -119,7 +119,7 @@ pub async fn refresh(state: web::Data<State>, Body(wanted): Body<RefreshRequest>
     Ok(HttpResponse::Ok().json(tokens(&state, &access_token, &refresh_token, &account)))
 }
 
-pub async fn logout(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+pub async fn logout(state: web::Data<State>, Signed(caller): Signed, _: NoBody) -> Answer {
     let id = caller.session_id;
     state.engine.store.write(move |tx| sessions::revoke(tx, id)).await?;
     state.gate.forget(id);
@@ -128,7 +128,7 @@ pub async fn logout(state: web::Data<State>, Signed(caller): Signed) -> Answer {
 }
 
 /// A ticket that opens one socket within 30 seconds, for clients that can send neither cookie nor header.
-pub async fn ws_ticket(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+pub async fn ws_ticket(state: web::Data<State>, Signed(caller): Signed, _: NoBody) -> Answer {
     let (ticket, hash) = secret()?;
     state.gate.keep_ticket(hash, caller)?;
     Ok(HttpResponse::Ok().json(json!({ "ticket": ticket, "expiresIn": 30 })))

@@ -45,6 +45,23 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
+/// For routes that need no body: one that comes all the same is read and forgotten, so that the connection can go on.
+pub struct NoBody;
+
+impl FromRequest for NoBody {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
+            collect(payload, JSON_MAX_BYTES).await?;
+            Ok(Self)
+        })
+    }
+}
+
 /// A whole small body.
 async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();

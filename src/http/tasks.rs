@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Query, page};
+use super::input::{NoBody, Query, page};
 use super::problem::Problem;
 use super::uploads::statuses;
 use crate::domain::error::{Error, Result};
@@ -73,6 +73,7 @@ pub async fn pause(
     state: web::Data<State>,
     Signed(caller): Signed,
     id: web::Path<String>,
+    _: NoBody,
 ) -> Answer {
     command(&state, &caller, &id, Verb::Pause).await
 }
@@ -81,6 +82,7 @@ pub async fn resume(
     state: web::Data<State>,
     Signed(caller): Signed,
     id: web::Path<String>,
+    _: NoBody,
 ) -> Answer {
     command(&state, &caller, &id, Verb::Resume).await
 }
@@ -89,6 +91,7 @@ pub async fn cancel(
     state: web::Data<State>,
     Signed(caller): Signed,
     id: web::Path<String>,
+    _: NoBody,
 ) -> Answer {
     command(&state, &caller, &id, Verb::Cancel).await
 }

@@ -9,7 +9,7 @@ use super::tasks;
 use crate::domain::chunks::ChunkPlan;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, FileId, ObjectId, TaskId};
-use crate::domain::task::{Status, Task};
+use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::upload::{NewUpload, Upload};
 
 const COLUMNS: &str = "u.file_name, u.folder, u.content_type, u.file_size, u.chunk_size, u.pool_id, u.bundle_id, \
@@ -268,60 +268,49 @@ pub struct Page {
 
 /// One page of an account's uploads, and how many match.
 pub fn list(connection: &Connection, owner: AccountId, page: &Page) -> Result<(Vec<Record>, u64)> {
-    // The first table carries the sort; `cross join` keeps it first, so that an index gives the order.
-    const UPLOADS_FIRST: &str =
-        "uploads u cross join tasks t on t.id = u.task_pk where u.account_id = ?";
-    const TASKS_FIRST: &str =
-        "tasks t cross join uploads u on u.task_pk = t.id where t.account_id = ?";
-    let (tables, order, tie) = match page.sort {
-        Sort::FileName => (UPLOADS_FIRST, "u.file_name", "u.task_pk"),
-        Sort::FileSize => (UPLOADS_FIRST, "u.file_size", "u.task_pk"),
-        Sort::Task(sort) => (TASKS_FIRST, sort.column(), "t.id"),
+    const OF_UPLOADS: &str = "uploads u where u.account_id = ?";
+    const OF_BOTH: &str = "uploads u cross join tasks t on t.id = u.task_pk where u.account_id = ?";
+    const OF_TASKS: &str = "tasks t where t.account_id = ?";
+    let (column, own) = match page.sort {
+        Sort::FileName => ("u.file_name", true),
+        Sort::FileSize => ("u.file_size", true),
+        Sort::Task(sort) => (sort.column(), page.fingerprint.is_some()),
     };
-    let mut filter = String::new();
-    let mut values = vec![Sql::Text(owner.to_string())];
-    tasks::in_list(
-        &mut filter,
-        &mut values,
-        "t.status",
-        page.statuses.iter().map(|one| one.number().into()),
-    );
+    // The inner query finds the page inside an index, so that what the offset skips is never read. It joins only
+    // where both tables are asked about.
+    let from = match own {
+        false => OF_TASKS,
+        true if page.statuses.is_empty() && page.fingerprint.is_none() => OF_UPLOADS,
+        true => OF_BOTH,
+    };
+    let (mut filter, mut values) = (String::new(), vec![Sql::Text(owner.to_string())]);
+    if from != OF_UPLOADS {
+        tasks::filter_by(&mut filter, &mut values, &[TaskType::FileUpload], &page.statuses);
+    }
     if let Some(fingerprint) = &page.fingerprint {
         filter.push_str(" and u.fingerprint = ?");
         values.push(Sql::Text(fingerprint.clone()));
     }
-    let total = match page.fingerprint {
-        None => count_by_status(connection, owner, &page.statuses)?,
-        Some(_) => tasks::count(
-            connection,
-            &format!("select count(*) from {UPLOADS_FIRST}{filter}"),
-            &values,
-        )?,
+    let total = match &page.fingerprint {
+        Some(_) => {
+            tasks::count(connection, &format!("select count(*) from {from}{filter}"), &values)?
+        }
+        None => tasks::count_by(connection, owner, &[TaskType::FileUpload], &page.statuses)?,
     };
 
+    let (key, tie) = if own { ("u.task_pk", "u.task_pk") } else { ("t.id", "t.id") };
     let way = if page.descending { "desc" } else { "asc" };
+    let order = format!("{column} {way}, {tie} {way}");
     values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);
     let sql = format!(
-        "select {}, {COLUMNS} from {tables}{filter} order by {order} {way}, {tie} {way} limit ? offset ?",
-        tasks::columns()
+        "{} where t.id in (select {key} from {from}{filter} order by {order} limit ? offset ?) order by {order}",
+        select()
     );
     let uploads = connection
         .prepare_cached(&sql)
         .and_then(|mut statement| statement.query_map(params_from_iter(values), record)?.collect())
         .map_err(failed)?;
     Ok((uploads, total))
-}
-
-fn count_by_status(connection: &Connection, owner: AccountId, statuses: &[Status]) -> Result<u64> {
-    let mut filter = "t.account_id = ? and t.type = 'FileUpload'".to_owned();
-    let mut values = vec![Sql::Text(owner.to_string())];
-    tasks::in_list(
-        &mut filter,
-        &mut values,
-        "t.status",
-        statuses.iter().map(|one| one.number().into()),
-    );
-    tasks::count(connection, &format!("select count(*) from tasks t where {filter}"), &values)
 }
 
 /// Sums over an account's uploads.

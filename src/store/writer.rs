@@ -148,7 +148,7 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Message>, clock: &Clock
             next = if jobs.len() < BATCH && !closing { queue.try_recv().ok() } else { None };
         }
         // One moment a batch, never before the last one: the order of rows survives a clock that steps back.
-        last = Timestamp(clock.now().0.max(last.0 + 1));
+        last = clock.now().max(last);
         let tx = Tx { connection: &connection, now: last, events: RefCell::default() };
         let failure = batch(&tx, &mut jobs);
         for job in jobs {

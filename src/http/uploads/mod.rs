@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Query, page};
+use super::input::{NoBody, Query, page};
 use super::problem::Problem;
 use super::{files, tasks};
 use crate::domain::error::{Error, Result};
@@ -29,6 +29,7 @@ pub async fn complete(
     state: web::Data<State>,
     Signed(caller): Signed,
     id: web::Path<String>,
+    _: NoBody,
 ) -> Answer {
     let id = parse_id(&id)?;
     let (uploads, owner) = (state.uploads.clone(), caller.account_id);

@@ -145,10 +145,12 @@ create index tasks_due      on tasks(run_at) where status = 0 and run_at is not 
 create index tasks_expiry   on tasks(expires_at) where expires_at is not null and status in (0, 1, 2);
 create index tasks_cleanup  on tasks(id) where cleanup = 1;
 create index tasks_prune    on tasks(finished_at) where finished_at is not null;
-create index tasks_list     on tasks(account_id, last_activity desc, id desc);
-create index tasks_list_st  on tasks(account_id, status, last_activity desc, id desc);
-create index tasks_created  on tasks(account_id, created_at desc, id desc);
-create index tasks_updated  on tasks(account_id, updated_at desc, id desc);
+-- Lists skip rows and count them inside these indexes alone, so type and status are in each.
+create index tasks_list     on tasks(account_id, last_activity desc, id desc, type, status);
+create index tasks_list_st  on tasks(account_id, status, last_activity desc, id desc, type);
+create index tasks_created  on tasks(account_id, created_at desc, id desc, type, status);
+create index tasks_updated  on tasks(account_id, updated_at desc, id desc, type, status);
+create index tasks_count    on tasks(account_id, type, status);
 create index tasks_parent   on tasks(parent_id) where parent_id is not null;
 create unique index tasks_unique on tasks(account_id, unique_key)
   where unique_key is not null and status in (0, 1, 2);

@@ -13,7 +13,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
+export const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
 const BROWSER_FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -152,7 +152,10 @@ export async function slowDown(page, bytesPerSecond) {
 /** Pictures of the present state at both widths and in both themes. @param {string} name */
 export async function photograph(page, name) {
   await mkdir(ARTIFACTS, { recursive: true });
-  for (const [width, height] of [[1280, 800], [390, 844]]) {
+  for (const [width, height] of [
+    [1280, 800],
+    [390, 844],
+  ]) {
     await page.setViewportSize({ width, height });
     for (const colorScheme of ["light", "dark"]) {
       await page.emulateMedia({ colorScheme });

@@ -1,0 +1,69 @@
+//! The real program as a child process, to be killed without warning.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+
+use super::client::Client;
+use super::program;
+
+pub struct ChildDrive {
+    child: Child,
+    pub address: SocketAddr,
+    pub setup_code: Option<String>,
+}
+
+impl ChildDrive {
+    /// Starts the program on a data directory and waits until it says that it is ready.
+    pub fn start(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = Command::new(program())
+            .args([
+                "--data-dir",
+                data_dir.to_str().unwrap(),
+                "--listen",
+                "127.0.0.1:0",
+                "--log-level",
+                "warn",
+            ])
+            .env("DRIVE_STORAGE_KEEP_FREE_BYTES", "0")
+            .envs(environment.iter().copied())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the program");
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let ready = lines.next().expect("a first line").unwrap();
+        let address = ready.rsplit_once("http://").expect("an address").1.parse().unwrap();
+        let second = lines.next().expect("a second line").unwrap();
+        let setup_code = second.split_once("#setup=").map(|(_, code)| code.to_owned());
+        Self { child, address, setup_code }
+    }
+
+    pub fn nobody(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL, and the end of the process.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and the end of the process; its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_raw(self.child.id() as i32).unwrap();
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for ChildDrive {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

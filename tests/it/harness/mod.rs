@@ -1,0 +1,224 @@
+//! A real server for each test: `TestDrive::spawn()` opens a data directory of its own, serves on a free port of
+//! 127.0.0.1, and when it is dropped looks whether the world is still in order.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use drive::app::App;
+use drive::clock::Clock;
+use drive::config::merged::Merged;
+use drive::config::{Config, Flags};
+use drive::domain::error::Error;
+use drive::engine::recovery::LastStop;
+use drive::engine::{Engine, janitor};
+use rusqlite::Connection;
+use tempfile::TempDir;
+use tokio::sync::oneshot;
+
+pub mod child;
+pub mod client;
+pub mod order;
+pub mod raw;
+pub mod routes;
+pub mod socket;
+
+use client::Client;
+
+/// A server inside the test's own process, with a clock that the test can move.
+pub struct TestDrive {
+    pub address: SocketAddr,
+    pub clock: Clock,
+    pub setup_code: Option<String>,
+    /// How the run before this one ended.
+    pub last_stop: LastStop,
+    engine: Option<Arc<Engine>>,
+    folder: Option<TempDir>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl TestDrive {
+    /// A fresh server with default settings.
+    pub fn spawn() -> Self {
+        Self::spawn_with(&[])
+    }
+
+    /// A fresh server; each setting is written as `("DRIVE_SECTION_KEY", "value")`.
+    pub fn spawn_with(settings: &[(&str, &str)]) -> Self {
+        Self::open(folder(), settings, Clock::default()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Stops in order and starts again on the same data directory.
+    pub fn restart(self) -> Self {
+        self.restart_after(|_| {})
+    }
+
+    /// Stops in order, lets `meddle` at the data directory, and starts again.
+    pub fn restart_after(mut self, meddle: impl FnOnce(&Path)) -> Self {
+        self.shut_down();
+        let folder = self.folder.take().expect("a folder");
+        meddle(folder.path());
+        Self::open(folder, &[], self.clock.clone()).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn open(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Result<Self, Error> {
+        let config = config(folder.path(), settings)?;
+        let (ready, opened) = std::sync::mpsc::sync_channel(1);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let moving = clock.clone();
+        let thread = std::thread::spawn(move || {
+            let app = match App::open(&config, moving) {
+                Ok(app) => app,
+                Err(error) => return ready.send(Err(error)).unwrap(),
+            };
+            let (code, last_stop) = (app.setup_code.clone(), app.last_stop);
+            let engine = app.engine.clone();
+            actix_web::rt::System::new().block_on(async move {
+                let serving = app.bind().expect("a free port");
+                ready.send(Ok((serving.address, code, last_stop, engine))).unwrap();
+                serving.run(async { drop(stopped.await) }).await.expect("an orderly end");
+            });
+        });
+        let (address, setup_code, last_stop, engine) = opened.recv().expect("the server thread")?;
+        Ok(Self {
+            address,
+            clock,
+            setup_code,
+            last_stop,
+            engine: Some(engine),
+            folder: Some(folder),
+            stop: Some(stop),
+            thread: Some(thread),
+        })
+    }
+
+    pub fn data_dir(&self) -> &Path {
+        self.folder.as_ref().expect("a folder").path()
+    }
+
+    /// A client that has not signed in.
+    pub fn nobody(&self) -> Client {
+        Client::new(self.address)
+    }
+
+    /// Makes the first administrator and signs it in.
+    pub async fn admin(&self) -> Client {
+        let mut client = self.nobody();
+        client.set_up(self.setup_code.as_deref().expect("a set-up code"), "ada").await;
+        client
+    }
+
+    /// Makes an account through the database, as the command line does, and signs it in.
+    pub async fn account(&self, name: &str, role: &str, quota_bytes: Option<u64>) -> Client {
+        order::add_account(&self.data_dir().join("drive.db"), name, role, quota_bytes);
+        self.signed_in(name).await
+    }
+
+    /// A new sign-in of an account that exists.
+    pub async fn signed_in(&self, name: &str) -> Client {
+        let mut client = self.nobody();
+        client.sign_in(name).await;
+        client
+    }
+
+    /// An account of its own with no limit.
+    pub async fn user(&self, name: &str) -> Client {
+        self.account(name, "user", None).await
+    }
+
+    /// The database, to be looked at beside the running server.
+    pub fn db(&self) -> Connection {
+        let db = Connection::open(self.data_dir().join("drive.db")).unwrap();
+        db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        db
+    }
+
+    /// What uploads hold at this moment.
+    pub fn holdings(&self) -> order::Holdings {
+        order::holdings(self.data_dir())
+    }
+
+    /// One sweep of the janitor, at the time of the test's clock.
+    pub async fn sweep(&self) {
+        let (engine, now) = (self.engine.clone().expect("an engine"), self.clock.now());
+        tokio::task::spawn_blocking(move || janitor::sweep(&engine, now)).await.unwrap().unwrap();
+    }
+
+    fn shut_down(&mut self) {
+        self.engine = None;
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+            && !std::thread::panicking()
+        {
+            panic!("the server did not end in order");
+        }
+    }
+}
+
+impl Drop for TestDrive {
+    fn drop(&mut self) {
+        self.shut_down();
+        if let Some(folder) = &self.folder
+            && !std::thread::panicking()
+        {
+            order::check(folder.path());
+        }
+    }
+}
+
+/// The settings of a test server: its own folder, a free port, no room kept back on the disk.
+pub fn config(folder: &Path, settings: &[(&str, &str)]) -> Result<Config, Error> {
+    let data_dir = folder.display().to_string();
+    let own = [
+        ("DRIVE_SERVER_DATA_DIR", data_dir.as_str()),
+        ("DRIVE_SERVER_LISTEN", "127.0.0.1:0"),
+        ("DRIVE_SERVER_SHUTDOWN_SECONDS", "3"),
+        ("DRIVE_STORAGE_KEEP_FREE_BYTES", "0"),
+    ];
+    let all =
+        own.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    Merged::read(&Flags::default(), all)?.build()
+}
+
+/// Waits until something that no event tells about has come true, such as the end of a clean-up.
+pub async fn eventually(what: &str, mut come_true: impl FnMut() -> bool) {
+    let patience = std::time::Instant::now();
+    while !come_true() {
+        assert!(patience.elapsed().as_secs() < 15, "in vain waited for: {what}");
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+}
+
+/// A folder for one test. In memory where there is room: a server makes hundreds of folders, and a disk takes longer
+/// to remove them than most tests take.
+pub fn folder() -> TempDir {
+    const ROOM_BYTES: u64 = 1 << 30;
+    let memory = Path::new("/dev/shm");
+    let roomy =
+        rustix::fs::statvfs(memory).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > ROOM_BYTES);
+    let made = if roomy { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+    made.expect("a temporary folder")
+}
+
+/// The built program.
+pub fn program() -> PathBuf {
+    PathBuf::from(env!("CARGO_BIN_EXE_drive"))
+}
+
+/// Bytes that repeat nowhere soon, the same for the same seed.
+pub fn bytes(seed: u64, length: usize) -> Vec<u8> {
+    let mut out = vec![0; length];
+    blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut out);
+    out
+}
+
+/// SHA-256 in hexadecimal digits.
+pub fn sha256(bytes: &[u8]) -> String {
+    use sha2::Digest as _;
+    drive::domain::digest::Digest(sha2::Sha256::digest(bytes).into()).to_string()
+}

@@ -1,0 +1,143 @@
+//! Is the world in order? Looked at from the outside: the database file and the folders, with no code of the server
+//! but the password hash.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+/// Makes an account as `drive account add` does.
+pub fn add_account(database: &Path, name: &str, role: &str, quota_bytes: Option<u64>) {
+    let db = Connection::open(database).unwrap();
+    db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    let hash = drive::http::tokens::hash_password(super::client::PASSWORD).unwrap();
+    let id = drive::domain::id::AccountId::generate().to_string();
+    let quota = quota_bytes.map(|bytes| bytes as i64);
+    db.execute(
+        "insert into accounts (id, name, password_hash, role, quota_bytes, created_at, updated_at) \
+         values (?1, ?2, ?3, ?4, ?5, 0, 0)",
+        (id, name, hash, role, quota),
+    )
+    .unwrap();
+}
+
+fn texts(db: &Connection, sql: &str) -> BTreeSet<String> {
+    let mut statement = db.prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+fn number(db: &Connection, sql: &str) -> i64 {
+    db.query_row(sql, [], |row| row.get(0)).unwrap()
+}
+
+fn names(folder: &Path) -> BTreeSet<String> {
+    std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect()
+}
+
+/// What uploads hold: rows, files and bytes. A refused request leaves it as it was.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Holdings {
+    pub tasks: i64,
+    pub chunks: i64,
+    pub files: i64,
+    pub reserved_bytes: i64,
+    pub used_bytes: i64,
+    pub staged: BTreeSet<String>,
+    /// Ended tasks whose leftovers are still to be removed.
+    pub to_clean: i64,
+}
+
+pub fn holdings(data_dir: &Path) -> Holdings {
+    let db = Connection::open(data_dir.join("drive.db")).unwrap();
+    db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+    Holdings {
+        tasks: number(&db, "select count(*) from tasks"),
+        chunks: number(&db, "select count(*) from upload_chunks"),
+        files: number(&db, "select count(*) from files"),
+        reserved_bytes: number(&db, "select coalesce(sum(reserved_bytes), 0) from accounts"),
+        used_bytes: number(&db, "select coalesce(sum(used_bytes), 0) from accounts"),
+        staged: names(&data_dir.join("uploads")),
+        to_clean: number(&db, "select count(*) from tasks where cleanup = 1"),
+    }
+}
+
+/// Panics unless files, rows, quota and events agree. The server must have stopped.
+pub fn check(data_dir: &Path) {
+    let db = Connection::open(data_dir.join("drive.db")).unwrap();
+    assert_eq!(texts(&db, "pragma integrity_check"), BTreeSet::from(["ok".to_owned()]));
+
+    let staged: BTreeSet<String> = texts(
+        &db,
+        "select u.object_id || '.part' from uploads u join tasks t on t.id = u.task_pk where t.status in (1, 2)",
+    );
+    assert_eq!(names(&data_dir.join("uploads")), staged, "staging files are those of open uploads");
+
+    let mut objects = BTreeSet::new();
+    for first in 0..=255u8 {
+        objects.extend(names(&data_dir.join("pool/objects").join(format!("{first:02x}"))));
+    }
+    assert_eq!(
+        objects,
+        texts(&db, "select id from objects"),
+        "objects on disk are those with a row"
+    );
+
+    let wrong_sizes = texts(&db, "select id || ' ' || size from objects")
+        .into_iter()
+        .filter(|row| {
+            let (id, size) = row.split_once(' ').unwrap();
+            let path = data_dir.join("pool/objects").join(&id[id.len() - 2..]).join(id);
+            std::fs::metadata(path).unwrap().len().to_string() != size
+        })
+        .count();
+    assert_eq!(wrong_sizes, 0, "objects have the size their row says");
+
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from objects o where o.refs <> (select count(*) from files f where f.object_id = o.id)"
+        ),
+        0,
+        "objects count the files that show them"
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from accounts a where a.used_bytes <> \
+             (select coalesce(sum(f.charge), 0) from files f where f.account_id = a.id)"
+        ),
+        0,
+        "used bytes are the sum of files"
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from accounts a where a.reserved_bytes <> \
+             (select coalesce(sum(u.charge), 0) from uploads u join tasks t on t.id = u.task_pk \
+              where t.account_id = a.id and t.status in (1, 2))"
+        ),
+        0,
+        "reserved bytes are the sum of open uploads"
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from uploads u join tasks t on t.id = u.task_pk where t.status in (1, 2) and \
+             u.chunks_received <> (select count(*) from upload_chunks c where c.task_pk = t.id)"
+        ),
+        0,
+        "uploads count their chunks"
+    );
+    assert_eq!(
+        number(
+            &db,
+            "select count(*) from event_streams s where s.last_seq - s.pruned_through <> \
+             (select count(*) from events e where e.account_id = s.account_id and e.seq > s.pruned_through)"
+        ),
+        0,
+        "events are numbered without a gap"
+    );
+}

@@ -1,0 +1,100 @@
+//! A WebSocket client that waits for what it wants to see, never for time to pass.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::Value;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+use super::client::Client;
+
+/// Whatever a test waits for comes within this time, or the test fails.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+pub struct Socket {
+    inner: WebSocketStream<MaybeTlsStream<TcpStream>>,
+}
+
+/// How a connection ended.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next {
+    Packet(Value),
+    Closed(Option<u16>),
+}
+
+impl Socket {
+    /// Connects with the client's access token in the handshake; `query` is put behind the path.
+    pub async fn connect(client: &Client, query: &str) -> Self {
+        let token = client.token.clone().unwrap_or_default();
+        Self::open(client, query, &[("authorization", &format!("Bearer {token}"))])
+            .await
+            .expect("a socket")
+    }
+
+    /// Connects with just these headers.
+    pub async fn open(
+        client: &Client,
+        query: &str,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Self, Error> {
+        let mut request = format!("ws://{}/ws{query}", client.address).into_client_request()?;
+        for (name, value) in headers {
+            request.headers_mut().insert(*name, value.parse().unwrap());
+        }
+        Ok(Self { inner: connect_async(request).await?.0 })
+    }
+
+    pub async fn send(&mut self, packet: Value) {
+        self.inner.send(Message::text(packet.to_string())).await.unwrap();
+    }
+
+    pub async fn next(&mut self) -> Next {
+        loop {
+            let message =
+                tokio::time::timeout(PATIENCE, self.inner.next()).await.expect("a packet in time");
+            match message {
+                Some(Ok(Message::Text(text))) => {
+                    return Next::Packet(serde_json::from_str(&text).unwrap());
+                }
+                Some(Ok(Message::Close(frame))) => {
+                    return Next::Closed(frame.map(|frame| frame.code.into()));
+                }
+                Some(Ok(_)) => {}
+                Some(Err(_)) | None => return Next::Closed(None),
+            }
+        }
+    }
+
+    /// The next packet, whatever it is.
+    pub async fn packet(&mut self) -> Value {
+        match self.next().await {
+            Next::Packet(packet) => packet,
+            Next::Closed(code) => panic!("closed with {code:?} instead of a packet"),
+        }
+    }
+
+    /// All packets up to and including the first of this type.
+    pub async fn until(&mut self, name: &str) -> Vec<Value> {
+        let mut seen = Vec::new();
+        loop {
+            let packet = self.packet().await;
+            let found = packet["type"] == name;
+            seen.push(packet);
+            if found {
+                return seen;
+            }
+        }
+    }
+
+    /// The close code, whatever comes before it.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            if let Next::Closed(code) = self.next().await {
+                return code;
+            }
+        }
+    }
+}
