@@ -23,7 +23,7 @@ use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
-use crate::operations::upload::open::OpenUploads;
+use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::store::{Sink, Store, accounts, pools};
 
@@ -91,8 +91,8 @@ pub struct App {
 }
 
 /// A server that is bound to its address.
-pub struct Serving {
-    pub address: SocketAddr,
+struct Serving {
+    address: SocketAddr,
     server: Server,
     live: Arc<Live>,
     store: Store,
@@ -144,8 +144,16 @@ impl App {
         Ok(Self { setup_code, last_stop, engine, state, live, data_dir, config: config.clone() })
     }
 
-    /// Binds the address. To be called inside the runtime that will serve.
-    pub fn bind(self) -> Result<Serving> {
+    /// Serves on this thread until `stop` resolves. `ready` is called with the address once it is bound.
+    pub fn run(self, ready: impl FnOnce(SocketAddr), stop: impl Future<Output = ()>) -> Result<()> {
+        actix_web::rt::System::new().block_on(async {
+            let serving = self.bind()?;
+            ready(serving.address);
+            serving.run(stop).await
+        })
+    }
+
+    fn bind(self) -> Result<Serving> {
         let (server, address) = serve(&self.config, self.state)?;
         let janitor = Janitor::start(self.engine.clone())?;
         let store = self.engine.store.clone();
@@ -155,7 +163,7 @@ impl App {
 
 impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, janitor, database.
-    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
+    async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
         let Self { server, live, store, janitor, data_dir, .. } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);

@@ -1,7 +1,7 @@
 //! The benchmark of the upload path. Each figure is taken beside its yardstick in the same run, on 127.0.0.1.
 //!
 //! `cargo bench --bench spine -- throughput big many socket list` runs all; any of the words runs its part.
-//! `DRIVE_BENCH_DIR` names the folder for the data (default: a temporary folder).
+//! `BENCH_DIR` names the folder for the data (default: a temporary folder).
 
 mod floor;
 mod parts;
@@ -19,9 +19,7 @@ fn main() {
     let wants = |part: &str| words.is_empty() || words.iter().any(|word| word == part);
     let folder = tempfile::Builder::new()
         .prefix("drive-bench-")
-        .tempdir_in(
-            std::env::var_os("DRIVE_BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from),
-        )
+        .tempdir_in(std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from))
         .expect("a folder for the data");
     type Part = (&'static str, fn(&std::path::Path));
     let parts: [Part; 5] = [

@@ -1,6 +1,7 @@
 //! The command line. `drive` alone means `drive serve`.
 
 use std::io::Read as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
@@ -112,26 +113,29 @@ fn run(cli: &Cli) -> Result<()> {
 
 fn serve(config: &Config) -> Result<()> {
     let app = App::open(config, Clock::default())?;
-    actix_web::rt::System::new().block_on(async {
-        let (setup_code, last_stop) = (app.setup_code.clone(), app.last_stop);
-        let app = app.bind()?;
+    tracing::info!(data_dir = %config.server.data_dir.display(), last_stop = ?app.last_stop, "opened");
+    let setup_code = app.setup_code.clone();
+    let greet = |address: SocketAddr| {
         let url = match config.server.public_url.as_str() {
-            "" => format!("http://{}", app.address),
+            "" => format!("http://{address}"),
             url => url.trim_end_matches('/').to_owned(),
         };
-        tracing::info!(data_dir = %config.server.data_dir.display(), ?last_stop, "opened");
         let mut out = std::io::stdout();
         say(&mut out, &format!("Drive is ready at {url}"));
-        if let Some(code) = &setup_code {
-            say(&mut out, &format!("First sign-in: {url}/#setup={code}"));
-            say(&mut out, "Open this link to make the first administrator; it works once.");
-        } else {
-            say(&mut out, "Sign in with your account; `drive account passwd NAME --password-stdin` resets a password.");
+        match &setup_code {
+            Some(code) => {
+                say(&mut out, &format!("First sign-in: {url}/#setup={code}"));
+                say(&mut out, "Open this link to make the first administrator; it works once.");
+            }
+            None => say(
+                &mut out,
+                "Sign in with your account; `drive account passwd NAME` sets a new password.",
+            ),
         }
-        app.run(stop_signal()).await?;
-        tracing::info!("stopped");
-        Ok(())
-    })
+    };
+    app.run(greet, stop_signal())?;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// Resolves at Ctrl-C or at SIGTERM.

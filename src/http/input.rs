@@ -62,6 +62,23 @@ impl FromRequest for NoBody {
     }
 }
 
+/// A JSON body that may be left out.
+pub struct MaybeBody<T>(pub T);
+
+impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeBody<T> {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let payload = web::Payload::from_request(request, payload);
+        Box::pin(async move {
+            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
+            let bytes = collect(payload, JSON_MAX_BYTES).await?;
+            Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))
+        })
+    }
+}
+
 /// A whole small body.
 async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();

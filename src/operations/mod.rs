@@ -7,6 +7,6 @@ use crate::engine::operation::Operation;
 pub mod upload;
 
 /// Every operation of this server.
-pub fn all(uploads: Arc<upload::open::OpenUploads>) -> Vec<Arc<dyn Operation>> {
+pub fn all(uploads: Arc<upload::registry::OpenUploads>) -> Vec<Arc<dyn Operation>> {
     vec![Arc::new(upload::FileUpload::new(uploads))]
 }

@@ -1,6 +1,6 @@
 //! The program is killed without warning, again and again, and nothing that it acknowledged may be lost.
 //!
-//! `DRIVE_CRASH_ROUNDS` sets how often; 10 by default.
+//! `CRASH_ROUNDS` sets how often; 10 by default.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -166,7 +166,7 @@ async fn read(request: reqwest::RequestBuilder) -> Option<Answer> {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_again_and_again_it_loses_nothing_it_acknowledged() {
-    let rounds: u64 = std::env::var("DRIVE_CRASH_ROUNDS").map_or(10, |text| text.parse().unwrap());
+    let rounds: u64 = std::env::var("CRASH_ROUNDS").map_or(10, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
     let mut dice = Dice(42);

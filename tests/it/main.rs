@@ -5,12 +5,15 @@
 mod bad_chunks;
 mod bad_input;
 mod complete;
+mod content;
 mod crash;
 mod dedupe_and_resume;
 mod direct;
 mod disk_full;
+mod files;
 mod harness;
 mod quota;
 mod restart;
+mod tidy;
 mod upload_lists;
 mod uploads;

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{NoBody, Query, page};
+use super::input::{MaybeBody, Query, page};
 use super::problem::Problem;
 use super::{files, tasks};
+use crate::domain::digest::DeclaredHash;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
 use crate::domain::task::{Status, TaskType, Verb};
@@ -25,15 +26,23 @@ const COMPLETE_WAIT: std::time::Duration = std::time::Duration::from_secs(30);
 /// Tasks that one clean-up forgets at once.
 const CLEANUP_BATCH: usize = 200;
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub struct CompleteRequest {
+    /// What the client hashed while it was sending.
+    hash: Option<String>,
+}
+
 pub async fn complete(
     state: web::Data<State>,
     Signed(caller): Signed,
     id: web::Path<String>,
-    _: NoBody,
+    MaybeBody(asked): MaybeBody<CompleteRequest>,
 ) -> Answer {
     let id = parse_id(&id)?;
+    let hash = asked.hash.as_deref().map(DeclaredHash::parse).transpose()?;
     let (uploads, owner) = (state.uploads.clone(), caller.account_id);
-    let completing = async move { uploads.complete(owner, id).await };
+    let completing = async move { uploads.complete(owner, id, hash).await };
     match tokio::time::timeout(COMPLETE_WAIT, completing).await {
         Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file?))),
         Err(_) => {

@@ -28,13 +28,25 @@ const SNIFF_BYTES: u64 = 512;
 pub const HASH_MISMATCH: &str = "HASH_MISMATCH";
 
 impl Uploads {
-    /// Completes an upload. Again gives the same file; two at once give one. This goes on when the client hangs up.
-    pub async fn complete(self: &Arc<Self>, owner: AccountId, id: TaskId) -> Result<File> {
+    /// Completes an upload. Again gives the same file; two at once give one. `hash` is what a client found while it
+    /// was sending; it is held against the bytes before anything is published, beside the one declared at first.
+    /// This goes on when the client hangs up.
+    pub async fn complete(
+        self: &Arc<Self>,
+        owner: AccountId,
+        id: TaskId,
+        hash: Option<DeclaredHash>,
+    ) -> Result<File> {
         let uploads = self.clone();
-        detached(async move { uploads.complete_whole(owner, id).await }).await
+        detached(async move { uploads.complete_whole(owner, id, hash).await }).await
     }
 
-    async fn complete_whole(&self, owner: AccountId, id: TaskId) -> Result<File> {
+    async fn complete_whole(
+        &self,
+        owner: AccountId,
+        id: TaskId,
+        hash: Option<DeclaredHash>,
+    ) -> Result<File> {
         if let Some(file) = self.ended(owner, id).await? {
             return Ok(file);
         }
@@ -57,7 +69,7 @@ impl Uploads {
             .with("missingCount", count - present));
         }
         open.set_completing(true);
-        let file = self.publish(&open).await;
+        let file = self.publish(&open, hash).await;
         if file.is_err() {
             open.set_completing(false);
         }
@@ -94,14 +106,16 @@ impl Uploads {
             .await
     }
 
-    async fn publish(&self, open: &Arc<Open>) -> Result<File> {
+    async fn publish(&self, open: &Arc<Open>, hash: Option<DeclaredHash>) -> Result<File> {
         let sha256 = open.whole().await?.finish();
         let plan = open.upload.plan;
         let pk = open.task_pk;
         let blocks =
             self.engine.store.read(move |connection| uploads::blocks(connection, pk)).await?;
         let blake3 = ledger::merge(&blocks, plan.block_size(), plan.file_size())?;
-        self.verify(open, sha256, blake3).await?;
+        for declared in open.upload.declared_hash.into_iter().chain(hash) {
+            self.verify(open, declared, sha256, blake3).await?;
+        }
 
         let object = NewObject {
             id: open.upload.object_id,
@@ -139,8 +153,13 @@ impl Uploads {
     }
 
     /// The declared hash decides; a mismatch ends the upload.
-    async fn verify(&self, open: &Arc<Open>, sha256: Digest, blake3: Digest) -> Result<()> {
-        let Some(declared) = open.upload.declared_hash else { return Ok(()) };
+    async fn verify(
+        &self,
+        open: &Arc<Open>,
+        declared: DeclaredHash,
+        sha256: Digest,
+        blake3: Digest,
+    ) -> Result<()> {
         let actual = match declared {
             DeclaredHash::Sha256(_) => DeclaredHash::Sha256(sha256),
             DeclaredHash::Blake3(_) => DeclaredHash::Blake3(blake3),

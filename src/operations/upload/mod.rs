@@ -29,8 +29,9 @@ pub mod intake;
 pub mod open;
 pub mod receive;
 mod recover;
+pub mod registry;
 
-use open::OpenUploads;
+use registry::OpenUploads;
 
 /// Rows of one transaction when an ended upload's chunks are forgotten.
 const FORGET_BATCH: usize = 1_000;
@@ -77,7 +78,7 @@ fn new_task(
         account_id: owner,
         task_type: TaskType::FileUpload,
         name: TASK_NAME.to_owned(),
-        description: None,
+        description: Some(new.file_name.to_string()),
         driver: Driver::Client,
         priority: new.priority,
         parameters: parameters(new),

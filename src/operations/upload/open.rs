@@ -1,7 +1,7 @@
 //! What is kept in memory of an open upload: its file, which chunks have come, who is sending, how far the hash is.
 //! The database is the truth; this can be dropped and loaded again at any moment when nobody is sending.
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -12,13 +12,12 @@ use crate::blobs::staging::Staging;
 use crate::blobs::{Blobs, PoolDir};
 use crate::domain::chunks::ChunkSet;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::id::{AccountId, TaskId};
+use crate::domain::id::AccountId;
 use crate::domain::progress::Rate;
 use crate::domain::task::Status;
 use crate::domain::time::Timestamp;
 use crate::domain::upload::Upload;
-use crate::store::uploads::{self, Arrived, Record};
-use crate::store::{Store, tasks};
+use crate::store::uploads::{Arrived, Record};
 
 /// Stored states of the front hash, one for each recent chunk.
 const MARKS: usize = 64;
@@ -68,7 +67,7 @@ impl Drop for Claim {
 }
 
 impl Open {
-    fn load(record: Record, arrived: Arrived, blobs: &Blobs) -> Result<Self> {
+    pub(super) fn load(record: Record, arrived: Arrived, blobs: &Blobs) -> Result<Self> {
         let upload = record.upload;
         let pool = blobs.pool(upload.pool_id)?.clone();
         let staging = Staging::open(&pool, upload.object_id)?.ok_or_else(|| {
@@ -163,13 +162,17 @@ impl Open {
 
     /// True when this memory may answer without a look at the database. While a broken one has senders it stays,
     /// and refuses new ones: nobody may write where an old sender still does.
-    fn is_usable(&self) -> bool {
+    pub(super) fn is_usable(&self) -> bool {
         let state = self.lock();
         if state.broken { !state.in_flight.is_empty() } else { state.status == Status::InProgress }
     }
 
-    fn is_broken(&self) -> bool {
+    pub(super) fn is_broken(&self) -> bool {
         self.lock().broken
+    }
+
+    pub(super) fn untouched_for(&self) -> Duration {
+        self.lock().touched.elapsed()
     }
 
     pub fn set_status(&self, status: Status) {
@@ -309,88 +312,4 @@ impl Open {
 /// Bytes of the contiguous front.
 fn front_bytes(upload: &Upload, chunks: &ChunkSet) -> u64 {
     upload.plan.offset(chunks.front()).min(upload.plan.file_size())
-}
-
-/// The open uploads that are in memory.
-pub struct OpenUploads {
-    pub blobs: Blobs,
-    /// An upload that nobody has touched for this long is dropped from memory.
-    idle: Duration,
-    map: Mutex<HashMap<TaskId, Arc<Open>>>,
-}
-
-impl OpenUploads {
-    pub fn new(blobs: Blobs, idle: Duration) -> Arc<Self> {
-        Arc::new(Self { blobs, idle, map: Mutex::default() })
-    }
-
-    fn map(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<Open>>> {
-        self.map.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// How many are in memory.
-    pub fn len(&self) -> usize {
-        self.map().len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The upload of this account if it is in memory.
-    pub fn in_memory(&self, owner: AccountId, id: TaskId) -> Option<Arc<Open>> {
-        self.map().get(&id).filter(|open| open.account_id == owner).cloned()
-    }
-
-    /// An upload of this account, loaded if need be. `NotFound` for anyone else's; `TaskFinished` when it has ended.
-    pub async fn get(&self, store: &Store, owner: AccountId, id: TaskId) -> Result<Arc<Open>> {
-        if let Some(open) = self.in_memory(owner, id) {
-            if open.is_usable() {
-                return Ok(open);
-            }
-            self.refresh(store, &open).await?;
-            if !open.is_broken() {
-                return Ok(open);
-            }
-            self.forget(id);
-        }
-        let blobs = self.blobs.clone();
-        let loaded = store
-            .read(move |connection| {
-                let record = uploads::get(connection, owner, id)?;
-                let status = record.task.status;
-                if status.is_final() {
-                    return Err(Error::new(
-                        Kind::TaskFinished,
-                        format!("This upload is {}.", status.name()),
-                    )
-                    .with("taskId", id.to_string())
-                    .with("taskStatus", status.name()));
-                }
-                let arrived = uploads::arrived(connection, record.task.pk)?;
-                Open::load(record, arrived, &blobs)
-            })
-            .await?;
-        // Two requests may load at once; the first one's memory is used by both.
-        Ok(self.map().entry(id).or_insert_with(|| Arc::new(loaded)).clone())
-    }
-
-    /// Before refusing by a remembered status, look whether it still holds.
-    async fn refresh(&self, store: &Store, open: &Arc<Open>) -> Result<()> {
-        let (owner, id) = (open.account_id, open.upload.task_id);
-        let task = store.read(move |connection| tasks::get(connection, owner, id)).await?;
-        open.set_status(task.status);
-        Ok(())
-    }
-
-    pub fn forget(&self, id: TaskId) {
-        self.map().remove(&id);
-    }
-
-    /// Drops what nobody has touched for a while and nobody holds.
-    pub fn drop_idle(&self) {
-        self.map().retain(|_, open| {
-            Arc::strong_count(open) > 1 || open.lock().touched.elapsed() < self.idle
-        });
-    }
 }

@@ -75,11 +75,8 @@ impl TestDrive {
             };
             let (code, last_stop) = (app.setup_code.clone(), app.last_stop);
             let engine = app.engine.clone();
-            actix_web::rt::System::new().block_on(async move {
-                let serving = app.bind().expect("a free port");
-                ready.send(Ok((serving.address, code, last_stop, engine))).unwrap();
-                serving.run(async { drop(stopped.await) }).await.expect("an orderly end");
-            });
+            let bound = move |address| ready.send(Ok((address, code, last_stop, engine))).unwrap();
+            app.run(bound, async { drop(stopped.await) }).expect("an orderly end");
         });
         let (address, setup_code, last_stop, engine) = opened.recv().expect("the server thread")?;
         Ok(Self {

@@ -95,49 +95,37 @@ pub fn check(data_dir: &Path) {
         .count();
     assert_eq!(wrong_sizes, 0, "objects have the size their row says");
 
-    assert_eq!(
-        number(
-            &db,
-            "select count(*) from objects o where o.refs <> (select count(*) from files f where f.object_id = o.id)"
-        ),
-        0,
-        "objects count the files that show them"
-    );
-    assert_eq!(
-        number(
-            &db,
-            "select count(*) from accounts a where a.used_bytes <> \
-             (select coalesce(sum(f.charge), 0) from files f where f.account_id = a.id)"
-        ),
-        0,
-        "used bytes are the sum of files"
-    );
-    assert_eq!(
-        number(
-            &db,
-            "select count(*) from accounts a where a.reserved_bytes <> \
-             (select coalesce(sum(u.charge), 0) from uploads u join tasks t on t.id = u.task_pk \
-              where t.account_id = a.id and t.status in (1, 2))"
-        ),
-        0,
-        "reserved bytes are the sum of open uploads"
-    );
-    assert_eq!(
-        number(
-            &db,
-            "select count(*) from uploads u join tasks t on t.id = u.task_pk where t.status in (1, 2) and \
-             u.chunks_received <> (select count(*) from upload_chunks c where c.task_pk = t.id)"
-        ),
-        0,
-        "uploads count their chunks"
-    );
-    assert_eq!(
-        number(
-            &db,
-            "select count(*) from event_streams s where s.last_seq - s.pruned_through <> \
-             (select count(*) from events e where e.account_id = s.account_id and e.seq > s.pruned_through)"
-        ),
-        0,
-        "events are numbered without a gap"
-    );
+    for (sql, promise) in COUNTS {
+        assert_eq!(number(&db, sql), 0, "{promise}");
+    }
 }
+
+/// Queries that count what is wrong, each with the promise it holds.
+const COUNTS: [(&str, &str); 5] = [
+    (
+        "select count(*) from objects o \
+         where o.refs <> (select count(*) from files f where f.object_id = o.id)",
+        "objects count the files that show them",
+    ),
+    (
+        "select count(*) from accounts a where a.used_bytes <> \
+         (select coalesce(sum(f.charge), 0) from files f where f.account_id = a.id)",
+        "used bytes are the sum of files",
+    ),
+    (
+        "select count(*) from accounts a where a.reserved_bytes <> \
+         (select coalesce(sum(u.charge), 0) from uploads u join tasks t on t.id = u.task_pk \
+          where t.account_id = a.id and t.status in (1, 2))",
+        "reserved bytes are the sum of open uploads",
+    ),
+    (
+        "select count(*) from uploads u join tasks t on t.id = u.task_pk where t.status in (1, 2) and \
+         u.chunks_received <> (select count(*) from upload_chunks c where c.task_pk = t.id)",
+        "uploads count their chunks",
+    ),
+    (
+        "select count(*) from event_streams s where s.last_seq - s.pruned_through <> \
+         (select count(*) from events e where e.account_id = s.account_id and e.seq > s.pruned_through)",
+        "events are numbered without a gap",
+    ),
+];

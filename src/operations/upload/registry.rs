@@ -1,0 +1,102 @@
+//! Which open uploads are in memory, and how they get there.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::open::Open;
+use crate::blobs::Blobs;
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::id::{AccountId, TaskId};
+use crate::store::{Store, tasks, uploads};
+
+/// The open uploads that are in memory.
+pub struct OpenUploads {
+    pub blobs: Blobs,
+    /// An upload that nobody has touched for this long is dropped from memory.
+    idle: Duration,
+    map: Mutex<HashMap<TaskId, Arc<Open>>>,
+}
+
+impl OpenUploads {
+    pub fn new(blobs: Blobs, idle: Duration) -> Arc<Self> {
+        Arc::new(Self { blobs, idle, map: Mutex::default() })
+    }
+
+    fn map(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<Open>>> {
+        self.map.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many are in memory.
+    pub fn len(&self) -> usize {
+        self.map().len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The upload of this account if it is in memory.
+    pub fn in_memory(&self, owner: AccountId, id: TaskId) -> Option<Arc<Open>> {
+        self.map().get(&id).filter(|open| open.account_id == owner).cloned()
+    }
+
+    /// An upload of this account, loaded if need be. `NotFound` for anyone else's; `TaskFinished` when it has ended.
+    pub async fn get(&self, store: &Store, owner: AccountId, id: TaskId) -> Result<Arc<Open>> {
+        if let Some(open) = self.in_memory(owner, id) {
+            if open.is_usable() {
+                return Ok(open);
+            }
+            self.refresh(store, &open).await?;
+            if !open.is_broken() {
+                return Ok(open);
+            }
+            self.replace(&open);
+        }
+        let blobs = self.blobs.clone();
+        let loaded = store
+            .read(move |connection| {
+                let record = uploads::get(connection, owner, id)?;
+                let status = record.task.status;
+                if status.is_final() {
+                    return Err(Error::new(
+                        Kind::TaskFinished,
+                        format!("This upload is {}.", status.name()),
+                    )
+                    .with("taskId", id.to_string())
+                    .with("taskStatus", status.name()));
+                }
+                let arrived = uploads::arrived(connection, record.task.pk)?;
+                Open::load(record, arrived, &blobs)
+            })
+            .await?;
+        // Two requests may load at once; the first one's memory is used by both.
+        Ok(self.map().entry(id).or_insert_with(|| Arc::new(loaded)).clone())
+    }
+
+    /// Before refusing by a remembered status, look whether it still holds.
+    async fn refresh(&self, store: &Store, open: &Arc<Open>) -> Result<()> {
+        let (owner, id) = (open.account_id, open.upload.task_id);
+        let task = store.read(move |connection| tasks::get(connection, owner, id)).await?;
+        open.set_status(task.status);
+        Ok(())
+    }
+
+    pub fn forget(&self, id: TaskId) {
+        self.map().remove(&id);
+    }
+
+    /// Forgets this very memory; a fresh one that another request has loaded meanwhile stays.
+    fn replace(&self, broken: &Arc<Open>) {
+        let mut map = self.map();
+        if map.get(&broken.upload.task_id).is_some_and(|known| Arc::ptr_eq(known, broken)) {
+            map.remove(&broken.upload.task_id);
+        }
+    }
+
+    /// Drops what nobody has touched for a while and nobody holds.
+    pub fn drop_idle(&self) {
+        self.map()
+            .retain(|_, open| Arc::strong_count(open) > 1 || open.untouched_for() < self.idle);
+    }
+}
