@@ -20,7 +20,6 @@ pub enum Kind {
     BodyTimeout,
     BodyTooLarge,
     MultipartInvalid,
-    LengthRequired,
     UnsupportedMedia,
     RangeNotSatisfiable,
     EncryptionUnavailable,

@@ -83,7 +83,6 @@ pub fn wire(kind: Kind) -> (u16, &'static str) {
         Kind::TaskFinished => (409, "TASK_FINISHED"),
         Kind::UploadFinishing => (409, "UPLOAD_FINISHING"),
         Kind::NameTaken => (409, "NAME_TAKEN"),
-        Kind::LengthRequired => (411, "LENGTH_REQUIRED"),
         Kind::FileTooLarge => (413, "FILE_TOO_LARGE"),
         Kind::ChunkTooLarge => (413, "CHUNK_TOO_LARGE"),
         Kind::BodyTooLarge => (413, "BODY_TOO_LARGE"),

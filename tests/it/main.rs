@@ -2,18 +2,24 @@
 //!
 //! One module for each resource or theme; `crash` kills the program, `tidy` reads the source.
 
+mod accounts;
 mod bad_chunks;
 mod bad_input;
+mod command_line;
 mod complete;
+mod config;
 mod content;
 mod crash;
 mod dedupe_and_resume;
 mod direct;
 mod disk_full;
 mod files;
+mod gate;
 mod harness;
+mod health;
 mod quota;
 mod restart;
+mod shutdown;
 mod tidy;
 mod upload_lists;
 mod uploads;

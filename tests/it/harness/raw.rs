@@ -26,11 +26,10 @@ impl Raw {
 
     /// Sends a request's head; `headers` stand on lines of their own, each ended by `\r\n`.
     pub async fn head(&mut self, client: &Client, method: &str, path: &str, headers: &str) {
-        let token = client.token.as_deref().unwrap_or_default();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {token}\r\n{headers}\r\n",
-            client.address
-        );
+        let token = client.token.as_ref().map(|token| format!("Authorization: Bearer {token}\r\n"));
+        let token = token.unwrap_or_default();
+        let head =
+            format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{token}{headers}\r\n", client.address);
         self.send(head.as_bytes()).await;
     }
 
