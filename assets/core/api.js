@@ -84,8 +84,9 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
     uploadState: (taskId, signal) => data("GET", `/api/files/upload/resume/${id(taskId)}`, { signal }),
     uploadProgress: (taskId, signal) => data("GET", `/api/files/upload/progress/${id(taskId)}`, { signal }),
     /** The stored file, or null while the server still works on it (202). */
-    completeUpload: async (taskId, signal) => {
-      const answer = await call("POST", `/api/files/upload/complete/${id(taskId)}`, { signal });
+    completeUpload: async (taskId, { hash = null, signal } = {}) => {
+      const body = hash === null ? undefined : { hash };
+      const answer = await call("POST", `/api/files/upload/complete/${id(taskId)}`, { body, signal });
       return answer.status === 202 ? null : answer.data;
     },
     cancelUpload: (taskId) => data("DELETE", `/api/files/upload/task/${id(taskId)}`),

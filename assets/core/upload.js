@@ -228,9 +228,12 @@ export class Upload {
   async #complete(signal) {
     const { transport, sleep } = this.#means;
     const { taskId } = this.view;
+    // The server holds it against the bytes before it publishes them. Hashing went along with sending, so this is short.
+    const hash = await this.#hash.catch(() => null);
+    signal.throwIfAborted();
     try {
       for (;;) {
-        const stored = await this.#retrying(signal, () => transport.completeUpload(taskId, signal));
+        const stored = await this.#retrying(signal, () => transport.completeUpload(taskId, { hash, signal }));
         if (stored !== null) return stored;
         this.#become("verifying", { note: "The server is finishing" });
         const event = new Promise((resolve) => (this.#wakeCompletion = resolve));
@@ -241,6 +244,10 @@ export class Upload {
         } while (progress.status === "InProgress" || progress.status === "Pending");
       }
     } catch (error) {
+      if (error.code === "HASH_MISMATCH") {
+        this.#dropHash();
+        this.view.taskId = null; // a retry must be another upload: this one has ended
+      }
       if (error.code !== "CHUNKS_MISSING") throw error;
       this.#plan.require(error.details.missingChunks);
       return null;

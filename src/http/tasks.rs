@@ -8,10 +8,9 @@ use super::State;
 use super::auth::Signed;
 use super::input::{NoBody, Query, page};
 use super::problem::Problem;
-use super::uploads::statuses;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
-use crate::domain::task::{Intent, Task, TaskType, Verb};
+use crate::domain::task::{Intent, Status, Task, TaskType, Verb};
 use crate::store::tasks::{self as rows, Page, Sort};
 
 type Answer = Result<HttpResponse, Problem>;
@@ -61,6 +60,14 @@ pub async fn list(
     Ok(HttpResponse::Ok()
         .insert_header(("X-Total", total.to_string()))
         .json(tasks.iter().map(view).collect::<Vec<_>>()))
+}
+
+/// One status or several, separated by commas.
+pub fn statuses(text: Option<&str>) -> Result<Vec<Status>> {
+    text.map_or_else(
+        || Ok(Vec::new()),
+        |text| text.split(',').map(|one| Status::parse(one.trim())).collect(),
+    )
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {

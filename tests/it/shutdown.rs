@@ -54,6 +54,15 @@ async fn open_sockets_and_idle_connections_do_not_hold_it_up() {
     assert_eq!(user.get(&format!("/api/tasks/{}", id(&task))).await.ok()["status"], "InProgress");
 }
 
+#[test]
+fn a_stop_right_after_the_start_is_in_order_too() {
+    let folder = folder();
+    for _ in 0..20 {
+        let drive = ChildDrive::start(folder.path(), &[]);
+        assert_eq!(drive.stop(), Some(0), "whoever reads that it is ready may stop it");
+    }
+}
+
 #[tokio::test]
 async fn a_chunk_on_its_way_is_let_in_before_the_end() {
     let folder = folder();

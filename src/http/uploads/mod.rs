@@ -91,7 +91,7 @@ pub async fn list(
             }
         };
     let page = Page {
-        statuses: statuses(asked.status.as_deref())?,
+        statuses: tasks::statuses(asked.status.as_deref())?,
         fingerprint: asked.fingerprint,
         sort,
         descending: asked.sort_descending.unwrap_or(true),
@@ -102,14 +102,6 @@ pub async fn list(
     let (records, total) = state.engine.store.read(move |db| rows::list(db, owner, &page)).await?;
     let views: Vec<_> = records.iter().map(|record| view(record, None)).collect();
     Ok(HttpResponse::Ok().insert_header(("X-Total", total.to_string())).json(views))
-}
-
-/// One status or several, separated by commas.
-pub fn statuses(text: Option<&str>) -> Result<Vec<Status>> {
-    text.map_or_else(
-        || Ok(Vec::new()),
-        |text| text.split(',').map(|one| Status::parse(one.trim())).collect(),
-    )
 }
 
 #[derive(Deserialize)]

@@ -56,11 +56,23 @@ impl TestDrive {
     }
 
     /// Stops in order, lets `meddle` at the data directory, and starts again.
-    pub fn restart_after(mut self, meddle: impl FnOnce(&Path)) -> Self {
+    pub fn restart_after(self, meddle: impl FnOnce(&Path)) -> Self {
+        self.reopen(meddle).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// Like [`TestDrive::restart_after`], where the start must fail; the reason.
+    pub fn fails_to_restart_after(self, meddle: impl FnOnce(&Path)) -> String {
+        match self.reopen(meddle) {
+            Ok(_) => panic!("the start succeeded"),
+            Err(error) => error.to_string(),
+        }
+    }
+
+    fn reopen(mut self, meddle: impl FnOnce(&Path)) -> Result<Self, Error> {
         self.shut_down();
         let folder = self.folder.take().expect("a folder");
         meddle(folder.path());
-        Self::open(folder, &[], self.clock.clone()).unwrap_or_else(|error| panic!("{error}"))
+        Self::open(folder, &[], self.clock.clone())
     }
 
     fn open(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Result<Self, Error> {

@@ -29,22 +29,39 @@ impl Socket {
     /// Connects with the client's access token in the handshake; `query` is put behind the path.
     pub async fn connect(client: &Client, query: &str) -> Self {
         let token = client.token.clone().unwrap_or_default();
-        Self::open(client, query, &[("authorization", &format!("Bearer {token}"))])
-            .await
-            .expect("a socket")
+        let headers = [("authorization", format!("Bearer {token}"))];
+        let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+        Self::open(client, &format!("/ws{query}"), &headers).await.expect("a socket")
     }
 
-    /// Connects with just these headers.
+    /// Connects to this path with just these headers.
     pub async fn open(
         client: &Client,
-        query: &str,
+        path: &str,
         headers: &[(&'static str, &str)],
     ) -> Result<Self, Error> {
-        let mut request = format!("ws://{}/ws{query}", client.address).into_client_request()?;
+        let mut request = format!("ws://{}{path}", client.address).into_client_request()?;
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
         }
         Ok(Self { inner: connect_async(request).await?.0 })
+    }
+
+    /// The status and the code with which a handshake was refused.
+    pub async fn refused(
+        client: &Client,
+        path: &str,
+        headers: &[(&'static str, &str)],
+    ) -> (u16, Value) {
+        match Self::open(client, path, headers).await {
+            Err(Error::Http(answer)) => {
+                let body = answer.body().as_deref().unwrap_or_default();
+                let body: Value = serde_json::from_slice(body).unwrap_or_default();
+                (answer.status().as_u16(), body["code"].clone())
+            }
+            Err(other) => panic!("{other}"),
+            Ok(_) => panic!("the handshake succeeded"),
+        }
     }
 
     pub async fn send(&mut self, packet: Value) {
@@ -87,6 +104,14 @@ impl Socket {
                 return seen;
             }
         }
+    }
+
+    /// All packets that come before the answer to a ping that is sent now.
+    pub async fn until_pong(&mut self) -> Vec<Value> {
+        self.send(serde_json::json!({ "type": "ping" })).await;
+        let mut seen = self.until("pong").await;
+        seen.pop();
+        seen
     }
 
     /// The close code, whatever comes before it.

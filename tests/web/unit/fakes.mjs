@@ -35,7 +35,7 @@ export class FakeServer {
       createUpload: call("create", (body) => this.#create(body)),
       uploadState: call("state", (id) => this.#view(this.#task(id))),
       uploadProgress: call("progress", (id) => this.#view(this.#task(id))),
-      completeUpload: call("complete", (id) => this.#complete(this.#task(id))),
+      completeUpload: call("complete", (id, { hash } = {}) => this.#complete(this.#task(id), hash)),
       pauseTask: call("pause", (id) => void (this.#task(id).status = "Paused")),
       resumeTask: call("resume", (id) => void (this.#task(id).status = "InProgress")),
       cancelUpload: call("cancel", (id) => void (this.#task(id).status = "Cancelled")),
@@ -94,14 +94,21 @@ export class FakeServer {
     }
   }
 
-  #complete(task) {
+  /** Whether the hash a client gives at completion is looked at, as the real server does. */
+  checksHash = true;
+
+  #complete(task, hash) {
     const { chunksCount } = this.#view(task);
     const missingChunks = Array.from({ length: chunksCount }, (_, i) => i).filter((i) => !task.chunks.has(i));
     if (missingChunks.length > 0) throw problem(409, "CHUNKS_MISSING", { missingChunks });
-    task.status = "Completed";
     const bytes = Buffer.concat(Array.from({ length: chunksCount }, (_, i) => task.chunks.get(i)));
-    task.bytes = bytes;
-    return { id: `file of ${task.taskId}`, hash: `sha256:${createHash("sha256").update(bytes).digest("hex")}` };
+    const actual = createHash("sha256").update(bytes).digest("hex");
+    if (this.checksHash && hash && hash !== actual) {
+      task.status = "Failed";
+      throw problem(422, "HASH_MISMATCH", { declared: hash, actual });
+    }
+    Object.assign(task, { status: "Completed", bytes });
+    return { id: `file of ${task.taskId}`, hash: `sha256:${actual}` };
   }
 }
 
