@@ -67,7 +67,7 @@ async fn a_paused_upload_lives_for_a_week() {
     drive.sweep().await;
     let user = drive.signed_in("ada").await;
     assert_eq!(status(&user, &paused).await, "Paused");
-    // Who takes it up again has a day, not the rest of the week.
+    // A new pause is a new week.
     user.call(&format!("/api/tasks/{paused}/resume")).await.ok();
     user.call(&format!("/api/tasks/{paused}/pause")).await.ok();
     drive.clock.advance_ms(7 * DAY_MS + 1000);
@@ -76,6 +76,7 @@ async fn a_paused_upload_lives_for_a_week() {
     assert_eq!(status(&user, &paused).await, "Expired");
     assert_eq!(drive.holdings().reserved_bytes, 0);
 
+    // Who takes it up again has a day, not the rest of the week.
     let resumed = id(&user.create("resumed.bin", 10, json!({})).await.ok());
     user.call(&format!("/api/tasks/{resumed}/pause")).await.ok();
     user.call(&format!("/api/tasks/{resumed}/resume")).await.ok();

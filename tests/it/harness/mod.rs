@@ -22,6 +22,7 @@ pub mod client;
 pub mod order;
 pub mod raw;
 pub mod routes;
+pub mod sender;
 pub mod socket;
 
 use client::Client;
@@ -142,6 +143,14 @@ impl TestDrive {
         let db = Connection::open(self.data_dir().join("drive.db")).unwrap();
         db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
         db
+    }
+
+    /// What one of the server's reading connections says to this statement, which must fail.
+    pub async fn read_only_error(&self, sql: &'static str) -> String {
+        let store = self.engine.as_ref().expect("an engine").store.clone();
+        let failed = store
+            .read(move |db| db.execute_batch(sql).map_err(drive::domain::error::Error::internal));
+        failed.await.expect_err("a reader wrote").to_string()
     }
 
     /// What uploads hold at this moment.

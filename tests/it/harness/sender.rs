@@ -1,0 +1,207 @@
+//! Someone who uploads one file after the other to a server that may die at any moment, and remembers what it
+//! acknowledged.
+
+use std::collections::BTreeSet;
+
+use reqwest::{Method, header};
+use serde_json::{Value, json};
+
+use super::client::{Answer, Client, id};
+use super::{bytes, sha256};
+
+pub const CHUNK: usize = 64 * 1024;
+
+/// Numbers that look random and are the same in each run.
+pub struct Dice(pub u64);
+
+impl Dice {
+    pub fn roll(&mut self, below: u64) -> u64 {
+        self.0 =
+            self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % below
+    }
+}
+
+pub struct Sender {
+    number: u64,
+    dice: Dice,
+    pub begun: u64,
+    current: Option<Current>,
+    /// File id and hash of each completed upload.
+    pub done: Vec<(String, String)>,
+    pub acknowledged: usize,
+    /// On a disk that dies, an answer of 500 is no acknowledgement and no mistake.
+    disk_may_die: bool,
+}
+
+struct Current {
+    data: Vec<u8>,
+    task_id: Option<String>,
+    acknowledged: BTreeSet<u64>,
+}
+
+impl Sender {
+    pub fn new(number: u64) -> Self {
+        Self {
+            number,
+            dice: Dice(number),
+            begun: 0,
+            current: None,
+            done: Vec::new(),
+            acknowledged: 0,
+            disk_may_die: false,
+        }
+    }
+
+    pub fn on_a_dying_disk(number: u64) -> Self {
+        Self { disk_may_die: true, ..Self::new(number) }
+    }
+
+    /// Works until the server is gone, or until `files` uploads are done; `None` when it was the server.
+    pub async fn work(&mut self, client: &Client, files: Option<u64>) -> Option<()> {
+        while files.is_none_or(|files| (self.done.len() as u64) < files) {
+            let mut current = match self.current.take() {
+                Some(current) => current,
+                None => self.begin(),
+            };
+            let finished = self.advance(client, &mut current).await;
+            match finished {
+                Some(file) => self.done.push((file, sha256(&current.data))),
+                None => {
+                    self.current = Some(current);
+                    return None;
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn begin(&mut self) -> Current {
+        self.begun += 1;
+        let length =
+            CHUNK * (4 + self.dice.roll(40) as usize) + self.dice.roll(CHUNK as u64) as usize;
+        Current {
+            data: bytes(self.number * 1000 + self.begun, length),
+            task_id: None,
+            acknowledged: BTreeSet::new(),
+        }
+    }
+
+    /// The id of the finished file, or `None` when the server was killed meanwhile.
+    async fn advance(&mut self, client: &Client, current: &mut Current) -> Option<String> {
+        let task_id = match &current.task_id {
+            Some(task_id) => task_id.clone(),
+            None => {
+                let wanted = json!({
+                    "fileName": format!("{}-{}.bin", self.number, self.begun),
+                    "fileSize": current.data.len(),
+                    "chunkSize": CHUNK,
+                    // Asked for again after a kill, this finds the upload that was made just before it.
+                    "fingerprint": format!("{}-{}", self.number, self.begun),
+                });
+                let task = self
+                    .attempt(client, Method::POST, "/api/files/upload/create", Some(wanted))
+                    .await?
+                    .ok();
+                current.task_id.insert(id(&task)).clone()
+            }
+        };
+        let known = self
+            .attempt(client, Method::GET, &format!("/api/files/upload/resume/{task_id}"), None)
+            .await?
+            .ok();
+        let stored: BTreeSet<u64> =
+            known["uploadedChunks"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
+        assert!(
+            stored.is_superset(&current.acknowledged),
+            "acknowledged chunks are asked for again: {:?}",
+            current.acknowledged.difference(&stored).collect::<Vec<_>>()
+        );
+
+        let count = current.data.len().div_ceil(CHUNK) as u64;
+        let mut missing: Vec<u64> = (0..count).filter(|index| !stored.contains(index)).collect();
+        while !missing.is_empty() {
+            let index = missing.swap_remove(self.dice.roll(missing.len() as u64) as usize);
+            let chunk = current.data.chunks(CHUNK).nth(index as usize).unwrap();
+            self.send_chunk(client, &task_id, index, chunk).await?;
+            current.acknowledged.insert(index);
+            self.acknowledged += 1;
+        }
+        let file = self
+            .attempt(client, Method::POST, &format!("/api/files/upload/complete/{task_id}"), None)
+            .await?
+            .ok();
+        Some(file["id"].as_str().unwrap().to_owned())
+    }
+
+    /// A request to a server that may die: `None` when it did.
+    async fn attempt(
+        &self,
+        client: &Client,
+        method: Method,
+        path: &str,
+        body: Option<Value>,
+    ) -> Option<Answer> {
+        let mut request = client.request(method, path);
+        if let Some(body) = body {
+            request = request.json(&body);
+        }
+        self.read(request).await
+    }
+
+    async fn send_chunk(
+        &self,
+        client: &Client,
+        task_id: &str,
+        index: u64,
+        chunk: &[u8],
+    ) -> Option<()> {
+        let request = client
+            .request(Method::POST, &format!("/api/files/upload/chunk/{task_id}/{index}"))
+            .header(header::CONTENT_TYPE, "application/octet-stream")
+            .body(chunk.to_vec());
+        let answer = self.read(request).await?;
+        assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
+        Some(())
+    }
+
+    async fn read(&self, request: reqwest::RequestBuilder) -> Option<Answer> {
+        let answer = request.send().await.ok()?;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.bytes().await.ok()?.to_vec();
+        let died = self.disk_may_die && status.is_server_error();
+        (!died).then_some(Answer { status, headers, body })
+    }
+}
+
+/// All senders at work at once, each on its own task, until the server is gone.
+pub async fn all_at_work(
+    senders: Vec<Sender>,
+    client: &Client,
+) -> Vec<tokio::task::JoinHandle<Sender>> {
+    senders
+        .into_iter()
+        .map(|mut sender| {
+            let client = client.clone();
+            tokio::spawn(async move {
+                sender.work(&client, None).await;
+                sender
+            })
+        })
+        .collect()
+}
+
+/// Lets every sender finish what it began, and compares each file with its source; chunks and files.
+pub async fn finish_and_compare(senders: Vec<Sender>, client: &Client) -> (usize, usize) {
+    let (mut acknowledged, mut files) = (0, 0);
+    for mut sender in senders {
+        let begun = sender.begun;
+        sender.work(client, Some(begun)).await.expect("nobody kills it now");
+        for (file, hash) in &sender.done {
+            assert_eq!(&sha256(&client.content(file).await), hash);
+        }
+        acknowledged += sender.acknowledged;
+        files += sender.done.len();
+    }
+    (acknowledged, files)
+}

@@ -1,0 +1,179 @@
+//! How SQLite serves the lists: from indexes, whatever the order and however many rows there are. The statements are
+//! taken from the connection that ran them, so that what is held against the rule is what the server asks.
+
+use std::collections::BTreeSet;
+use std::ffi::CStr;
+use std::ptr::null_mut;
+
+use drive::domain::id::AccountId;
+use drive::domain::task::{Status, TaskType};
+use drive::domain::time::Timestamp;
+use drive::store::{files, tasks, uploads};
+use rusqlite::{Connection, ffi, params_from_iter};
+
+use crate::harness::TestDrive;
+
+/// The statements that a connection keeps prepared.
+#[expect(unsafe_code, reason = "SQLite tells its statements through pointers only")]
+fn statements(db: &Connection) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    // SAFETY: the connection is open and used by no other thread; the statements belong to its cache, which nothing
+    // changes meanwhile, and their texts are copied before this returns.
+    unsafe {
+        let mut statement = ffi::sqlite3_next_stmt(db.handle(), null_mut());
+        while !statement.is_null() {
+            let text = CStr::from_ptr(ffi::sqlite3_sql(statement));
+            found.insert(text.to_str().unwrap().to_owned());
+            statement = ffi::sqlite3_next_stmt(db.handle(), statement);
+        }
+    }
+    found
+}
+
+/// A step of a plan with the steps it is part of.
+struct Step {
+    text: String,
+    within: Vec<String>,
+}
+
+fn plan(db: &Connection, sql: &str) -> Vec<Step> {
+    let mut statement = db.prepare(&format!("explain query plan {sql}")).unwrap();
+    let nothing_bound = vec![rusqlite::types::Null; statement.parameter_count()];
+    let rows = statement
+        .query_map(params_from_iter(nothing_bound), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, i64>(1)?, row.get::<_, String>(3)?))
+        })
+        .unwrap()
+        .map(Result::unwrap)
+        .collect::<Vec<_>>();
+    let above = |mut parent: i64| {
+        let mut within = Vec::new();
+        while let Some((_, next, text)) = rows.iter().find(|(id, _, _)| *id == parent) {
+            within.push(text.clone());
+            parent = *next;
+        }
+        within
+    };
+    rows.iter()
+        .map(|(_, parent, text)| Step { text: text.clone(), within: above(*parent) })
+        .collect()
+}
+
+/// What is wrong with the statements of a list: a table that is read from end to end, or rows that are sorted before
+/// the page is cut out of them. Sorting the page itself, found by an inner query, is no harm.
+fn slow(db: &Connection) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let all = statements(db);
+    assert!(!all.is_empty(), "no statement was run");
+    for sql in all {
+        let steps = plan(db, &sql);
+        let paged = steps.iter().any(|step| step.text.contains("SUBQUERY"));
+        for step in &steps {
+            let inner = step.within.iter().any(|text| text.contains("SUBQUERY"));
+            let sorts = step.text.contains("TEMP B-TREE") && (inner || !paged);
+            if sorts
+                || step.text.starts_with("SCAN ") && !step.text.starts_with("SCAN CONSTANT ROW")
+            {
+                wrong.push(format!("{}\n    {sql}", step.text));
+            }
+        }
+    }
+    wrong
+}
+
+fn nothing(wrong: Vec<String>) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[tokio::test]
+async fn lists_of_tasks_stay_in_their_indexes() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    let owner = AccountId::generate();
+    db.set_prepared_statement_cache_capacity(200);
+    for sort in [tasks::Sort::LastActivity, tasks::Sort::CreatedAt, tasks::Sort::UpdatedAt] {
+        for descending in [true, false] {
+            for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {
+                for types in [vec![], vec![TaskType::FileUpload]] {
+                    let statuses = statuses.clone();
+                    let page =
+                        tasks::Page { types, statuses, sort, descending, offset: 10, limit: 50 };
+                    tasks::list(&db, owner, &page).unwrap();
+                }
+            }
+        }
+    }
+    tasks::active(&db, owner, 50).unwrap();
+    nothing(slow(&db));
+}
+
+#[tokio::test]
+async fn lists_of_uploads_stay_in_their_indexes() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    let owner = AccountId::generate();
+    db.set_prepared_statement_cache_capacity(200);
+    for sort in [
+        uploads::Sort::FileName,
+        uploads::Sort::FileSize,
+        uploads::Sort::Task(tasks::Sort::LastActivity),
+        uploads::Sort::Task(tasks::Sort::CreatedAt),
+        uploads::Sort::Task(tasks::Sort::UpdatedAt),
+    ] {
+        for descending in [true, false] {
+            for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {
+                let page = uploads::Page {
+                    statuses,
+                    fingerprint: None,
+                    sort,
+                    descending,
+                    offset: 10,
+                    limit: 50,
+                };
+                uploads::list(&db, owner, &page).unwrap();
+            }
+        }
+    }
+    uploads::count_open(&db, owner).unwrap();
+    nothing(slow(&db));
+}
+
+#[tokio::test]
+async fn lists_of_files_stay_in_their_indexes() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    let owner = AccountId::generate();
+    db.set_prepared_statement_cache_capacity(200);
+    let folders = [None, Some("/docs".to_owned())];
+    for sort in
+        [files::Sort::Name, files::Sort::Size, files::Sort::CreatedAt, files::Sort::UpdatedAt]
+    {
+        for descending in [true, false] {
+            for query in [None, Some("a".to_owned())] {
+                for folder in folders.clone() {
+                    let query = query.clone();
+                    let page =
+                        files::Page { folder, query, sort, descending, offset: 10, limit: 50 };
+                    files::list(&db, owner, Timestamp(0), &page).unwrap();
+                }
+            }
+        }
+    }
+    nothing(slow(&db));
+}
+
+#[tokio::test]
+async fn a_list_without_an_index_would_be_noticed() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    drop(
+        db.prepare_cached("select id from files where account_id = ? order by folder, id limit ?")
+            .unwrap(),
+    );
+    let sorted = slow(&db);
+    assert!(sorted.len() == 1 && sorted[0].contains("TEMP B-TREE"), "{sorted:?}");
+    db.flush_prepared_statement_cache();
+    drop(db.prepare_cached("select id from objects where size = ?").unwrap());
+    let read = slow(&db);
+    assert!(read.len() == 1 && read[0].starts_with("SCAN"), "{read:?}");
+}
