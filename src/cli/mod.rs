@@ -129,7 +129,7 @@ fn serve(config: &Config) -> Result<()> {
             }
             None => say(
                 &mut out,
-                "Sign in with your account; `drive account passwd NAME` sets a new password.",
+                "Sign in with your account; `drive account passwd NAME --password-stdin` sets a new password.",
             ),
         }
     };

@@ -10,6 +10,9 @@ use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::store::{Store, tasks, uploads};
 
+/// Uploads in memory, each with an open file, beyond which the longest idle one has to go.
+const IN_MEMORY_MAX: usize = 256;
+
 /// The open uploads that are in memory.
 pub struct OpenUploads {
     pub blobs: Blobs,
@@ -70,8 +73,12 @@ impl OpenUploads {
                 Open::load(record, arrived, &blobs)
             })
             .await?;
+        let mut map = self.map();
+        if map.len() >= IN_MEMORY_MAX {
+            drop_longest_idle(&mut map);
+        }
         // Two requests may load at once; the first one's memory is used by both.
-        Ok(self.map().entry(id).or_insert_with(|| Arc::new(loaded)).clone())
+        Ok(map.entry(id).or_insert_with(|| Arc::new(loaded)).clone())
     }
 
     /// Before refusing by a remembered status, look whether it still holds.
@@ -98,5 +105,13 @@ impl OpenUploads {
     pub fn drop_idle(&self) {
         self.map()
             .retain(|_, open| Arc::strong_count(open) > 1 || open.untouched_for() < self.idle);
+    }
+}
+
+/// Drops the memory that nobody holds and that was not touched for the longest time, if there is any.
+fn drop_longest_idle(map: &mut HashMap<TaskId, Arc<Open>>) {
+    let idle = map.iter().filter(|(_, open)| Arc::strong_count(open) == 1);
+    if let Some(id) = idle.max_by_key(|(_, open)| open.untouched_for()).map(|(&id, _)| id) {
+        map.remove(&id);
     }
 }
