@@ -28,8 +28,8 @@ use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::store::{Sink, Store, accounts, pools};
 
 const HOUR_MS: i64 = 3600 * 1000;
-/// Time a refused body has to be read before its connection is closed, so that the client hears why.
-const DISCONNECT_WAIT: Duration = Duration::from_secs(10);
+/// Time a connection lingers after its last answer, so that a client still sending hears why. Sockets linger as long.
+const DISCONNECT_WAIT: Duration = Duration::from_secs(1);
 const HEAD_WAIT: Duration = Duration::from_secs(10);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 const CONNECTIONS_PER_WORKER: usize = 2_000;
@@ -144,12 +144,18 @@ impl App {
         Ok(Self { setup_code, last_stop, engine, state, live, data_dir, config: config.clone() })
     }
 
-    /// Serves on this thread until `stop` resolves. `ready` is called with the address once it is bound.
-    pub fn run(self, ready: impl FnOnce(SocketAddr), stop: impl Future<Output = ()>) -> Result<()> {
+    /// Serves on this thread until what `stop` gives resolves. `stop` is called before `ready`, which is told the
+    /// address: whoever hears that the server is ready can already stop it in order.
+    pub fn run<F: Future<Output = ()>>(
+        self,
+        stop: impl FnOnce() -> F,
+        ready: impl FnOnce(SocketAddr),
+    ) -> Result<()> {
         actix_web::rt::System::new().block_on(async {
+            let stopped = stop();
             let serving = self.bind()?;
             ready(serving.address);
-            serving.run(stop).await
+            serving.run(stopped).await
         })
     }
 

@@ -133,25 +133,27 @@ fn serve(config: &Config) -> Result<()> {
             ),
         }
     };
-    app.run(greet, stop_signal())?;
+    app.run(stop_signal, greet)?;
     tracing::info!("stopped");
     Ok(())
 }
 
-/// Resolves at Ctrl-C or at SIGTERM.
-async fn stop_signal() {
+/// Listens for Ctrl-C and SIGTERM from now on; resolves when one of them comes.
+fn stop_signal() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let terminated = async {
-        match signal(SignalKind::terminate()) {
-            Ok(mut signal) => {
-                signal.recv().await;
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async move {
+        let [interrupted, terminated] = signals.map(|signal| async move {
+            match signal {
+                Ok(mut signal) => drop(signal.recv().await),
+                // Without a handler the signal ends the process by itself.
+                Err(_) => std::future::pending().await,
             }
-            Err(_) => std::future::pending().await,
+        });
+        tokio::select! {
+            () = interrupted => {}
+            () = terminated => {}
         }
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        () = terminated => {}
     }
 }
 

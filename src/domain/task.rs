@@ -245,6 +245,11 @@ fn refused(now: State, verb: Verb) -> Error {
     let status = now.status.name();
     let error = if now.status.is_final() {
         Error::new(Kind::TaskFinished, format!("This task is {status}; it can no longer {verb}."))
+    } else if now.status == Status::Paused {
+        Error::new(
+            Kind::TaskPaused,
+            format!("A task that is Paused cannot {verb}; resume it first."),
+        )
     } else {
         Error::new(Kind::Conflict, format!("A task that is {status} cannot {verb} now."))
     };

@@ -9,7 +9,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::time::Timestamp;
 use crate::store::tasks::Outcome;
-use crate::store::{events, sessions, tasks, upkeep};
+use crate::store::{events, idempotency, sessions, tasks, upkeep};
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
@@ -116,6 +116,7 @@ pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
     while engine.store.write_now(|tx| events::prune(tx, KEEP_EVENTS_MS, KEEP_EVENTS, BATCH))?
         == BATCH
     {}
+    while engine.store.write_now(|tx| idempotency::prune(tx, DAY_MS, BATCH))? == BATCH {}
     engine.store.write_now(sessions::prune)?;
     for operation in engine.operations() {
         operation.relax();

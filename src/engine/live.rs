@@ -36,6 +36,8 @@ pub enum Close {
 #[derive(Clone, Debug)]
 pub struct Packet {
     pub seq: Option<u64>,
+    /// Which task it tells of, and which revision of it.
+    pub revision: Option<(TaskId, i64)>,
     pub text: Arc<str>,
 }
 
@@ -46,6 +48,11 @@ pub fn packet(name: &str, data: &Value, seq: Option<u64>) -> Arc<str> {
         packet["seq"] = json!(seq);
     }
     packet.to_string().into()
+}
+
+/// The task and its revision that an event's data name.
+pub fn revision(data: &Value) -> Option<(TaskId, i64)> {
+    Some((TaskId::parse(data["taskId"].as_str()?).ok()?, data["rev"].as_i64()?))
 }
 
 type ProgressKey = (TaskId, &'static str);
@@ -89,7 +96,7 @@ impl Client {
 
     fn push(&self, event: &Event, text: &Arc<str>) {
         let mut queue = lock(&self.queue);
-        let packet = Packet { seq: event.seq, text: text.clone() };
+        let packet = Packet { seq: event.seq, revision: revision(&event.data), text: text.clone() };
         match (event.weight, event.task_id) {
             (Weight::Lasting, task_id) => {
                 queue.lasting += 1;

@@ -60,7 +60,7 @@ impl Engine {
         )
     }
 
-    /// Inserts a task and announces it; `None` when its unique or idempotency key is taken.
+    /// Inserts a task and announces it; `None` when its unique key is taken.
     pub fn create(&self, tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
         let Some(task) = tasks::insert(tx, new)? else { return Ok(None) };
         let data = json!({

@@ -26,7 +26,7 @@ use crate::store::sessions::{self, Session};
 pub const PUBLIC: &[&str] = &["/auth/setup", "/auth/login", "/auth/refresh"];
 pub const COOKIE: &str = "drive_session";
 /// A session is looked up again after this time, so that a revocation by another process is seen within a second.
-const REMEMBER: Duration = Duration::from_millis(500);
+const REMEMBER: Duration = Duration::from_millis(400);
 const REMEMBERED_MAX: usize = 10_000;
 const TICKET_LIFE: Duration = Duration::from_secs(30);
 const TICKETS_MAX: usize = 1_000;

@@ -57,7 +57,8 @@ pub async fn content(
         disposition(&file, asked.inline.unwrap_or(false)),
     ));
 
-    let ranges = match text(&request, header::RANGE).filter(|_| if_range(&request, &etag)) {
+    let asked_in_part = request.method() == Method::GET && if_range(&request, &etag);
+    let ranges = match text(&request, header::RANGE).filter(|_| asked_in_part) {
         None => None,
         Some(wanted) => ranges(wanted, file.size)?,
     };

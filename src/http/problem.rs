@@ -36,6 +36,12 @@ impl ResponseError for Problem {
     /// Carries the facts; the body is written by [`finish`], which knows the request's id.
     fn error_response(&self) -> HttpResponse<BoxBody> {
         let mut response = HttpResponse::new(self.status_code());
+        if let (Kind::RangeNotSatisfiable, Some(size)) =
+            (self.0.kind(), self.0.details().get("size"))
+            && let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}"))
+        {
+            response.headers_mut().insert(header::CONTENT_RANGE, value);
+        }
         response.extensions_mut().insert(Facts {
             code: wire(self.0.kind()).1,
             message: self.0.message().to_owned(),

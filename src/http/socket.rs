@@ -1,6 +1,7 @@
 //! `/ws`: signs in, says hello, replays what was missed, then follows. Numbers are contiguous for each account; when
 //! the history a client asks for is gone it is told so, and gets the tasks as they are.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -18,7 +19,8 @@ use super::problem::Problem;
 use super::tasks::view;
 use crate::domain::account::Caller;
 use crate::domain::error::Result;
-use crate::engine::live::{Client, Close, packet};
+use crate::domain::id::TaskId;
+use crate::engine::live::{Client, Close, packet, revision};
 use crate::store::events::{self, Stream};
 use crate::store::tasks;
 
@@ -29,12 +31,14 @@ const SEND_WAIT: Duration = Duration::from_secs(10);
 const PING: Duration = Duration::from_secs(25);
 /// Without a sign of life for this long, the client is gone.
 const SILENCE: Duration = Duration::from_secs(60);
-/// A revoked session is noticed within a second.
-const RECHECK: Duration = Duration::from_secs(1);
+/// With what the gate remembers, a revoked session is noticed within a second.
+const RECHECK: Duration = Duration::from_millis(400);
 /// Clients send little: a token, a number.
 const FRAME_MAX: usize = 16 * 1024;
 const REPLAY_PAGE: usize = 500;
 const SNAPSHOT_MAX: usize = 500;
+/// Tasks whose newest revision is remembered for a client.
+const TOLD_MAX: usize = 10_000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +65,7 @@ pub async fn connect(
     })?;
     let stream =
         stream.max_frame_size(FRAME_MAX).aggregate_continuations().max_continuation_size(FRAME_MAX);
-    let socket = Socket { state, session, stream, heard: Instant::now() };
+    let socket = Socket { state, session, stream, heard: Instant::now(), told: HashMap::new() };
     actix_web::rt::spawn(socket.run(caller, asked.since));
     Ok(response)
 }
@@ -82,6 +86,8 @@ struct Socket {
     session: Session,
     stream: AggregatedMessageStream,
     heard: Instant,
+    /// The newest revision of each task that this client was told; older progress is not sent after it.
+    told: HashMap<TaskId, i64>,
 }
 
 impl Socket {
@@ -232,6 +238,7 @@ impl Socket {
                 .map_err(|_| Some(BROKEN))?;
             let full = page.len() == REPLAY_PAGE;
             for (number, name, data) in page {
+                self.tell(revision(&data));
                 self.send(&packet(&name, &data, Some(number))).await?;
                 seq = number;
             }
@@ -250,6 +257,7 @@ impl Socket {
             .read(move |db| tasks::active(db, owner, SNAPSHOT_MAX))
             .await
             .map_err(|_| Some(BROKEN))?;
+        active.iter().for_each(|task| self.tell(Some((task.id, task.rev))));
         let data = json!({
             "tasks": active.iter().map(view).collect::<Vec<_>>(),
             "truncated": active.len() == SNAPSHOT_MAX,
@@ -271,10 +279,28 @@ impl Socket {
                     continue;
                 }
                 *known = seq;
+            } else if self.is_old(packet.revision) {
+                continue;
             }
+            self.tell(packet.revision);
             self.send(&packet.text).await?;
         }
         Ok(())
+    }
+
+    /// Has the client been told something newer of this task?
+    fn is_old(&self, revision: Option<(TaskId, i64)>) -> bool {
+        revision.is_some_and(|(task, rev)| self.told.get(&task).is_some_and(|newest| rev < *newest))
+    }
+
+    fn tell(&mut self, revision: Option<(TaskId, i64)>) {
+        if self.told.len() >= TOLD_MAX {
+            self.told.clear();
+        }
+        if let Some((task, rev)) = revision {
+            let newest = self.told.entry(task).or_insert(rev);
+            *newest = rev.max(*newest);
+        }
     }
 
     async fn still_signed_in(&self, caller: &Caller) -> Result<(), End> {

@@ -16,6 +16,7 @@ pub mod accounts;
 mod columns;
 pub mod events;
 pub mod files;
+pub mod idempotency;
 mod migrations;
 pub mod objects;
 pub mod pools;

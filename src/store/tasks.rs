@@ -71,25 +71,22 @@ pub struct NewTask {
     pub stale_ms: Option<i64>,
     /// At most one open task of an account has this key.
     pub unique_key: Option<String>,
-    /// A client's `Idempotency-Key`, with the hash of what it asked for.
-    pub idempotency: Option<(String, [u8; 32])>,
 }
 
-/// Inserts the task; `None` when an open task with its unique key, or any with its idempotency key, exists.
+/// Inserts the task; `None` when an open task with its unique key exists.
 pub fn insert(tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
     let status = match new.driver {
         Driver::Server => Status::Pending,
         Driver::Client => Status::InProgress,
     };
-    let (idem_key, idem_hash) = new.idempotency.clone().unzip();
     let inserted = tx
         .connection
         .prepare_cached(
             "insert into tasks (task_id, account_id, type, name, description, driver, status, priority, sort_key, \
-             params, units_total, expires_at, unique_key, idem_key, idem_hash, rev, created_at, started_at, \
+             params, units_total, expires_at, unique_key, rev, created_at, started_at, \
              updated_at, last_activity) \
              values (:id, :account, :type, :name, :description, :driver, :status, :priority, :sort_key, :params, \
-             :units_total, :expires, :unique_key, :idem_key, :idem_hash, 1, :now, :started, :now, :now)",
+             :units_total, :expires, :unique_key, 1, :now, :started, :now, :now)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -106,8 +103,6 @@ pub fn insert(tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
                 ":units_total": new.units_total.map(|units| units as i64),
                 ":expires": new.stale_ms.map(|stale| tx.now.plus_ms(stale)),
                 ":unique_key": new.unique_key,
-                ":idem_key": idem_key,
-                ":idem_hash": idem_hash,
                 ":now": tx.now,
                 ":started": (new.driver == Driver::Client).then_some(tx.now),
             })
@@ -138,24 +133,6 @@ pub fn by_unique_key(connection: &Connection, owner: AccountId, key: &str) -> Re
              where t.account_id = ?1 and t.unique_key = ?2 and t.unique_key is not null and t.status in (0, 1, 2)"
         ))
         .and_then(|mut statement| statement.query_row((owner, key), task).optional())
-        .map_err(failed)
-}
-
-/// The task made with an idempotency key, and the hash of what was asked for then.
-pub fn by_idempotency_key(
-    connection: &Connection,
-    owner: AccountId,
-    key: &str,
-) -> Result<Option<(Task, Vec<u8>)>> {
-    connection
-        .prepare_cached(&format!(
-            "select {COLUMNS}, t.idem_hash from tasks t where t.account_id = ?1 and t.idem_key = ?2"
-        ))
-        .and_then(|mut statement| {
-            statement
-                .query_row((owner, key), |row| Ok((task(row)?, row.get(COLUMN_COUNT)?)))
-                .optional()
-        })
         .map_err(failed)
 }
 

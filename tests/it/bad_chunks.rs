@@ -83,13 +83,13 @@ async fn a_chunk_of_another_length_is_refused_and_does_not_count() {
     }
 }
 
-/// Waits until the server has written the first bytes of a chunk that is on its way.
-async fn on_its_way(drive: &TestDrive, offset: u64) {
+/// Waits until the server has written the first of these bytes, which are on their way.
+async fn on_its_way(drive: &TestDrive, offset: usize, bytes: &[u8]) {
     eventually("the first bytes are written", || {
         let staged = drive.holdings().staged.into_iter().next().expect("a staging file");
         let file = std::fs::File::open(drive.data_dir().join("uploads").join(staged)).unwrap();
         let mut first = [0; 16];
-        file.read_at(&mut first, offset).is_ok() && first != [0; 16]
+        file.read_at(&mut first, offset as u64).is_ok() && first == bytes[..16]
     })
     .await;
 }
@@ -136,7 +136,7 @@ async fn a_body_that_breaks_off_counts_for_nothing_and_can_be_sent_again() {
                 raw.send(&chunk[..MIB / 2]).await;
             }
         }
-        on_its_way(&drive, (index * MIB) as u64).await;
+        on_its_way(&drive, index * MIB, chunk).await;
         drop(raw);
         let receipt = when_free(&user, &id, index as u64, chunk).await.ok();
         assert_eq!(receipt["chunksUploaded"], index + 1, "{way}");
@@ -153,7 +153,7 @@ async fn of_two_senders_of_one_chunk_the_second_is_told_to_wait() {
     let mut slow = Raw::connect(&user).await;
     slow.head(&user, "POST", &path(&id, 0), &format!("Content-Length: {MIB}\r\n")).await;
     slow.send(&data[..MIB / 2]).await;
-    on_its_way(&drive, 0).await;
+    on_its_way(&drive, 0, &data).await;
 
     let refusal = user.chunk(&id, 0, &data).await.refused(409, "CHUNK_IN_FLIGHT");
     assert_eq!(refusal["details"], json!({ "taskId": id, "chunkIndex": 0 }));
@@ -170,28 +170,50 @@ async fn of_two_senders_of_one_chunk_the_second_is_told_to_wait() {
 async fn a_pause_or_a_cancel_in_the_middle_of_a_chunk_holds() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;
-    let data = bytes(3, MIB);
     let id = id(&user.create("held.bin", MIB as u64, json!({ "chunkSize": MIB })).await.ok());
-    let half = async |user: &Client| {
-        let mut slow = Raw::connect(user).await;
-        slow.head(user, "POST", &path(&id, 0), &format!("Content-Length: {MIB}\r\n")).await;
+    let half = async |data: &[u8]| {
+        let mut slow = Raw::connect(&user).await;
+        slow.head(&user, "POST", &path(&id, 0), &format!("Content-Length: {MIB}\r\n")).await;
         slow.send(&data[..MIB / 2]).await;
-        on_its_way(&drive, 0).await;
+        on_its_way(&drive, 0, data).await;
         slow
     };
-    let mut slow = half(&user).await;
+    let data = bytes(3, MIB);
+    let mut slow = half(&data).await;
     user.call(&format!("/api/tasks/{id}/pause")).await.ok();
     slow.send(&data[MIB / 2..]).await;
     slow.answer().await.refused(409, "TASK_PAUSED");
     assert_eq!(resume(&user, &id).await["chunksUploaded"], 0);
     user.call(&format!("/api/tasks/{id}/resume")).await.ok();
 
-    let mut slow = half(&user).await;
+    let data = bytes(33, MIB);
+    let mut slow = half(&data).await;
     user.call(&format!("/api/tasks/{id}/cancel")).await.ok();
     slow.send(&data[MIB / 2..]).await;
     slow.answer().await.refused(409, "TASK_FINISHED");
     eventually("the staging file goes", || drive.holdings().staged.is_empty()).await;
     assert_eq!(drive.holdings().reserved_bytes, 0);
+}
+
+#[tokio::test]
+async fn a_chunk_that_meets_a_cancel_is_in_or_told_so() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    for round in 0..40 {
+        let id = id(&user.create("race.bin", 1000, json!({})).await.ok());
+        let cancel = format!("/api/tasks/{id}/cancel");
+        // Each second time nothing of the upload is in memory yet.
+        if round % 2 == 0 {
+            user.chunk(&id, 0, &[1; 999]).await.refused(400, "CHUNK_LENGTH_WRONG");
+        }
+        let (chunk, cancelled) = tokio::join!(user.chunk(&id, 0, &[1; 1000]), user.call(&cancel));
+        cancelled.ok();
+        if chunk.status != 200 {
+            chunk.refused(409, "TASK_FINISHED");
+        }
+    }
+    let holdings = drive.settled().await;
+    assert_eq!((holdings.staged.len(), holdings.reserved_bytes, holdings.chunks), (0, 0, 0));
 }
 
 #[tokio::test]

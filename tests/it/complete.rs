@@ -111,6 +111,38 @@ async fn bytes_that_do_not_match_the_declared_hash_end_the_upload_and_leave_noth
     eventually("the staging files go", || drive.holdings().staged.is_empty()).await;
 }
 
+async fn complete_with(client: &Client, id: &str, body: Value) -> Answer {
+    client.post(&format!("/api/files/upload/complete/{id}"), body).await
+}
+
+#[tokio::test]
+async fn a_hash_found_while_sending_is_verified_at_the_end() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let data = bytes(40, 100 * KIB);
+    let first = sent(&user, "good.bin", &data, json!({})).await;
+    complete_with(&user, &first, json!({ "hash": "junk" })).await.refused(400, "HASH_INVALID");
+    let refusal = complete_with(&user, &first, json!({ "colour": "red" })).await;
+    assert_eq!(refusal.refused(400, "INVALID_REQUEST")["details"]["field"], "colour");
+    assert_eq!(details(&user, &first).await["task"]["status"], "InProgress", "a slip ends nothing");
+    complete_with(&user, &first, json!({ "hash": sha256(&data) })).await.ok();
+
+    // Beside a hash that was declared and fits, one that does not is believed as well.
+    for wish in
+        [json!({}), json!({ "hash": format!("blake3:{}", blake3::hash(b"spoilt").to_hex()) })]
+    {
+        let second = sent(&user, "bad.bin", b"spoilt", wish).await;
+        let wrong = json!({ "hash": sha256(b"other") });
+        let refusal =
+            complete_with(&user, &second, wrong.clone()).await.refused(422, "HASH_MISMATCH");
+        assert_eq!(refusal["details"]["declared"], format!("sha256:{}", sha256(b"other")));
+        assert_eq!(refusal["details"]["actual"], format!("sha256:{}", sha256(b"spoilt")));
+        let again = complete_with(&user, &second, wrong).await.refused(422, "HASH_MISMATCH");
+        assert_eq!(again["details"], refusal["details"]);
+    }
+    assert_eq!(drive.holdings().files, 1);
+}
+
 #[tokio::test]
 async fn an_upload_that_failed_may_be_started_again_with_the_right_hash() {
     let drive = TestDrive::spawn();
@@ -207,4 +239,61 @@ async fn the_type_comes_from_the_client_then_the_name_then_the_first_bytes() {
     }
     let file = user.upload("nameless", b"nothing known", json!({})).await;
     assert_eq!(file["contentType"], "application/octet-stream");
+}
+
+#[tokio::test]
+async fn whoever_comes_first_of_complete_and_cancel_the_other_is_told() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let (mut completed, mut cancelled) = (0, 0);
+    for round in 0..20 {
+        let data = bytes(100 + round, 1000);
+        let id = sent(&user, "race.bin", &data, json!({})).await;
+        let cancel = format!("/api/files/upload/task/{id}");
+        let (first, second) = if round % 2 == 0 {
+            let both = tokio::join!(user.complete(&id), user.delete(&cancel));
+            (both.0, both.1)
+        } else {
+            let both = tokio::join!(user.delete(&cancel), user.complete(&id));
+            (both.1, both.0)
+        };
+        match details(&user, &id).await["task"]["status"].as_str().unwrap() {
+            "Completed" => {
+                completed += 1;
+                let file = first.ok();
+                assert_eq!(user.content(file["id"].as_str().unwrap()).await, data);
+                second.refused(409, "TASK_FINISHED");
+            }
+            "Cancelled" => {
+                cancelled += 1;
+                first.refused(409, "TASK_FINISHED");
+                second.ok();
+            }
+            other => panic!("{other}"),
+        }
+    }
+    let holdings = drive.holdings();
+    assert_eq!((completed + cancelled, holdings.files), (20, completed));
+    assert_eq!((holdings.used_bytes, holdings.reserved_bytes), (completed * 1000, 0));
+}
+
+#[tokio::test]
+async fn a_pause_in_the_moment_of_the_end_loses_nothing() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    for round in 0..20 {
+        let data = bytes(200 + round, 1000);
+        let id = sent(&user, "race.bin", &data, json!({})).await;
+        let pause = format!("/api/tasks/{id}/pause");
+        let (finished, paused) = tokio::join!(user.complete(&id), user.call(&pause));
+        if finished.status == 200 {
+            paused.refused(409, "TASK_FINISHED");
+        } else {
+            assert_eq!(finished.status, 409, "{finished:?}");
+            paused.ok();
+            user.call(&format!("/api/tasks/{id}/resume")).await.ok();
+        }
+        let file = user.complete(&id).await.ok();
+        assert_eq!(user.content(file["id"].as_str().unwrap()).await, data);
+    }
 }

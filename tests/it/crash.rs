@@ -27,6 +27,9 @@ async fn killed_again_and_again_it_loses_nothing_it_acknowledged() {
     let mut senders: Vec<_> = (0..SENDERS).map(Sender::new).collect();
     for _ in 0..rounds {
         client.address = server.address;
+        for sender in &senders {
+            sender.check(&client).await;
+        }
         let working = all_at_work(std::mem::take(&mut senders), &client).await;
         tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
         server.kill();
@@ -37,6 +40,9 @@ async fn killed_again_and_again_it_loses_nothing_it_acknowledged() {
     }
 
     client.address = server.address;
+    for sender in &senders {
+        sender.check(&client).await;
+    }
     let (acknowledged, files) = finish_and_compare(senders, &client).await;
     println!(
         "{rounds} kills, {acknowledged} acknowledged chunks, {files} files equal to their source"

@@ -82,6 +82,9 @@ async fn cut_again_and_again(kind: &str) {
     let mut senders: Vec<_> = (0..SENDERS).map(Sender::on_a_dying_disk).collect();
     for _ in 0..cuts {
         client.address = server.address;
+        for sender in &senders {
+            sender.check(&client).await;
+        }
         let working = all_at_work(std::mem::take(&mut senders), &client).await;
         tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
         disk.cut();
@@ -94,6 +97,9 @@ async fn cut_again_and_again(kind: &str) {
     }
 
     client.address = server.address;
+    for sender in &senders {
+        sender.check(&client).await;
+    }
     let (acknowledged, files) = finish_and_compare(senders, &client).await;
     println!(
         "{kind}: {cuts} cuts, {acknowledged} acknowledged chunks, {files} files equal to their source"

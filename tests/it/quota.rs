@@ -24,7 +24,7 @@ async fn a_refusal_tells_limit_used_reserved_and_asked() {
     let user = drive.account("ada", "user", Some(1000)).await;
     user.upload("used.bin", &[1; 300], json!({})).await;
     user.create("reserved.bin", 200, json!({})).await.ok();
-    let before = drive.holdings();
+    let before = drive.settled().await;
     let refusal = user.create("asked.bin", 501, json!({})).await.refused(403, "QUOTA_EXCEEDED");
     let told = json!({ "limit": 1000, "used": 300, "reserved": 200, "asked": 501 });
     assert_eq!(refusal["details"], told);

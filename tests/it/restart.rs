@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, id};
-use crate::harness::{TestDrive, bytes, eventually, sha256};
+use crate::harness::{TestDrive, bytes, sha256};
 
 const KIB: usize = 1024;
 
@@ -143,7 +143,7 @@ async fn resume_progress_and_details_answer_in_every_state() {
         }
         tasks.push((status, id));
     }
-    eventually("ended uploads are cleaned", || drive.holdings().staged.len() == 2).await;
+    assert_eq!(drive.settled().await.staged.len(), 2, "what has ended keeps no bytes aside");
     for (status, id) in &tasks {
         let told = told(&user, id).await;
         assert_eq!(told["status"], *status);

@@ -53,7 +53,8 @@ async fn a_client_signs_in_by_header_cookie_ticket_or_first_message() {
         assert_eq!(socket.packet().await["type"], "sync.snapshot");
         // Clients of the original send this in any case.
         socket.send(json!({ "type": "auth", "token": "whatever" })).await;
-        assert_eq!(socket.until_pong().await, Vec::<Value>::new());
+        let answered = socket.until_pong().await;
+        assert!(answered.iter().all(|packet| packet["type"] != "error"), "{answered:?}");
     }
 }
 
@@ -336,6 +337,26 @@ async fn signing_out_closes_the_sockets_of_that_sign_in_within_a_second() {
     assert_eq!((first.closed().await, second.closed().await), (Some(4001), Some(4001)));
     assert!(since.elapsed() < Duration::from_secs(1), "{:?}", since.elapsed());
     assert_eq!(other.until_pong().await, Vec::<Value>::new());
+}
+
+#[tokio::test]
+async fn a_closed_socket_is_gone_at_once_so_that_its_client_can_come_back() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let mut refused = Socket::open(&user, "/ws", &[]).await.unwrap();
+    refused.send(json!({ "type": "auth", "token": "x" })).await;
+    let mut leaving = listen(&user).await;
+    leaving.close().await;
+    let signed_out = listen(&user).await;
+    user.call("/api/auth/logout").await;
+    // Browsers tell their page of the end when the connection is gone, not when the last packet has come.
+    for (who, mut socket) in
+        [("refused", refused), ("leaving", leaving), ("signed out", signed_out)]
+    {
+        let since = Instant::now();
+        socket.gone().await;
+        assert!(since.elapsed() < Duration::from_secs(2), "{who}: {:?}", since.elapsed());
+    }
 }
 
 #[tokio::test]

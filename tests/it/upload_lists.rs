@@ -3,8 +3,8 @@
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::harness::TestDrive;
 use crate::harness::client::{Client, id};
-use crate::harness::{TestDrive, eventually};
 
 fn names(list: &Value) -> Vec<&str> {
     list.as_array().unwrap().iter().map(|one| one["fileName"].as_str().unwrap()).collect()
@@ -221,7 +221,7 @@ async fn a_clean_up_forgets_what_failed_or_expired_and_nothing_else() {
     let (user, stranger) = (drive.user("ada").await, drive.user("bob").await);
     one_of_each(&drive, &user).await;
     one_of_each(&drive, &stranger).await;
-    eventually("ended uploads are cleaned", || drive.holdings().to_clean == 0).await;
+    drive.settled().await;
     let answer = user.delete("/api/files/upload/tasks/cleanup").await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.ok()["cleaned"], 2);

@@ -79,7 +79,8 @@ async fn receive(
     index: &str,
     payload: &mut web::Payload,
 ) -> Result<Receipt> {
-    let index: u32 = index.parse().map_err(|_| {
+    let digits = index.bytes().all(|byte| byte.is_ascii_digit());
+    let index: u32 = index.parse().ok().filter(|_| digits).ok_or_else(|| {
         Error::new(Kind::ChunkIndexOutOfRange, "The chunk index must be a whole number from 0 on.")
     })?;
     let digest = content_digest(request)?;

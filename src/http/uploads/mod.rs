@@ -13,6 +13,7 @@ use crate::domain::digest::DeclaredHash;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
 use crate::domain::task::{Status, TaskType, Verb};
+use crate::engine::janitor;
 use crate::store::tasks::Sort as TaskSort;
 use crate::store::uploads::{self as rows, Page, Record, Sort};
 
@@ -271,6 +272,11 @@ pub async fn cancel(
 
 /// Forgets the caller's failed and expired uploads.
 pub async fn cleanup(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+    // One that failed a moment ago may not be cleaned yet, and would stay.
+    let engine = state.engine.clone();
+    tokio::task::spawn_blocking(move || janitor::clean(&engine))
+        .await
+        .map_err(Error::internal)??;
     let owner = caller.account_id;
     let mut forgotten = 0;
     loop {

@@ -9,11 +9,13 @@ use crate::domain::chunks::ChunkPlan;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File, FileName, Folder};
-use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId};
+use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId, TaskId};
+use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
+use crate::store::idempotency::{self, Key, Made};
 use crate::store::uploads::Record;
-use crate::store::{Db, accounts, objects, tasks, uploads};
+use crate::store::{Db, Tx, accounts, files, objects, tasks, uploads};
 
 /// Open uploads of one account.
 const OPEN_MAX: u64 = 1_000;
@@ -35,7 +37,7 @@ pub struct Wanted {
     pub fingerprint: Option<String>,
     pub priority: Option<u8>,
     /// The client's `Idempotency-Key` with the hash of its request.
-    pub idempotency: Option<(String, [u8; 32])>,
+    pub idempotency: Option<Key>,
 }
 
 /// The answer to a create.
@@ -55,12 +57,46 @@ impl Uploads {
     }
 
     async fn begin_whole(&self, caller: Caller, wanted: Wanted) -> Result<Begun> {
-        let idempotency = wanted.idempotency.clone();
-        let new = self.plan(&caller, wanted)?;
-        if let Some(begun) = self.find(&caller, &new, idempotency.clone()).await? {
+        let owner = caller.account_id;
+        let key = wanted.idempotency.clone();
+        if let Some(begun) = self.repeated(owner, key.clone()).await? {
             return Ok(begun);
         }
-        self.check_room(caller.account_id, new.charge).await?;
+        let new = self.plan(&caller, wanted)?;
+        match self.begin_new(owner, new, key.clone()).await {
+            // Another request with this key was quicker; its answer is ours.
+            Err(error) if error.kind() == Kind::Conflict => {
+                self.repeated(owner, key).await?.ok_or(error)
+            }
+            begun => begun,
+        }
+    }
+
+    /// What an earlier request with the same key made.
+    async fn repeated(&self, owner: AccountId, key: Option<Key>) -> Result<Option<Begun>> {
+        let Some((key, hash)) = key else { return Ok(None) };
+        let now = self.engine.clock.now();
+        self.engine
+            .store
+            .read(move |db| match idempotency::find(db, owner, &key)? {
+                None => Ok(None),
+                Some((known, _)) if known != hash => Err(Error::new(
+                    Kind::IdempotencyMismatch,
+                    "This Idempotency-Key was used for another request. Use a new key for a new upload.",
+                )),
+                Some((_, Made::File(id))) => {
+                    Ok(Some(Begun::Exists(Box::new(files::get(db, owner, id, now)?))))
+                }
+                Some((_, Made::Task(id))) => open_upload(db, &tasks::get(db, owner, id)?).map(Some),
+            })
+            .await
+    }
+
+    async fn begin_new(&self, owner: AccountId, new: NewUpload, key: Option<Key>) -> Result<Begun> {
+        if let Some(begun) = self.find(owner, &new, key.clone()).await? {
+            return Ok(begun);
+        }
+        self.check_room(owner, new.charge).await?;
         let pool = self.blobs().pool(new.pool_id)?.clone();
         let object_id = ObjectId::generate();
         let (making, size) = (pool.clone(), new.plan.file_size());
@@ -68,7 +104,7 @@ impl Uploads {
             .await
             .map_err(Error::internal)??;
 
-        let begun = self.insert(&caller, new, object_id, idempotency).await;
+        let begun = self.insert(owner, new, object_id, key).await;
         if !matches!(&begun, Ok(Begun::Open(record, _)) if record.upload.object_id == object_id) {
             // Refused, or another request was quicker: the file just made belongs to nobody.
             staging::remove(&pool, object_id);
@@ -149,64 +185,73 @@ impl Uploads {
     /// The same upload while it is open, or the same bytes where this account stores them already.
     async fn find(
         &self,
-        caller: &Caller,
+        owner: AccountId,
         new: &NewUpload,
-        idempotency: Option<(String, [u8; 32])>,
+        key: Option<Key>,
     ) -> Result<Option<Begun>> {
-        let (owner, wanted) = (caller.account_id, new.clone());
+        let wanted = new.clone();
         let found = self
             .engine
             .store
-            .read(move |connection| {
-                if let Some(open) = find_open(connection, owner, &wanted, idempotency.as_ref())? {
-                    return Ok(Found::Open(Box::new(open)));
+            .read(move |db| {
+                if let Some(task) = open_twin(db, owner, &wanted)? {
+                    return Ok(Found::Open(task.id, Box::new(open_upload(db, &task)?)));
                 }
                 let Some(hash) = wanted.declared_hash else { return Ok(Found::Nothing) };
                 let (sha256, blake3) = match hash {
                     DeclaredHash::Sha256(digest) => (Some(digest), None),
                     DeclaredHash::Blake3(digest) => (None, Some(digest)),
                 };
-                let size = wanted.plan.file_size();
-                let hit = objects::owned_by_hash(connection, owner, sha256, blake3, size)?;
+                let hit =
+                    objects::owned_by_hash(db, owner, sha256, blake3, wanted.plan.file_size())?;
                 Ok(match hit.filter(|(_, pool_id, _)| *pool_id == wanted.pool_id) {
                     Some((object_id, _, sha256)) => Found::Object(object_id, sha256),
                     None => Found::Nothing,
                 })
             })
             .await?;
+        let store = &self.engine.store;
         match found {
             Found::Nothing => Ok(None),
-            Found::Open(open) => Ok(Some(*open)),
+            Found::Open(id, begun) => {
+                if key.is_some() {
+                    store.write(move |tx| keep(tx, owner, key.as_ref(), Made::Task(id))).await?;
+                }
+                Ok(Some(*begun))
+            }
             Found::Object(object_id, sha256) => {
-                let file = new_file(owner, new, object_id, sha256);
-                let charge = new.charge;
-                let file = self.engine.store.write(move |tx| add_name(tx, file, charge)).await?;
-                Ok(Some(Begun::Exists(Box::new(file))))
+                let (file, charge) = (new_file(owner, new, object_id, sha256), new.charge);
+                let named = store.write(move |tx| {
+                    let file = add_name(tx, file, charge)?;
+                    keep(tx, owner, key.as_ref(), Made::File(file.id)).map(|()| file)
+                });
+                Ok(Some(Begun::Exists(Box::new(named.await?))))
             }
         }
     }
 
     async fn insert(
         &self,
-        caller: &Caller,
+        owner: AccountId,
         new: NewUpload,
         object_id: ObjectId,
-        idempotency: Option<(String, [u8; 32])>,
+        key: Option<Key>,
     ) -> Result<Begun> {
-        let (engine, owner) = (self.engine.clone(), caller.account_id);
+        let engine = self.engine.clone();
         self.engine
             .store
             .write(move |tx| {
-                let task = new_task(&engine, owner, &new, idempotency.clone());
-                let Some(task) = engine.create(tx, &task)? else {
-                    return find_open(tx.connection, owner, &new, idempotency.as_ref())?
-                        .ok_or_else(|| Error::internal("an upload is neither new nor there"));
+                let Some(task) = engine.create(tx, &new_task(&engine, owner, &new))? else {
+                    let twin = open_twin(tx.connection, owner, &new)?
+                        .ok_or_else(|| Error::internal("an upload is neither new nor there"))?;
+                    keep(tx, owner, key.as_ref(), Made::Task(twin.id))?;
+                    return open_upload(tx.connection, &twin);
                 };
+                keep(tx, owner, key.as_ref(), Made::Task(task.id))?;
                 accounts::reserve(tx, owner, new.charge)?;
                 uploads::insert(tx, &task, &new, object_id)?;
                 announce_quota(tx, owner)?;
-                let record = uploads::get(tx.connection, owner, task.id)?;
-                Ok(Begun::Open(Box::new(record), Vec::new()))
+                open_upload(tx.connection, &task)
             })
             .await
     }
@@ -214,35 +259,30 @@ impl Uploads {
 
 enum Found {
     Nothing,
-    Open(Box<Begun>),
+    Open(TaskId, Box<Begun>),
     Object(ObjectId, Digest),
 }
 
-/// The upload that an idempotency key or its own description already names.
-fn find_open(
-    db: &Db,
-    owner: AccountId,
-    new: &NewUpload,
-    idempotency: Option<&(String, [u8; 32])>,
-) -> Result<Option<Begun>> {
-    let mut task = None;
-    if let Some((key, hash)) = idempotency
-        && let Some((known, known_hash)) = tasks::by_idempotency_key(db, owner, key)?
-    {
-        if known_hash != hash {
-            return Err(Error::new(
-                Kind::IdempotencyMismatch,
-                "This Idempotency-Key was used for another request. Use a new key for a new upload.",
-            ));
-        }
-        task = Some(known);
-    } else if let Some(key) = new.unique_key() {
-        task = tasks::by_unique_key(db, owner, &key)?;
+/// Keeps the client's key, if it sent one, with what its request made.
+fn keep(tx: &Tx<'_>, owner: AccountId, key: Option<&Key>, made: Made) -> Result<()> {
+    match key {
+        Some(key) if !idempotency::keep(tx, owner, key, made)? => Err(Error::new(
+            Kind::Conflict,
+            "Another request with this Idempotency-Key is under way.",
+        )),
+        _ => Ok(()),
     }
-    let Some(task) = task else { return Ok(None) };
-    let record = uploads::get(db, owner, task.id)?;
+}
+
+/// The open upload that means the same.
+fn open_twin(db: &Db, owner: AccountId, new: &NewUpload) -> Result<Option<Task>> {
+    new.unique_key().map_or(Ok(None), |key| tasks::by_unique_key(db, owner, &key))
+}
+
+fn open_upload(db: &Db, task: &Task) -> Result<Begun> {
+    let record = uploads::get(db, task.account_id, task.id)?;
     let chunks = uploads::arrived(db, task.pk)?.chunks;
-    Ok(Some(Begun::Open(Box::new(record), chunks)))
+    Ok(Begun::Open(Box::new(record), chunks))
 }
 
 /// What the name says about the content.

@@ -143,7 +143,7 @@ impl Uploads {
             .engine
             .store
             .write(move |tx| {
-                let mut wished = new_task(&engine, owner, &new, None);
+                let mut wished = new_task(&engine, owner, &new);
                 // The upload is over when its task appears, so there is nothing to find again.
                 wished.unique_key = None;
                 let task = engine

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::open::Open;
 use super::{Uploads, announce_file, detached};
@@ -50,7 +50,13 @@ impl Uploads {
         if let Some(file) = self.ended(owner, id).await? {
             return Ok(file);
         }
-        let open = self.open.get(&self.engine.store, owner, id).await?;
+        let open = match self.open.get(&self.engine.store, owner, id).await {
+            // It ended between the two looks, perhaps well.
+            Err(error) if error.kind() == Kind::TaskFinished => {
+                return self.ended(owner, id).await?.ok_or(error);
+            }
+            open => open?,
+        };
         let _one_at_a_time = open.finishing.lock().await;
         if let Some(file) = self.ended(owner, id).await? {
             return Ok(file);
@@ -69,11 +75,15 @@ impl Uploads {
             .with("missingCount", count - present));
         }
         open.set_completing(true);
-        let file = self.publish(&open, hash).await;
-        if file.is_err() {
+        let published = self.publish(&open, hash).await;
+        if let Err(error) = &published {
             open.set_completing(false);
+            if matches!(error.kind(), Kind::Io | Kind::Internal) {
+                // A cancel that was quicker has taken chunks and staging file away; that is the better reason.
+                self.ended(owner, id).await?;
+            }
         }
-        file
+        published
     }
 
     /// The file of an upload that has ended well; an error when it has ended otherwise; `None` while it is open.
@@ -82,7 +92,7 @@ impl Uploads {
         self.engine
             .store
             .read(move |connection| {
-                let Record { task, upload, file_id } = uploads::get(connection, owner, id)?;
+                let Record { task, file_id, .. } = uploads::get(connection, owner, id)?;
                 match (task.status, file_id) {
                     (Status::Completed, Some(file_id)) => {
                         files::get(connection, owner, file_id, now).map(Some)
@@ -93,8 +103,10 @@ impl Uploads {
                         "This upload is paused. Resume it, then complete it.",
                     )),
                     (Status::Failed, _) if task.error_code.as_deref() == Some(HASH_MISMATCH) => {
-                        Err(Error::new(Kind::HashMismatch, task.error_message.unwrap_or_default())
-                            .with("declared", upload.declared_hash.map(|hash| hash.to_string())))
+                        Err(mismatch(
+                            task.error_message.unwrap_or_default(),
+                            task.results.unwrap_or_default(),
+                        ))
                     }
                     (status, _) => Err(Error::new(
                         Kind::TaskFinished,
@@ -171,9 +183,8 @@ impl Uploads {
             "\"{}\" was declared as {declared} but is {actual}; nothing was stored.",
             open.upload.file_name
         );
-        let error = Error::new(Kind::HashMismatch, message.clone())
-            .with("declared", declared.to_string())
-            .with("actual", actual.to_string());
+        let hashes = json!({ "declared": declared.to_string(), "actual": actual.to_string() });
+        let error = mismatch(message.clone(), hashes.clone());
         let (engine, failing) = (self.engine.clone(), open.clone());
         let task = self
             .engine
@@ -182,6 +193,7 @@ impl Uploads {
                 let task = tasks::get(tx.connection, failing.account_id, failing.upload.task_id)?;
                 let outcome = Outcome {
                     error: Some((HASH_MISMATCH.to_owned(), message.clone())),
+                    results: Some(hashes),
                     ..Outcome::default()
                 };
                 let task = engine.apply(tx, &task, Verb::Fail, outcome)?;
@@ -216,6 +228,13 @@ impl Uploads {
         .await
         .map_err(Error::internal)?
     }
+}
+
+/// Both hashes, at the first answer and at every later one.
+fn mismatch(message: String, hashes: Value) -> Error {
+    Error::new(Kind::HashMismatch, message)
+        .with("declared", hashes["declared"].clone())
+        .with("actual", hashes["actual"].clone())
 }
 
 /// The type found in the first bytes, where neither the client nor the name told one.

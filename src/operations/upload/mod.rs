@@ -67,12 +67,7 @@ impl Uploads {
     }
 }
 
-fn new_task(
-    engine: &Engine,
-    owner: AccountId,
-    new: &NewUpload,
-    idempotency: Option<(String, [u8; 32])>,
-) -> NewTask {
+fn new_task(engine: &Engine, owner: AccountId, new: &NewUpload) -> NewTask {
     NewTask {
         id: TaskId::generate(),
         account_id: owner,
@@ -85,7 +80,6 @@ fn new_task(
         units_total: Some(new.plan.file_size()),
         stale_ms: Some(engine.settings.stale_ms),
         unique_key: new.unique_key(),
-        idempotency,
     }
 }
 

@@ -199,6 +199,7 @@ fn announce_upload(tx: &Tx<'_>, task: &Task, upload: &Upload, chunks_received: u
         "progress": task.progress,
         "status": task.status,
         "lastActivity": task.last_activity,
+        "rev": task.rev,
     });
     tx.announce(Event::passing(
         task.account_id,

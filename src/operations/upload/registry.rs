@@ -58,19 +58,15 @@ impl OpenUploads {
         }
         let blobs = self.blobs.clone();
         let loaded = store
-            .read(move |connection| {
-                let record = uploads::get(connection, owner, id)?;
-                let status = record.task.status;
-                if status.is_final() {
-                    return Err(Error::new(
-                        Kind::TaskFinished,
-                        format!("This upload is {}.", status.name()),
-                    )
-                    .with("taskId", id.to_string())
-                    .with("taskStatus", status.name()));
-                }
-                let arrived = uploads::arrived(connection, record.task.pk)?;
-                Open::load(record, arrived, &blobs)
+            .read(move |db| {
+                let record = uploads::get(db, owner, id)?;
+                refuse_ended(&record)?;
+                let arrived = uploads::arrived(db, record.task.pk)?;
+                // An end that came meanwhile has taken the staging file away.
+                Open::load(record, arrived, &blobs).or_else(|error| {
+                    refuse_ended(&uploads::get(db, owner, id)?)?;
+                    Err(error)
+                })
             })
             .await?;
         let mut map = self.map();
@@ -106,6 +102,16 @@ impl OpenUploads {
         self.map()
             .retain(|_, open| Arc::strong_count(open) > 1 || open.untouched_for() < self.idle);
     }
+}
+
+fn refuse_ended(record: &uploads::Record) -> Result<()> {
+    let status = record.task.status;
+    if !status.is_final() {
+        return Ok(());
+    }
+    Err(Error::new(Kind::TaskFinished, format!("This upload is {}.", status.name()))
+        .with("taskId", record.task.id.to_string())
+        .with("taskStatus", status.name()))
 }
 
 /// Drops the memory that nobody holds and that was not touched for the longest time, if there is any.

@@ -126,8 +126,6 @@ create table tasks (
   estimated_ms   integer,
   parent_id      integer references tasks(id) on delete set null,
   unique_key     text,
-  idem_key       text,
-  idem_hash      blob,
   rev            integer not null default 0,         -- +1 with each visible change
   created_at     integer not null,
   started_at     integer,
@@ -154,7 +152,6 @@ create index tasks_count    on tasks(account_id, type, status);
 create index tasks_parent   on tasks(parent_id) where parent_id is not null;
 create unique index tasks_unique on tasks(account_id, unique_key)
   where unique_key is not null and status in (0, 1, 2);
-create unique index tasks_idem on tasks(account_id, idem_key) where idem_key is not null;
 
 -- The same table as `domain::task::step`, so that no statement can break it.
 create trigger tasks_legal before update of status on tasks
@@ -228,6 +225,19 @@ create table upload_chunks (
   blocks      blob not null,                         -- BLAKE3 chaining values of the chunk's blocks
   primary key (task_pk, chunk_index)
 ) strict, without rowid;
+
+-- What a client's Idempotency-Key was used for, and what came of it.
+create table idempotency_keys (
+  account_id   text not null references accounts(id) on delete cascade,
+  key          text not null,
+  request_hash blob not null,
+  task_id      text,
+  file_id      text,
+  created_at   integer not null,
+  primary key (account_id, key),
+  check ((task_id is null) <> (file_id is null))
+) strict, without rowid;
+create index idempotency_keys_age on idempotency_keys(created_at);
 
 -- The numbering of an account's events. A new `stream_id` tells clients that their numbers are void.
 create table event_streams (

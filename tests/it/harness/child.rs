@@ -58,10 +58,6 @@ impl ChildDrive {
         Client::new(self.address)
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL, and the end of the process.
     pub fn kill(mut self) {
         self.child.kill().unwrap();

@@ -89,7 +89,7 @@ impl TestDrive {
             let (code, last_stop) = (app.setup_code.clone(), app.last_stop);
             let engine = app.engine.clone();
             let bound = move |address| ready.send(Ok((address, code, last_stop, engine))).unwrap();
-            app.run(bound, async { drop(stopped.await) }).expect("an orderly end");
+            app.run(|| async { drop(stopped.await) }, bound).expect("an orderly end");
         });
         let (address, setup_code, last_stop, engine) = opened.recv().expect("the server thread")?;
         Ok(Self {
@@ -156,6 +156,12 @@ impl TestDrive {
     /// What uploads hold at this moment.
     pub fn holdings(&self) -> order::Holdings {
         order::holdings(self.data_dir())
+    }
+
+    /// The same once the leftovers of all ended tasks are gone.
+    pub async fn settled(&self) -> order::Holdings {
+        eventually("ended tasks are cleaned", || self.holdings().to_clean == 0).await;
+        self.holdings()
     }
 
     /// One sweep of the janitor, at the time of the test's clock.

@@ -106,18 +106,7 @@ impl Sender {
                 current.task_id.insert(id(&task)).clone()
             }
         };
-        let known = self
-            .attempt(client, Method::GET, &format!("/api/files/upload/resume/{task_id}"), None)
-            .await?
-            .ok();
-        let stored: BTreeSet<u64> =
-            known["uploadedChunks"].as_array().unwrap().iter().filter_map(Value::as_u64).collect();
-        assert!(
-            stored.is_superset(&current.acknowledged),
-            "acknowledged chunks are asked for again: {:?}",
-            current.acknowledged.difference(&stored).collect::<Vec<_>>()
-        );
-
+        let stored = self.stored(client, &task_id).await?;
         let count = current.data.len().div_ceil(CHUNK) as u64;
         let mut missing: Vec<u64> = (0..count).filter(|index| !stored.contains(index)).collect();
         while !missing.is_empty() {
@@ -132,6 +121,22 @@ impl Sender {
             .await?
             .ok();
         Some(file["id"].as_str().unwrap().to_owned())
+    }
+
+    /// Which chunks the server says it has.
+    async fn stored(&self, client: &Client, task_id: &str) -> Option<BTreeSet<u64>> {
+        let path = format!("/api/files/upload/resume/{task_id}");
+        let known = self.attempt(client, Method::GET, &path, None).await?.ok();
+        Some(known["uploadedChunks"].as_array().unwrap().iter().filter_map(Value::as_u64).collect())
+    }
+
+    /// Asks a healthy server for what it has: nothing that it acknowledged before may be missing.
+    pub async fn check(&self, client: &Client) {
+        let Some(current) = &self.current else { return };
+        let Some(task_id) = &current.task_id else { return };
+        let stored = self.stored(client, task_id).await.expect("a healthy server");
+        let lost: Vec<_> = current.acknowledged.difference(&stored).collect();
+        assert!(lost.is_empty(), "acknowledged chunks are asked for again: {lost:?}");
     }
 
     /// A request to a server that may die: `None` when it did.

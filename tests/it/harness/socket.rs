@@ -114,6 +114,17 @@ impl Socket {
         seen
     }
 
+    /// Says good-bye.
+    pub async fn close(&mut self) {
+        self.inner.close(None).await.unwrap();
+    }
+
+    /// Waits for the end of the connection itself, which comes after the last packet.
+    pub async fn gone(&mut self) {
+        let end = async { while self.inner.next().await.is_some_and(|message| message.is_ok()) {} };
+        tokio::time::timeout(PATIENCE, end).await.expect("the end of the connection in time");
+    }
+
     /// The close code, whatever comes before it.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
