@@ -6,7 +6,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::harness::child::ChildDrive;
 use crate::harness::order;
@@ -87,10 +87,13 @@ async fn cut_again_and_again(kind: &str) {
         }
         let working = all_at_work(std::mem::take(&mut senders), &client).await;
         tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
+        let moment = Instant::now();
         disk.cut();
         server.kill();
         for sender in working {
-            senders.push(sender.await.expect("no assertion failed"));
+            let mut sender = sender.await.expect("no assertion failed");
+            sender.forget_since(moment);
+            senders.push(sender);
         }
         assert!(disk.detach() && disk.attach());
         server = ChildDrive::start(&data_dir, &[]);

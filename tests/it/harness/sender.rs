@@ -1,7 +1,8 @@
 //! Someone who uploads one file after the other to a server that may die at any moment, and remembers what it
 //! acknowledged.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
 
 use reqwest::{Method, header};
 use serde_json::{Value, json};
@@ -27,8 +28,8 @@ pub struct Sender {
     dice: Dice,
     pub begun: u64,
     current: Option<Current>,
-    /// File id and hash of each completed upload.
-    pub done: Vec<(String, String)>,
+    /// File id and hash of each completed upload, and when the server said so.
+    pub done: Vec<(String, String, Instant)>,
     pub acknowledged: usize,
     /// On a disk that dies, an answer of 500 is no acknowledgement and no mistake.
     disk_may_die: bool,
@@ -36,8 +37,9 @@ pub struct Sender {
 
 struct Current {
     data: Vec<u8>,
-    task_id: Option<String>,
-    acknowledged: BTreeSet<u64>,
+    task: Option<(String, Instant)>,
+    /// Each acknowledged chunk, and when it was.
+    acknowledged: BTreeMap<u64, Instant>,
 }
 
 impl Sender {
@@ -66,7 +68,7 @@ impl Sender {
             };
             let finished = self.advance(client, &mut current).await;
             match finished {
-                Some(file) => self.done.push((file, sha256(&current.data))),
+                Some(file) => self.done.push((file, sha256(&current.data), Instant::now())),
                 None => {
                     self.current = Some(current);
                     return None;
@@ -82,15 +84,15 @@ impl Sender {
             CHUNK * (4 + self.dice.roll(40) as usize) + self.dice.roll(CHUNK as u64) as usize;
         Current {
             data: bytes(self.number * 1000 + self.begun, length),
-            task_id: None,
-            acknowledged: BTreeSet::new(),
+            task: None,
+            acknowledged: BTreeMap::new(),
         }
     }
 
     /// The id of the finished file, or `None` when the server was killed meanwhile.
     async fn advance(&mut self, client: &Client, current: &mut Current) -> Option<String> {
-        let task_id = match &current.task_id {
-            Some(task_id) => task_id.clone(),
+        let task_id = match &current.task {
+            Some((task_id, _)) => task_id.clone(),
             None => {
                 let wanted = json!({
                     "fileName": format!("{}-{}.bin", self.number, self.begun),
@@ -103,7 +105,7 @@ impl Sender {
                     .attempt(client, Method::POST, "/api/files/upload/create", Some(wanted))
                     .await?
                     .ok();
-                current.task_id.insert(id(&task)).clone()
+                current.task.insert((id(&task), Instant::now())).0.clone()
             }
         };
         let stored = self.stored(client, &task_id).await?;
@@ -113,7 +115,7 @@ impl Sender {
             let index = missing.swap_remove(self.dice.roll(missing.len() as u64) as usize);
             let chunk = current.data.chunks(CHUNK).nth(index as usize).unwrap();
             self.send_chunk(client, &task_id, index, chunk).await?;
-            current.acknowledged.insert(index);
+            current.acknowledged.insert(index, Instant::now());
             self.acknowledged += 1;
         }
         let file = self
@@ -130,12 +132,23 @@ impl Sender {
         Some(known["uploadedChunks"].as_array().unwrap().iter().filter_map(Value::as_u64).collect())
     }
 
+    /// Counts nothing that was said from this moment on. While a file system is being shut down, a flush under way may
+    /// still report success; a disk that loses its power says nothing more.
+    pub fn forget_since(&mut self, moment: Instant) {
+        self.done.retain(|(_, _, at)| *at < moment);
+        if let Some(current) = &mut self.current {
+            current.acknowledged.retain(|_, at| *at < moment);
+            current.task.take_if(|(_, at)| *at >= moment);
+        }
+    }
+
     /// Asks a healthy server for what it has: nothing that it acknowledged before may be missing.
     pub async fn check(&self, client: &Client) {
         let Some(current) = &self.current else { return };
-        let Some(task_id) = &current.task_id else { return };
+        let Some((task_id, _)) = &current.task else { return };
         let stored = self.stored(client, task_id).await.expect("a healthy server");
-        let lost: Vec<_> = current.acknowledged.difference(&stored).collect();
+        let lost: Vec<_> =
+            current.acknowledged.keys().filter(|index| !stored.contains(index)).collect();
         assert!(lost.is_empty(), "acknowledged chunks are asked for again: {lost:?}");
     }
 
@@ -202,7 +215,7 @@ pub async fn finish_and_compare(senders: Vec<Sender>, client: &Client) -> (usize
     for mut sender in senders {
         let begun = sender.begun;
         sender.work(client, Some(begun)).await.expect("nobody kills it now");
-        for (file, hash) in &sender.done {
+        for (file, hash, _) in &sender.done {
             assert_eq!(&sha256(&client.content(file).await), hash);
         }
         acknowledged += sender.acknowledged;
