@@ -1,5 +1,7 @@
 //! How the server is doing, for people and for monitors.
 
+use std::fmt::Write as _;
+
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
@@ -67,4 +69,41 @@ pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
         "unhealthy" => HttpResponse::ServiceUnavailable().json(body),
         _ => HttpResponse::Ok().json(body),
     })
+}
+
+/// Figures for Prometheus, in its text format (version 0.0.4).
+pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
+    let (pending, running) = state.engine.store.read(tasks::queue_lengths).await?;
+    let mut text = String::new();
+    let mut gauge = |name: &str, help: &str, values: &[(String, f64)]| {
+        let _ = writeln!(text, "# HELP drive_{name} {help}\n# TYPE drive_{name} gauge");
+        for (labels, value) in values {
+            let _ = writeln!(text, "drive_{name}{labels} {value}");
+        }
+    };
+    let plain = |value: f64| [(String::new(), value)];
+    let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
+    gauge("build_info", "The version that runs.", &[(version, 1.0)]);
+    gauge("uptime_seconds", "Time since the start.", &plain(state.started.elapsed().as_secs_f64()));
+    gauge("tasks_pending", "Tasks that wait for a worker.", &plain(pending as f64));
+    gauge("tasks_running", "Tasks in progress, open uploads included.", &plain(running as f64));
+    gauge(
+        "uploads_in_memory",
+        "Uploads that hold an open file.",
+        &plain(state.uploads.open.len() as f64),
+    );
+    let queue = state.engine.store.queue_length() as f64;
+    gauge("database_write_queue", "Changes that wait for the writer.", &plain(queue));
+    let connections = state.live.connections() as f64;
+    gauge("websocket_connections", "Connected live clients.", &plain(connections));
+    let (mut total, mut free) = (Vec::new(), Vec::new());
+    for pool in &state.uploads.pools {
+        let label = format!("{{pool={:?}}}", pool.name);
+        let (all, left) = state.uploads.blobs().pool(pool.id)?.space()?;
+        total.push((label.clone(), all as f64));
+        free.push((label, left as f64));
+    }
+    gauge("pool_total_bytes", "Size of the pool's file system.", &total);
+    gauge("pool_free_bytes", "Free bytes of the pool's file system.", &free);
+    Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))
 }

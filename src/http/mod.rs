@@ -88,6 +88,7 @@ pub fn routes(config: &mut web::ServiceConfig) {
         .route("/health/uploads", web::get().to(health::uploads))
         .route("/health/live", web::get().to(health::alive))
         .route("/health/ready", web::get().to(health::ready))
+        .route("/metrics", web::get().to(health::metrics))
         .route("/ws", web::get().to(socket::connect))
         .route("/api/ws", web::get().to(socket::connect))
         .route("/drive/ws", web::get().to(socket::connect))

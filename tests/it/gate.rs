@@ -7,12 +7,13 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 14] = [
+const PUBLIC: [&str; 15] = [
     "/",
     "/a/{hash}/{path:.*}",
     "/health/uploads",
     "/health/live",
     "/health/ready",
+    "/metrics",
     "/ws",
     "/api/ws",
     "/drive/ws",

@@ -69,3 +69,26 @@ async fn a_disk_with_no_room_left_is_told_before_anybody_finds_out() {
     );
     drive.user("ada").await.create("a.bin", 1, json!({})).await.refused(507, "DISK_FULL");
 }
+
+#[tokio::test]
+async fn metrics_are_in_the_form_that_prometheus_reads() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let running = || async {
+        let answer = drive.nobody().get("/metrics").await;
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        let text = String::from_utf8(answer.body).unwrap();
+        for line in text.lines().filter(|line| !line.starts_with('#')) {
+            let (name, value) = line.rsplit_once(' ').unwrap();
+            assert!(name.starts_with("drive_") && value.parse::<f64>().is_ok(), "{line}");
+        }
+        assert!(text.contains("drive_pool_free_bytes{pool=\"default\"} "), "{text}");
+        let line = text.lines().find(|line| line.starts_with("drive_tasks_running ")).unwrap();
+        line.rsplit_once(' ').unwrap().1.to_owned()
+    };
+    assert_eq!(running().await, "0");
+    let task = user.create("a.bin", 10, json!({})).await.ok();
+    assert_eq!(running().await, "1");
+    user.delete(&format!("/api/files/upload/task/{}", id(&task))).await.ok();
+    assert_eq!(running().await, "0");
+}
