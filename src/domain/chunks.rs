@@ -114,10 +114,6 @@ impl ChunkSet {
         self.present
     }
 
-    pub fn is_full(&self) -> bool {
-        self.present == self.total
-    }
-
     /// The first index that has not arrived: everything before it has.
     pub fn front(&self) -> u32 {
         self.front

@@ -205,17 +205,6 @@ pub fn set_progress(tx: &Tx<'_>, pk: i64, units_done: u64, progress: f64) -> Res
         .map_err(failed)
 }
 
-/// Sets the phase a person sees; not a change of status.
-pub fn set_phase(tx: &Tx<'_>, pk: i64, phase: Option<&str>) -> Result<()> {
-    tx.connection
-        .execute(
-            "update tasks set phase = ?2, rev = rev + 1 where id = ?1 and status = 1",
-            (pk, phase),
-        )
-        .map_err(failed)?;
-    Ok(())
-}
-
 /// Columns that a list may be sorted by; each has its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {

@@ -239,17 +239,6 @@ pub fn count_open(connection: &Connection, owner: AccountId) -> Result<u64> {
     )
 }
 
-/// Does an open upload stage its bytes under this name?
-pub fn is_staged(connection: &Connection, object_id: ObjectId) -> Result<bool> {
-    connection
-        .prepare_cached(
-            "select exists (select 1 from uploads u join tasks t on t.id = u.task_pk \
-             where u.object_id = ?1 and t.status in (1, 2))",
-        )
-        .and_then(|mut statement| statement.query_row([object_id], |row| row.get(0)))
-        .map_err(failed)
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
     FileName,
