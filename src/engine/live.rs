@@ -50,11 +50,6 @@ pub fn packet(name: &str, data: &Value, seq: Option<u64>) -> Arc<str> {
     packet.to_string().into()
 }
 
-/// The task and its revision that an event's data name.
-pub fn revision(data: &Value) -> Option<(TaskId, i64)> {
-    Some((TaskId::parse(data["taskId"].as_str()?).ok()?, data["rev"].as_i64()?))
-}
-
 type ProgressKey = (TaskId, &'static str);
 
 #[derive(Default)]
@@ -96,7 +91,8 @@ impl Client {
 
     fn push(&self, event: &Event, text: &Arc<str>) {
         let mut queue = lock(&self.queue);
-        let packet = Packet { seq: event.seq, revision: revision(&event.data), text: text.clone() };
+        let revision = event.task_id.zip(event.data["rev"].as_i64());
+        let packet = Packet { seq: event.seq, revision, text: text.clone() };
         match (event.weight, event.task_id) {
             (Weight::Lasting, task_id) => {
                 queue.lasting += 1;

@@ -29,7 +29,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = request.content_type().eq_ignore_ascii_case("application/json");
-        let payload = web::Payload::from_request(request, payload);
+        let body = whole(request, payload);
         Box::pin(async move {
             if !is_json {
                 return Err(Error::new(
@@ -38,9 +38,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
                 )
                 .into());
             }
-            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
-            let bytes = collect(payload, JSON_MAX_BYTES).await?;
-            Ok(Self(parse(&bytes)?))
+            Ok(Self(parse(&body.await?)?))
         })
     }
 }
@@ -53,10 +51,9 @@ impl FromRequest for NoBody {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = web::Payload::from_request(request, payload);
+        let body = whole(request, payload);
         Box::pin(async move {
-            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
-            collect(payload, JSON_MAX_BYTES).await?;
+            body.await?;
             Ok(Self)
         })
     }
@@ -70,29 +67,34 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let payload = web::Payload::from_request(request, payload);
+        let body = whole(request, payload);
         Box::pin(async move {
-            let payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
-            let bytes = collect(payload, JSON_MAX_BYTES).await?;
+            let bytes = body.await?;
             Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))
         })
     }
 }
 
-/// A whole small body.
-async fn collect(mut payload: web::Payload, limit: usize) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    while let Some(piece) = next(&mut payload).await? {
-        if bytes.len() + piece.len() > limit {
-            return Err(Error::new(
-                Kind::BodyTooLarge,
-                format!("The body must be at most {limit} bytes."),
-            )
-            .with("limit", limit as u64));
+/// A whole small body, read when it is awaited.
+fn whole(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> impl Future<Output = Result<Vec<u8>>> + use<> {
+    let payload = web::Payload::from_request(request, payload);
+    async move {
+        let mut payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
+        let mut bytes = Vec::new();
+        while let Some(piece) = next(&mut payload).await? {
+            if bytes.len() + piece.len() > JSON_MAX_BYTES {
+                let message = format!("The body must be at most {JSON_MAX_BYTES} bytes.");
+                return Err(
+                    Error::new(Kind::BodyTooLarge, message).with("limit", JSON_MAX_BYTES as u64)
+                );
+            }
+            bytes.extend_from_slice(&piece);
         }
-        bytes.extend_from_slice(&piece);
+        Ok(bytes)
     }
-    Ok(bytes)
 }
 
 /// The next bytes of a body; an error when it breaks off or nothing comes for a while.

@@ -20,7 +20,7 @@ use super::tasks::view;
 use crate::domain::account::Caller;
 use crate::domain::error::Result;
 use crate::domain::id::TaskId;
-use crate::engine::live::{Client, Close, packet, revision};
+use crate::engine::live::{Client, Close, packet};
 use crate::store::events::{self, Stream};
 use crate::store::tasks;
 
@@ -317,4 +317,9 @@ impl Socket {
             Err(_) => Err(Some(TOO_SLOW)),
         }
     }
+}
+
+/// The task and its revision that a stored event names.
+fn revision(data: &Value) -> Option<(TaskId, i64)> {
+    Some((TaskId::parse(data["taskId"].as_str()?).ok()?, data["rev"].as_i64()?))
 }

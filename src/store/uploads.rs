@@ -287,9 +287,9 @@ pub fn list(connection: &Connection, owner: AccountId, page: &Page) -> Result<(V
         None => tasks::count_by(connection, owner, &[TaskType::FileUpload], &page.statuses)?,
     };
 
-    let (key, tie) = if own { ("u.task_pk", "u.task_pk") } else { ("t.id", "t.id") };
+    let key = if own { "u.task_pk" } else { "t.id" };
     let way = if page.descending { "desc" } else { "asc" };
-    let order = format!("{column} {way}, {tie} {way}");
+    let order = format!("{column} {way}, {key} {way}");
     values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);
     let sql = format!(
         "{} where t.id in (select {key} from {from}{filter} order by {order} limit ? offset ?) order by {order}",

@@ -3,13 +3,12 @@
 //! `CRASH_ROUNDS` sets how often; 10 by default.
 
 use std::path::Path;
-use std::time::Duration;
 
 use serde_json::json;
 
 use crate::harness::child::ChildDrive;
 use crate::harness::client::{Client, id};
-use crate::harness::sender::{CHUNK, Dice, Sender, all_at_work, finish_and_compare};
+use crate::harness::sender::{CHUNK, Sender, survive};
 use crate::harness::{bytes, order};
 
 const SENDERS: u64 = 8;
@@ -19,36 +18,9 @@ async fn killed_again_and_again_it_loses_nothing_it_acknowledged() {
     let rounds: u64 = std::env::var("CRASH_ROUNDS").map_or(10, |text| text.parse().unwrap());
     let folder = tempfile::tempdir().unwrap();
     let data_dir = folder.path().join("data");
-    let mut dice = Dice(42);
-    let mut server = ChildDrive::start(&data_dir, &[]);
-    let mut client = server.nobody();
-    client.set_up(server.setup_code.as_deref().unwrap(), "ada").await;
-
-    let mut senders: Vec<_> = (0..SENDERS).map(Sender::new).collect();
-    for _ in 0..rounds {
-        client.address = server.address;
-        for sender in &senders {
-            sender.check(&client).await;
-        }
-        let working = all_at_work(std::mem::take(&mut senders), &client).await;
-        tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
-        server.kill();
-        for sender in working {
-            senders.push(sender.await.expect("no assertion failed"));
-        }
-        server = ChildDrive::start(&data_dir, &[]);
-    }
-
-    client.address = server.address;
-    for sender in &senders {
-        sender.check(&client).await;
-    }
-    let (acknowledged, files) = finish_and_compare(senders, &client).await;
-    println!(
-        "{rounds} kills, {acknowledged} acknowledged chunks, {files} files equal to their source"
-    );
-    assert_eq!(server.stop(), Some(0));
-    order::check(&data_dir);
+    let senders = (0..SENDERS).map(Sender::new).collect();
+    let (chunks, files) = survive(&data_dir, senders, rounds, ChildDrive::kill, || ()).await;
+    println!("{rounds} kills, {chunks} acknowledged chunks, {files} files equal to their source");
 }
 
 /// An upload with all its chunks, not completed; the server has stopped.

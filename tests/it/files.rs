@@ -10,9 +10,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 async fn list(client: &Client, query: &str) -> (Value, String) {
-    let answer = client.get(&format!("/api/files?{query}")).await;
-    let total = answer.header("x-total").to_owned();
-    (answer.ok(), total)
+    client.list(&format!("/api/files?{query}")).await
 }
 
 async fn direct(client: &Client, query: &str, body: &[u8]) -> Value {

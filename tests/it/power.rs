@@ -6,11 +6,10 @@
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::harness::child::ChildDrive;
-use crate::harness::order;
-use crate::harness::sender::{Dice, Sender, all_at_work, finish_and_compare};
+use crate::harness::sender::{Sender, survive};
 
 const SENDERS: u64 = 4;
 
@@ -74,41 +73,16 @@ async fn cut_again_and_again(kind: &str) {
         return;
     };
     let data_dir = disk.mount.join("data");
-    let mut dice = Dice(7);
-    let mut server = ChildDrive::start(&data_dir, &[]);
-    let mut client = server.nobody();
-    client.set_up(server.setup_code.as_deref().unwrap(), "ada").await;
-
-    let mut senders: Vec<_> = (0..SENDERS).map(Sender::on_a_dying_disk).collect();
-    for _ in 0..cuts {
-        client.address = server.address;
-        for sender in &senders {
-            sender.check(&client).await;
-        }
-        let working = all_at_work(std::mem::take(&mut senders), &client).await;
-        tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
-        let moment = Instant::now();
+    let strike = |server: ChildDrive| {
         disk.cut();
         server.kill();
-        for sender in working {
-            let mut sender = sender.await.expect("no assertion failed");
-            sender.forget_since(moment);
-            senders.push(sender);
-        }
-        assert!(disk.detach() && disk.attach());
-        server = ChildDrive::start(&data_dir, &[]);
-    }
-
-    client.address = server.address;
-    for sender in &senders {
-        sender.check(&client).await;
-    }
-    let (acknowledged, files) = finish_and_compare(senders, &client).await;
+    };
+    let repair = || assert!(disk.detach() && disk.attach());
+    let senders = (0..SENDERS).map(Sender::on_a_dying_disk).collect();
+    let (chunks, files) = survive(&data_dir, senders, cuts, strike, repair).await;
     println!(
-        "{kind}: {cuts} cuts, {acknowledged} acknowledged chunks, {files} files equal to their source"
+        "{kind}: {cuts} cuts, {chunks} acknowledged chunks, {files} files equal to their source"
     );
-    assert_eq!(server.stop(), Some(0));
-    order::check(&data_dir);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

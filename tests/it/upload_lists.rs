@@ -11,9 +11,7 @@ fn names(list: &Value) -> Vec<&str> {
 }
 
 async fn list(client: &Client, query: &str) -> (Value, String) {
-    let answer = client.get(&format!("/api/files/upload/tasks?{query}")).await;
-    let total = answer.header("x-total").to_owned();
-    (answer.ok(), total)
+    client.list(&format!("/api/files/upload/tasks?{query}")).await
 }
 
 async fn create(client: &Client, name: &str, size: u64) -> String {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::open::Open;
-use super::{Uploads, announce_file, detached};
+use super::{Uploads, announce_file, detached, finished};
 use crate::blobs::ledger;
 use crate::blobs::staging;
 use crate::domain::digest::{DeclaredHash, Digest};
@@ -108,11 +108,7 @@ impl Uploads {
                             task.results.unwrap_or_default(),
                         ))
                     }
-                    (status, _) => Err(Error::new(
-                        Kind::TaskFinished,
-                        format!("This upload is {}.", status.name()),
-                    )
-                    .with("taskStatus", status.name())),
+                    (status, _) => Err(finished(id, status)),
                 }
             })
             .await

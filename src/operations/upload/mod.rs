@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::blobs::Blobs;
 use crate::blobs::staging::{self};
 use crate::domain::digest::Digest;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
 use crate::domain::file::File;
 use crate::domain::id::{AccountId, FileId, ObjectId, PoolId, TaskId};
@@ -142,6 +142,13 @@ fn announce_quota(tx: &Tx<'_>, owner: AccountId) -> Result<()> {
     let quota = accounts::quota_of(tx.connection, owner)?;
     let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
     events::record(tx, Event::lasting(owner, "quota.changed", None, data))
+}
+
+/// Why an upload that has ended takes nothing more.
+fn finished(id: TaskId, status: Status) -> Error {
+    Error::new(Kind::TaskFinished, format!("This upload is {}.", status.name()))
+        .with("taskId", id.to_string())
+        .with("taskStatus", status.name())
 }
 
 /// Runs to its end even when the request that began it is gone.

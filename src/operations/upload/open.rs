@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::finished;
+
 use crate::blobs::ledger::FrontHasher;
 use crate::blobs::staging::Staging;
 use crate::blobs::{Blobs, PoolDir};
@@ -136,7 +138,7 @@ impl Open {
             }
             Status::InProgress => {}
             status => {
-                return about(Kind::TaskFinished, &format!("This upload is {}.", status.name()));
+                return Err(finished(self.upload.task_id, status).with("chunkIndex", index));
             }
         }
         if state.completing {

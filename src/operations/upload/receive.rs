@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::intake::{Hashes, Intake};
 use super::open::{Claim, Open};
-use super::{Uploads, detached};
+use super::{Uploads, detached, finished};
 use crate::blobs::ledger::BlockHasher;
 use crate::blobs::staging::Since;
 use crate::domain::digest::Digest;
@@ -181,9 +181,7 @@ fn not_running(tx: &Tx<'_>, open: &Open) -> Error {
             Kind::TaskPaused,
             "This upload was paused meanwhile. Resume it, then send the chunk again.",
         ),
-        Ok(task) => {
-            Error::new(Kind::TaskFinished, format!("This upload is {}.", task.status.name()))
-        }
+        Ok(task) => finished(task.id, task.status),
         Err(error) => error,
     }
 }

@@ -4,9 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::finished;
 use super::open::Open;
 use crate::blobs::Blobs;
-use crate::domain::error::{Error, Kind, Result};
+use crate::domain::error::Result;
 use crate::domain::id::{AccountId, TaskId};
 use crate::store::{Store, tasks, uploads};
 
@@ -105,13 +106,10 @@ impl OpenUploads {
 }
 
 fn refuse_ended(record: &uploads::Record) -> Result<()> {
-    let status = record.task.status;
-    if !status.is_final() {
-        return Ok(());
+    match record.task.status {
+        status if status.is_final() => Err(finished(record.task.id, status)),
+        _ => Ok(()),
     }
-    Err(Error::new(Kind::TaskFinished, format!("This upload is {}.", status.name()))
-        .with("taskId", record.task.id.to_string())
-        .with("taskStatus", status.name()))
 }
 
 /// Drops the memory that nobody holds and that was not touched for the longest time, if there is any.

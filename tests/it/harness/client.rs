@@ -86,6 +86,13 @@ impl Client {
         self.send(self.request(Method::GET, path)).await
     }
 
+    /// A list and its `X-Total`.
+    pub async fn list(&self, path: &str) -> (Value, String) {
+        let answer = self.get(path).await;
+        let total = answer.header("x-total").to_owned();
+        (answer.ok(), total)
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.send(self.request(Method::DELETE, path)).await
     }

@@ -2,21 +2,24 @@
 //! acknowledged.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::path::Path;
+use std::time::{Duration, Instant};
 
 use reqwest::{Method, header};
 use serde_json::{Value, json};
+use tokio::task::JoinHandle;
 
+use super::child::ChildDrive;
 use super::client::{Answer, Client, id};
-use super::{bytes, sha256};
+use super::{bytes, order, sha256};
 
 pub const CHUNK: usize = 64 * 1024;
 
 /// Numbers that look random and are the same in each run.
-pub struct Dice(pub u64);
+struct Dice(u64);
 
 impl Dice {
-    pub fn roll(&mut self, below: u64) -> u64 {
+    fn roll(&mut self, below: u64) -> u64 {
         self.0 =
             self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % below
@@ -26,11 +29,11 @@ impl Dice {
 pub struct Sender {
     number: u64,
     dice: Dice,
-    pub begun: u64,
+    begun: u64,
     current: Option<Current>,
     /// File id and hash of each completed upload, and when the server said so.
-    pub done: Vec<(String, String, Instant)>,
-    pub acknowledged: usize,
+    done: Vec<(String, String, Instant)>,
+    acknowledged: usize,
     /// On a disk that dies, an answer of 500 is no acknowledgement and no mistake.
     disk_may_die: bool,
 }
@@ -60,7 +63,7 @@ impl Sender {
     }
 
     /// Works until the server is gone, or until `files` uploads are done; `None` when it was the server.
-    pub async fn work(&mut self, client: &Client, files: Option<u64>) -> Option<()> {
+    async fn work(&mut self, client: &Client, files: Option<u64>) -> Option<()> {
         while files.is_none_or(|files| (self.done.len() as u64) < files) {
             let mut current = match self.current.take() {
                 Some(current) => current,
@@ -132,9 +135,20 @@ impl Sender {
         Some(known["uploadedChunks"].as_array().unwrap().iter().filter_map(Value::as_u64).collect())
     }
 
-    /// Counts nothing that was said from this moment on. While a file system is being shut down, a flush under way may
+    /// Works on a task of its own until the server is gone.
+    fn at_work(mut self, client: Client) -> JoinHandle<Self> {
+        tokio::spawn(async move {
+            self.work(&client, None).await;
+            self
+        })
+    }
+
+    /// On a dying disk, counts nothing that was said from this moment on. While a file system is being shut down, a flush under way may
     /// still report success; a disk that loses its power says nothing more.
-    pub fn forget_since(&mut self, moment: Instant) {
+    fn forget_since(&mut self, moment: Instant) {
+        if !self.disk_may_die {
+            return;
+        }
         self.done.retain(|(_, _, at)| *at < moment);
         if let Some(current) = &mut self.current {
             current.acknowledged.retain(|_, at| *at < moment);
@@ -143,7 +157,7 @@ impl Sender {
     }
 
     /// Asks a healthy server for what it has: nothing that it acknowledged before may be missing.
-    pub async fn check(&self, client: &Client) {
+    async fn check(&self, client: &Client) {
         let Some(current) = &self.current else { return };
         let Some((task_id, _)) = &current.task else { return };
         let stored = self.stored(client, task_id).await.expect("a healthy server");
@@ -192,25 +206,46 @@ impl Sender {
     }
 }
 
-/// All senders at work at once, each on its own task, until the server is gone.
-pub async fn all_at_work(
-    senders: Vec<Sender>,
-    client: &Client,
-) -> Vec<tokio::task::JoinHandle<Sender>> {
-    senders
-        .into_iter()
-        .map(|mut sender| {
-            let client = client.clone();
-            tokio::spawn(async move {
-                sender.work(&client, None).await;
-                sender
-            })
-        })
-        .collect()
+/// Lets senders work on a server that is struck down again and again, and on the last one to their end. `strike`
+/// ends the server however it likes; `repair` is called before the next start. Acknowledged chunks and files that are
+/// equal to their source.
+pub async fn survive(
+    data_dir: &Path,
+    mut senders: Vec<Sender>,
+    rounds: u64,
+    mut strike: impl FnMut(ChildDrive),
+    mut repair: impl FnMut(),
+) -> (usize, usize) {
+    let mut dice = Dice(rounds);
+    let mut server = ChildDrive::start(data_dir, &[]);
+    let mut client = server.nobody();
+    client.set_up(server.setup_code.as_deref().unwrap(), "ada").await;
+    for _ in 0..rounds {
+        let working: Vec<_> =
+            senders.drain(..).map(|sender| sender.at_work(client.clone())).collect();
+        tokio::time::sleep(Duration::from_millis(20 + dice.roll(500))).await;
+        let moment = Instant::now();
+        strike(server);
+        for sender in working {
+            let mut sender = sender.await.expect("no assertion failed");
+            sender.forget_since(moment);
+            senders.push(sender);
+        }
+        repair();
+        server = ChildDrive::start(data_dir, &[]);
+        client.address = server.address;
+        for sender in &senders {
+            sender.check(&client).await;
+        }
+    }
+    let survived = finish_and_compare(senders, &client).await;
+    assert_eq!(server.stop(), Some(0));
+    order::check(data_dir);
+    survived
 }
 
 /// Lets every sender finish what it began, and compares each file with its source; chunks and files.
-pub async fn finish_and_compare(senders: Vec<Sender>, client: &Client) -> (usize, usize) {
+async fn finish_and_compare(senders: Vec<Sender>, client: &Client) -> (usize, usize) {
     let (mut acknowledged, mut files) = (0, 0);
     for mut sender in senders {
         let begun = sender.begun;
