@@ -6,57 +6,86 @@ use serde_json::{Map, Value};
 
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What went wrong. Each kind has one status and one stable code word on the wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Kind {
-    // The request is wrong.
-    Invalid,
-    BadJson,
-    HashInvalid,
-    ChunkIndexOutOfRange,
-    ChunkLengthWrong,
-    ChunkTooLarge,
-    BodyIncomplete,
-    BodyTimeout,
-    BodyTooLarge,
-    MultipartInvalid,
-    UnsupportedMedia,
-    RangeNotSatisfiable,
-    EncryptionUnavailable,
-    // The caller may not.
-    NotSignedIn,
-    SignInFailed,
-    Forbidden,
-    CrossSite,
-    SetupClosed,
-    QuotaExceeded,
-    PoolRefuses,
-    FileTooLarge,
-    // There is nothing there.
-    NotFound,
-    NoRoute,
-    MethodNotAllowed,
-    // The state does not allow it.
-    Conflict,
-    ChunkAlreadyUploaded,
-    ChunkInFlight,
-    ChunksMissing,
-    TaskPaused,
-    TaskFinished,
-    UploadFinishing,
-    NameTaken,
-    // The bytes are not what was declared.
-    HashMismatch,
-    DigestMismatch,
-    IdempotencyMismatch,
-    // The server cannot, now.
-    TooMany,
-    DiskFull,
-    Busy,
-    ShuttingDown,
-    Io,
-    Database,
-    Internal,
+macro_rules! kinds {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $code:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The stable word that clients and stored tasks know it by.
+            pub fn code(self) -> &'static str {
+                match self { $(Self::$variant => $code,)* }
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What went wrong, with its stable code word. `http::problem` knows the status of each.
+    Kind {
+        // The request is wrong.
+        Invalid = "INVALID_REQUEST",
+        BadJson = "INVALID_JSON",
+        HashInvalid = "HASH_INVALID",
+        ChunkIndexOutOfRange = "CHUNK_INDEX_OUT_OF_RANGE",
+        ChunkLengthWrong = "CHUNK_LENGTH_WRONG",
+        ChunkTooLarge = "CHUNK_TOO_LARGE",
+        BodyIncomplete = "BODY_INCOMPLETE",
+        BodyTimeout = "BODY_TIMEOUT",
+        BodyTooLarge = "BODY_TOO_LARGE",
+        MultipartInvalid = "MULTIPART_INVALID",
+        UnsupportedMedia = "UNSUPPORTED_MEDIA_TYPE",
+        RangeNotSatisfiable = "RANGE_NOT_SATISFIABLE",
+        PasswordRequired = "PASSWORD_REQUIRED",
+        ConversionUnsupported = "CONVERSION_UNSUPPORTED",
+        ConfirmationRequired = "CONFIRMATION_REQUIRED",
+        // The caller may not.
+        NotSignedIn = "NOT_SIGNED_IN",
+        SignInFailed = "SIGN_IN_FAILED",
+        Forbidden = "FORBIDDEN",
+        CrossSite = "CROSS_SITE",
+        SetupClosed = "SETUP_CLOSED",
+        QuotaExceeded = "QUOTA_EXCEEDED",
+        PoolRefuses = "POOL_REFUSES",
+        FileTooLarge = "FILE_TOO_LARGE",
+        PasswordWrong = "PASSWORD_WRONG",
+        // There is nothing there.
+        NotFound = "NOT_FOUND",
+        NoRoute = "ROUTE_NOT_FOUND",
+        MethodNotAllowed = "METHOD_NOT_ALLOWED",
+        // The state does not allow it.
+        Conflict = "CONFLICT",
+        ChunkAlreadyUploaded = "CHUNK_ALREADY_UPLOADED",
+        ChunkInFlight = "CHUNK_IN_FLIGHT",
+        ChunksMissing = "CHUNKS_MISSING",
+        TaskPaused = "TASK_PAUSED",
+        TaskFinished = "TASK_FINISHED",
+        UploadFinishing = "UPLOAD_FINISHING",
+        NameTaken = "NAME_TAKEN",
+        NotEncrypted = "NOT_ENCRYPTED",
+        DependencyFailed = "DEPENDENCY_FAILED",
+        // The bytes are not what was declared.
+        HashMismatch = "HASH_MISMATCH",
+        DigestMismatch = "DIGEST_MISMATCH",
+        IdempotencyMismatch = "IDEMPOTENCY_KEY_REUSED",
+        ArchiveInvalid = "ARCHIVE_INVALID",
+        ArchiveLimit = "ARCHIVE_LIMIT",
+        ContentInvalid = "CONTENT_INVALID",
+        ContentLimit = "CONTENT_LIMIT",
+        ContentCorrupt = "CONTENT_CORRUPT",
+        // The server cannot, now.
+        TooMany = "TOO_MANY_REQUESTS",
+        DiskFull = "DISK_FULL",
+        Busy = "BUSY",
+        ShuttingDown = "SHUTTING_DOWN",
+        Io = "STORAGE_ERROR",
+        Database = "DATABASE_ERROR",
+        Internal = "INTERNAL_ERROR",
+        TaskCrashed = "TASK_CRASHED",
+    }
 }
 
 /// A failure: its kind, a sentence for people that says what to do, and details for programs.

@@ -30,7 +30,7 @@ impl fmt::Display for Problem {
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
-        StatusCode::from_u16(wire(self.0.kind()).0).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+        StatusCode::from_u16(status(self.0.kind())).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     /// Carries the facts; the body is written by [`finish`], which knows the request's id.
@@ -43,7 +43,7 @@ impl ResponseError for Problem {
             response.headers_mut().insert(header::CONTENT_RANGE, value);
         }
         response.extensions_mut().insert(Facts {
-            code: wire(self.0.kind()).1,
+            code: self.0.kind().code(),
             message: self.0.message().to_owned(),
             details: self.0.details().clone(),
             cause: self.0.cause().map(str::to_owned),
@@ -59,51 +59,55 @@ struct Facts {
     cause: Option<String>,
 }
 
-/// Status and stable code word of each kind of error; the README's table is the same.
-pub fn wire(kind: Kind) -> (u16, &'static str) {
+/// The status of each kind of error; the README lists it beside its code word.
+pub fn status(kind: Kind) -> u16 {
     match kind {
-        Kind::Invalid => (400, "INVALID_REQUEST"),
-        Kind::BadJson => (400, "INVALID_JSON"),
-        Kind::HashInvalid => (400, "HASH_INVALID"),
-        Kind::ChunkIndexOutOfRange => (400, "CHUNK_INDEX_OUT_OF_RANGE"),
-        Kind::ChunkLengthWrong => (400, "CHUNK_LENGTH_WRONG"),
-        Kind::BodyIncomplete => (400, "BODY_INCOMPLETE"),
-        Kind::MultipartInvalid => (400, "MULTIPART_INVALID"),
-        Kind::EncryptionUnavailable => (400, "ENCRYPTION_UNAVAILABLE"),
-        Kind::NotSignedIn => (401, "NOT_SIGNED_IN"),
-        Kind::SignInFailed => (401, "SIGN_IN_FAILED"),
-        Kind::Forbidden => (403, "FORBIDDEN"),
-        Kind::CrossSite => (403, "CROSS_SITE"),
-        Kind::SetupClosed => (403, "SETUP_CLOSED"),
-        Kind::QuotaExceeded => (403, "QUOTA_EXCEEDED"),
-        Kind::PoolRefuses => (403, "POOL_REFUSES"),
-        Kind::NotFound => (404, "NOT_FOUND"),
-        Kind::NoRoute => (404, "ROUTE_NOT_FOUND"),
-        Kind::MethodNotAllowed => (405, "METHOD_NOT_ALLOWED"),
-        Kind::BodyTimeout => (408, "BODY_TIMEOUT"),
-        Kind::Conflict => (409, "CONFLICT"),
-        Kind::ChunkAlreadyUploaded => (409, "CHUNK_ALREADY_UPLOADED"),
-        Kind::ChunkInFlight => (409, "CHUNK_IN_FLIGHT"),
-        Kind::ChunksMissing => (409, "CHUNKS_MISSING"),
-        Kind::TaskPaused => (409, "TASK_PAUSED"),
-        Kind::TaskFinished => (409, "TASK_FINISHED"),
-        Kind::UploadFinishing => (409, "UPLOAD_FINISHING"),
-        Kind::NameTaken => (409, "NAME_TAKEN"),
-        Kind::FileTooLarge => (413, "FILE_TOO_LARGE"),
-        Kind::ChunkTooLarge => (413, "CHUNK_TOO_LARGE"),
-        Kind::BodyTooLarge => (413, "BODY_TOO_LARGE"),
-        Kind::UnsupportedMedia => (415, "UNSUPPORTED_MEDIA_TYPE"),
-        Kind::RangeNotSatisfiable => (416, "RANGE_NOT_SATISFIABLE"),
-        Kind::HashMismatch => (422, "HASH_MISMATCH"),
-        Kind::DigestMismatch => (422, "DIGEST_MISMATCH"),
-        Kind::IdempotencyMismatch => (422, "IDEMPOTENCY_KEY_REUSED"),
-        Kind::TooMany => (429, "TOO_MANY_REQUESTS"),
-        Kind::Io => (500, "STORAGE_ERROR"),
-        Kind::Database => (500, "DATABASE_ERROR"),
-        Kind::Internal => (500, "INTERNAL_ERROR"),
-        Kind::Busy => (503, "BUSY"),
-        Kind::ShuttingDown => (503, "SHUTTING_DOWN"),
-        Kind::DiskFull => (507, "DISK_FULL"),
+        Kind::Invalid
+        | Kind::BadJson
+        | Kind::HashInvalid
+        | Kind::ChunkIndexOutOfRange
+        | Kind::ChunkLengthWrong
+        | Kind::BodyIncomplete
+        | Kind::MultipartInvalid
+        | Kind::PasswordRequired
+        | Kind::ConversionUnsupported
+        | Kind::ConfirmationRequired => 400,
+        Kind::NotSignedIn | Kind::SignInFailed => 401,
+        Kind::Forbidden
+        | Kind::CrossSite
+        | Kind::SetupClosed
+        | Kind::QuotaExceeded
+        | Kind::PoolRefuses
+        | Kind::PasswordWrong => 403,
+        Kind::NotFound | Kind::NoRoute => 404,
+        Kind::MethodNotAllowed => 405,
+        Kind::BodyTimeout => 408,
+        Kind::Conflict
+        | Kind::ChunkAlreadyUploaded
+        | Kind::ChunkInFlight
+        | Kind::ChunksMissing
+        | Kind::TaskPaused
+        | Kind::TaskFinished
+        | Kind::UploadFinishing
+        | Kind::NameTaken
+        | Kind::NotEncrypted
+        | Kind::DependencyFailed => 409,
+        Kind::ChunkTooLarge | Kind::BodyTooLarge | Kind::FileTooLarge => 413,
+        Kind::UnsupportedMedia => 415,
+        Kind::RangeNotSatisfiable => 416,
+        Kind::HashMismatch
+        | Kind::DigestMismatch
+        | Kind::IdempotencyMismatch
+        | Kind::ArchiveInvalid
+        | Kind::ArchiveLimit
+        | Kind::ContentInvalid
+        | Kind::ContentLimit => 422,
+        Kind::TooMany => 429,
+        Kind::ContentCorrupt | Kind::Io | Kind::Database | Kind::Internal | Kind::TaskCrashed => {
+            500
+        }
+        Kind::Busy | Kind::ShuttingDown => 503,
+        Kind::DiskFull => 507,
     }
 }
 

@@ -272,7 +272,7 @@ async fn a_password_for_encryption_is_refused_and_kept_nowhere() {
         let mut wish = json!({ "fileName": "a.bin", "fileSize": 10 });
         wish[key] = json!(PASSWORD);
         let request = user.request(Method::POST, CREATE).header("idempotency-key", "k").json(&wish);
-        let refusal = user.send(request).await.refused(400, "ENCRYPTION_UNAVAILABLE");
+        let refusal = user.send(request).await.refused(400, "INVALID_REQUEST");
         assert_eq!(refusal["details"]["field"], "encryptPassword");
         assert!(!refusal.to_string().contains(PASSWORD));
     }

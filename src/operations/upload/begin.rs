@@ -132,11 +132,10 @@ impl Uploads {
     /// Parses what was asked for and holds it against the pool's policy.
     pub(super) fn plan(&self, caller: &Caller, wanted: Wanted) -> Result<NewUpload> {
         if wanted.encrypt_password.is_some() {
-            return Err(Error::new(
-                Kind::EncryptionUnavailable,
+            return Err(Error::invalid(
+                "encryptPassword",
                 "This version cannot encrypt uploads yet. Leave encryptPassword out, or encrypt the file first.",
-            )
-            .with("field", "encryptPassword"));
+            ));
         }
         let file_name = FileName::parse("fileName", &wanted.file_name)?;
         let content_type = match wanted.content_type.as_deref() {
