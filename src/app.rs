@@ -1,31 +1,37 @@
 //! The composition root: opens everything in order, recovers, serves, and shuts down in the opposite order. The same
 //! for the program and for its tests.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 
+use crate::blobs::sealed::ServerKey;
 use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::chunks::MIB;
 use crate::domain::error::{Error, Result};
+use crate::domain::id::PoolId;
 use crate::domain::pool::Pool;
+use crate::domain::work::Lane;
 use crate::engine::janitor::Janitor;
 use crate::engine::live::Live;
+use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
+use crate::operations::places::Places;
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
-use crate::store::{Sink, Store, accounts, pools};
+use crate::store::{Listener, Store, accounts, pools};
 
 const HOUR_MS: i64 = 3600 * 1000;
 /// Time a connection lingers after its last answer, so that a client still sending hears why. Sockets linger as long.
@@ -73,9 +79,9 @@ fn prepare(config: &Config) -> Result<PathBuf> {
 }
 
 /// Opens the database of a data directory, for the server or for a command beside it.
-pub fn open_store(config: &Config, clock: Clock, sink: Sink) -> Result<Store> {
+pub fn open_store(config: &Config, clock: Clock, listener: Listener) -> Result<Store> {
     let path = prepare(config)?;
-    Store::open(&path.join("drive.db"), clock, sink)
+    Store::open(&path.join("drive.db"), clock, listener)
 }
 
 /// Everything opened and recovered, not serving yet. Made outside of the asynchronous runtime, since it blocks.
@@ -97,6 +103,7 @@ struct Serving {
     live: Arc<Live>,
     store: Store,
     janitor: Janitor,
+    workers: Workers,
     data_dir: DataDir,
 }
 
@@ -105,24 +112,22 @@ impl App {
     pub fn open(config: &Config, clock: Clock) -> Result<Self> {
         let data_dir = DataDir::lock(config)?;
         let live = Live::new(clock.clone());
-        let publisher = live.clone();
-        let sink: Sink = Box::new(move |events| publisher.publish(events));
-        let store = open_store(config, clock.clone(), sink)?;
-        let (pool, dir) = open_pool(config, &store)?;
-        let preferred_pool = config.preferred_pool()?.unwrap_or(pool.id);
-        if preferred_pool != pool.id {
-            let message = format!(
-                "storage.preferred_pool: there is no pool {preferred_pool}; the pool is {}.",
-                pool.id
-            );
-            return Err(Error::invalid("storage.preferred_pool", message));
-        }
+        // The engine hears of moves through the store, which it needs to be made.
+        let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
+        let store = open_store(config, clock.clone(), listener(&ear, &live))?;
+        let (pools, dirs) = open_pools(config, &store)?;
+        let preferred_pool = preferred(config, &pools)?;
 
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
-        let open = OpenUploads::new(Blobs::new([dir]), idle);
-        let operations = operations::all(open.clone());
-        let engine =
-            Arc::new(Engine::new(store.clone(), clock, engine_settings(config), operations));
+        let blobs = Blobs::new(dirs);
+        let open = OpenUploads::new(blobs.clone(), idle);
+        let places = Arc::new(Places { blobs: blobs.clone(), pools: pools.clone() });
+        let operations = operations::all(open.clone(), &places);
+        let key = server_key(&data_dir.path)?;
+        let settings = engine_settings(config);
+        let engine = Engine::new(store.clone(), blobs, clock, settings, key, operations);
+        let engine = Arc::new(engine);
+        let _ = ear.set(Arc::downgrade(&engine));
         let last_stop = recovery::run(&engine)?;
         let uploads = Arc::new(Uploads {
             engine: engine.clone(),
@@ -132,7 +137,7 @@ impl App {
                 max_chunk_size: config.uploads.max_chunk_size,
                 preferred_pool,
             },
-            pools: vec![pool],
+            pools,
         });
 
         let setup_code = setup_code(&data_dir.path, &store)?;
@@ -162,15 +167,17 @@ impl App {
     fn bind(self) -> Result<Serving> {
         let (server, address) = serve(&self.config, self.state)?;
         let janitor = Janitor::start(self.engine.clone())?;
+        let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
-        Ok(Serving { address, server, live: self.live, store, janitor, data_dir: self.data_dir })
+        let (live, data_dir) = (self.live, self.data_dir);
+        Ok(Serving { address, server, live, store, janitor, workers, data_dir })
     }
 }
 
 impl Serving {
-    /// Serves until `stop` resolves, then ends everything in order: sockets, requests, janitor, database.
+    /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, live, store, janitor, data_dir, .. } = self;
+        let Self { server, live, store, janitor, workers, data_dir, .. } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -187,6 +194,7 @@ impl Serving {
         let served = server.await.map_err(Error::internal)?;
         flush.abort();
         tokio::task::spawn_blocking(move || {
+            workers.stop();
             janitor.stop();
             let marked = recovery::mark_clean(&store);
             store.close();
@@ -200,22 +208,81 @@ impl Serving {
 }
 
 fn engine_settings(config: &Config) -> EngineSettings {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let cpu_workers = match config.tasks.cpu_workers {
+        0 => (cores / 2).max(1),
+        count => count,
+    };
     EngineSettings {
         stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
         paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
         keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
         sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
+        workers: HashMap::from([
+            (Lane::Quick, config.tasks.quick_workers),
+            (Lane::Io, config.tasks.io_workers),
+            (Lane::Cpu, cpu_workers),
+            (Lane::Maintenance, config.tasks.maintenance_workers),
+        ]),
     }
 }
 
-fn open_pool(config: &Config, store: &Store) -> Result<(Pool, PoolDir)> {
-    let name = config.pool.name.clone();
-    let configured = config.preferred_pool()?;
-    let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, configured))?;
-    let seen = if known { Seen::Before } else { Seen::Never };
-    let keep_free = config.storage.keep_free_bytes;
-    let dir = PoolDir::open(id, &config.pool_path(), &config.uploads_path(), keep_free, seen)?;
-    Ok((Pool { id, name: config.pool.name.clone(), policy: config.policy() }, dir))
+fn open_pools(config: &Config, store: &Store) -> Result<(Vec<Pool>, Vec<PoolDir>)> {
+    let mut configured = config.preferred_pool()?;
+    let (mut pools, mut dirs) = (Vec::new(), Vec::new());
+    for section in &config.pools {
+        let name = section.name.clone();
+        // A preferred pool that nobody knows yet is the first one, at its first start.
+        let wished = configured.take();
+        let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, wished))?;
+        let seen = if known { Seen::Before } else { Seen::Never };
+        let keep_free = config.storage.keep_free_bytes;
+        let (path, uploads) = (config.pool_path(section), config.uploads_path());
+        dirs.push(PoolDir::open(id, &path, &uploads, keep_free, seen)?);
+        pools.push(Pool { id, name: section.name.clone(), policy: section.policy() });
+    }
+    Ok((pools, dirs))
+}
+
+fn preferred(config: &Config, pools: &[Pool]) -> Result<PoolId> {
+    let first = pools.first().ok_or_else(|| Error::invalid("pool", "There is no pool."))?.id;
+    let preferred = config.preferred_pool()?.unwrap_or(first);
+    if pools.iter().any(|pool| pool.id == preferred) {
+        return Ok(preferred);
+    }
+    let known: Vec<String> =
+        pools.iter().map(|pool| format!("{} ({})", pool.id, pool.name)).collect();
+    let message = format!(
+        "storage.preferred_pool: there is no pool {preferred}; there is {}.",
+        known.join(", ")
+    );
+    Err(Error::invalid("storage.preferred_pool", message))
+}
+
+fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>) -> Listener {
+    let (ear, live) = (ear.clone(), live.clone());
+    Listener {
+        moved: Box::new(move |moved| {
+            if let Some(engine) = ear.get().and_then(Weak::upgrade) {
+                engine.on_moved(moved);
+            }
+        }),
+        events: Box::new(move |events| live.publish(events)),
+    }
+}
+
+/// The key that seals what tasks keep secret; it lies beside the database, not in it.
+fn server_key(data_dir: &Path) -> Result<ServerKey> {
+    let path = data_dir.join("secrets/task-secrets.key");
+    if !path.exists() {
+        write_durably(&path, ServerKey::generate()?.as_bytes())?;
+    }
+    let bytes = std::fs::read(&path)
+        .map_err(|error| Error::io("reading the key of task secrets", &error))?;
+    let bytes = bytes.try_into().map_err(|_| {
+        Error::internal(format!("{} must have 32 bytes; restore it", path.display()))
+    })?;
+    Ok(ServerKey::from_bytes(bytes))
 }
 
 /// The code that allows the first set-up: the same at each start until it is used.

@@ -24,6 +24,7 @@ const READ_BYTES: usize = 256 * 1024;
 const STATE_VERSION: u8 = 11;
 
 /// Hashes the blocks of one chunk, or of a whole file that comes in order.
+#[derive(Clone)]
 pub struct BlockHasher {
     block_size: u64,
     /// Bytes in the current block. A full block is ended only when more follows, since the one block of a small file

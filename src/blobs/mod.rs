@@ -19,8 +19,10 @@ use std::sync::Arc;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{ObjectId, PoolId};
 
+pub mod draft;
 pub mod ledger;
 pub mod reader;
+pub mod sealed;
 pub mod staging;
 mod writeback;
 
@@ -112,6 +114,12 @@ impl PoolDir {
 
     pub fn uploads_path(&self) -> &Path {
         &self.uploads
+    }
+
+    /// Do both pools lie on one file system, so that one file can stand in both?
+    pub fn shares_disk(&self, other: &Self) -> bool {
+        let device = |pool: &Self| fs::metadata(&pool.root).map(|meta| meta.dev()).ok();
+        device(self).is_some_and(|own| Some(own) == device(other))
     }
 
     fn object_dir(&self, id: ObjectId) -> PathBuf {

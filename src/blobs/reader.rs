@@ -28,6 +28,11 @@ impl Reader {
         Ok(Self { file })
     }
 
+    /// From the beginning to the end, or from wherever it is sought to.
+    pub fn into_stream(self) -> File {
+        self.file
+    }
+
     pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
         let mut buffer = vec![0; length];
         self.file

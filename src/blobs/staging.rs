@@ -120,6 +120,13 @@ impl Staging {
         Ok(())
     }
 
+    /// Writes one slice.
+    pub fn write_slice_at(&self, bytes: &[u8], offset: u64) -> Result<()> {
+        self.file
+            .write_all_at(bytes, offset)
+            .map_err(|error| Error::io("writing an object", &error))
+    }
+
     /// Starts writing a range to the disk; does not wait.
     pub fn start_writeback(&self, offset: u64, length: u64) {
         writeback::start(&self.file, offset, length);
@@ -219,9 +226,28 @@ pub fn remove(pool: &PoolDir, id: ObjectId) {
     unlink(&pool.part_path(id));
 }
 
-/// Removes an object that no row ever named.
-pub fn remove_object(pool: &PoolDir, id: ObjectId) {
-    unlink(&pool.object_path(id));
+/// Removes an object that no row names, or only one that says it is garbage.
+pub fn remove_object(pool: &PoolDir, id: ObjectId) -> Result<()> {
+    match fs::remove_file(pool.object_path(id)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::io("removing an object", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Gives sealed bytes a second name in another pool, where both lie on one file system; `None` where they do not.
+pub fn link(from: &PoolDir, id: ObjectId, to: &PoolDir, new_id: ObjectId) -> Result<Option<()>> {
+    match rustix::fs::link(from.object_path(id), to.object_path(new_id)) {
+        Ok(()) => sync_dir(&to.object_dir(new_id)).map(Some),
+        Err(
+            rustix::io::Errno::XDEV
+            | rustix::io::Errno::PERM
+            | rustix::io::Errno::OPNOTSUPP
+            | rustix::io::Errno::MLINK,
+        ) => Ok(None),
+        Err(error) => Err(Error::io("linking an object", &error.into())),
+    }
 }
 
 fn unlink(path: &std::path::Path) {

@@ -14,7 +14,7 @@ use crate::domain::account::{Role, check_password, parse_name};
 use crate::domain::error::{Error, Result};
 use crate::http::tokens::hash_password;
 use crate::store::accounts::{self, NewAccount};
-use crate::store::{Store, no_sink, sessions};
+use crate::store::{Listener, Store, sessions};
 use crate::telemetry;
 
 /// A self-hosted file drive whose uploads and long jobs survive anything.
@@ -103,7 +103,7 @@ fn run(cli: &Cli) -> Result<()> {
             Ok(())
         }
         Some(Command::Account(command)) => {
-            let store = open_store(&config, Clock::default(), no_sink())?;
+            let store = open_store(&config, Clock::default(), Listener::none())?;
             let outcome = account(command, &config, &store);
             store.close();
             outcome

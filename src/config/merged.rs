@@ -82,6 +82,7 @@ impl Merged {
                 (section.to_owned(), key.to_owned())
             }
         };
+        self.open_pool(&section);
         let Some(setting) = self.find(&section, &key) else { return unknown(name, name) };
         let text = if key == "level" { level_of(text) } else { text.to_owned() };
         let value = match &setting.value {
@@ -108,6 +109,17 @@ impl Merged {
         self.set(&section, &key, value, name, name)
     }
 
+    /// The sections of further pools, `pool2` and on, begin as copies of the defaults of the first.
+    fn open_pool(&mut self, section: &str) {
+        let number = section.strip_prefix("pool").and_then(|number| number.parse::<u32>().ok());
+        if number.is_none() || self.settings.iter().any(|setting| setting.section == section) {
+            return;
+        }
+        let defaults = DEFAULTS.parse().ok().and_then(|table| flatten(table, "default").ok());
+        let own = defaults.into_iter().flatten().filter(|setting| setting.section == "pool");
+        self.settings.extend(own.map(|setting| Setting { section: section.to_owned(), ..setting }));
+    }
+
     fn find(&mut self, section: &str, key: &str) -> Option<&mut Setting> {
         self.settings.iter_mut().find(|setting| setting.section == section && setting.key == key)
     }
@@ -120,6 +132,7 @@ impl Merged {
         origin: &str,
         name: &str,
     ) -> Result<()> {
+        self.open_pool(section);
         match self.find(section, key) {
             Some(setting) => {
                 setting.value = match (&setting.value, value) {
@@ -136,16 +149,33 @@ impl Merged {
     /// Turns the merged values into settings; what does not fit stops the start.
     pub fn build(&self) -> Result<Config> {
         let mut root = Table::new();
+        let mut pools: Vec<(&str, Table)> = Vec::new();
         for setting in &self.settings {
-            let section =
-                root.entry(&setting.section).or_insert_with(|| Value::Table(Table::new()));
-            if let Value::Table(section) = section {
-                section.insert(setting.key.clone(), setting.value.clone());
+            let section = setting.section.as_str();
+            let table = if section.starts_with("pool") {
+                let known = pools.iter().position(|(name, _)| *name == section);
+                let at = known.unwrap_or(pools.len());
+                if known.is_none() {
+                    pools.push((section, Table::new()));
+                }
+                pools.get_mut(at).map(|(_, table)| table)
+            } else {
+                let empty = || Value::Table(Table::new());
+                root.entry(section).or_insert_with(empty).as_table_mut()
+            };
+            if let Some(table) = table {
+                table.insert(setting.key.clone(), setting.value.clone());
             }
         }
+        let names: Vec<String> = pools.iter().map(|(name, _)| (*name).to_owned()).collect();
+        let tables = pools.into_iter().map(|(_, table)| Value::Table(table)).collect();
+        root.insert("pool".to_owned(), Value::Array(tables));
         let config: Config =
             serde_path_to_error::deserialize(Value::Table(root)).map_err(|error| {
-                let path = error.path().to_string();
+                let mut path = error.path().to_string();
+                for (number, name) in names.iter().enumerate() {
+                    path = path.replace(&format!("pool[{number}]"), name);
+                }
                 let origin =
                     self.settings.iter().find(|one| format!("{}.{}", one.section, one.key) == path);
                 let from = origin.map_or("", |setting| setting.origin.as_str());
@@ -163,7 +193,12 @@ impl Merged {
         for setting in &self.settings {
             if setting.section != section {
                 section = &setting.section;
-                let _ = writeln!(text, "{}[{section}]", if text.is_empty() { "" } else { "\n" });
+                let heading = match section {
+                    further if further.starts_with("pool") && further != "pool" => "[[pool]]",
+                    "pool" if self.settings.iter().any(|one| one.section == "pool2") => "[[pool]]",
+                    plain => &format!("[{plain}]"),
+                };
+                let _ = writeln!(text, "{}{heading}", if text.is_empty() { "" } else { "\n" });
             }
             let line = format!("{} = {}", setting.key, setting.value);
             let _ = writeln!(text, "{line:<48} # {}", setting.origin);
@@ -186,18 +221,32 @@ fn parse(text: &str, origin: &str) -> Result<Table> {
 fn flatten(table: Table, origin: &str) -> Result<Vec<Setting>> {
     let mut settings = Vec::new();
     for (section, value) in table {
-        let Value::Table(keys) = value else {
-            return Err(Error::invalid(
-                &section,
-                format!("{origin}: {section} must stand in a [section]."),
-            ));
+        let tables = match value {
+            Value::Table(keys) => vec![(section, keys)],
+            // Several pools: the first is `pool`, the others are `pool2` and on.
+            Value::Array(pools) if section == "pool" => (1..)
+                .zip(pools)
+                .filter_map(|(number, pool)| match pool {
+                    Value::Table(keys) if number == 1 => Some(("pool".to_owned(), keys)),
+                    Value::Table(keys) => Some((format!("pool{number}"), keys)),
+                    _ => None,
+                })
+                .collect(),
+            _ => {
+                return Err(Error::invalid(
+                    &section,
+                    format!("{origin}: {section} must stand in a [section]."),
+                ));
+            }
         };
-        settings.extend(keys.into_iter().map(|(key, value)| Setting {
-            section: section.clone(),
-            key,
-            value,
-            origin: origin.to_owned(),
-        }));
+        for (section, keys) in tables {
+            settings.extend(keys.into_iter().map(|(key, value)| Setting {
+                section: section.clone(),
+                key,
+                value,
+                origin: origin.to_owned(),
+            }));
+        }
     }
     Ok(settings)
 }
@@ -247,7 +296,7 @@ mod tests {
         let (config, described) = read(file, &environment, flags).unwrap();
         assert_eq!(config.server.listen.port(), 3);
         assert_eq!(config.uploads.stale_hours, 6);
-        assert_eq!(config.pool.quota_multiplier, 2.0);
+        assert_eq!(config.pools[0].quota_multiplier, 2.0);
         assert_eq!(config.uploads.max_chunk_size, 16_777_216);
         assert!(
             described.contains("# --listen")

@@ -41,8 +41,11 @@ pub struct Config {
     pub server: Server,
     pub log: Log,
     pub storage: Storage,
-    pub pool: PoolSection,
+    /// The first is the one that `[pool]` and `DRIVE_POOL_…` mean.
+    #[serde(rename = "pool")]
+    pub pools: Vec<PoolSection>,
     pub uploads: Uploads,
+    pub tasks: Tasks,
     pub janitor: Janitor,
     pub accounts: Accounts,
     pub auth: Auth,
@@ -97,6 +100,15 @@ pub struct Uploads {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
+pub struct Tasks {
+    pub quick_workers: usize,
+    pub io_workers: usize,
+    pub cpu_workers: usize,
+    pub maintenance_workers: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Janitor {
     pub interval_minutes: u32,
     pub keep_finished_days: u32,
@@ -113,6 +125,18 @@ pub struct Accounts {
 pub struct Auth {
     pub access_minutes: u32,
     pub session_days: u32,
+}
+
+impl PoolSection {
+    pub fn policy(&self) -> Policy {
+        Policy {
+            max_file_size: (self.max_file_size > 0).then_some(self.max_file_size),
+            accept_types: self.accept_types.clone(),
+            require_role: self.require_role,
+            encryption: self.encryption,
+            quota_multiplier: self.quota_multiplier,
+        }
+    }
 }
 
 impl Config {
@@ -144,12 +168,23 @@ impl Config {
                 return refuse(key, "must be between 1 and 100000.");
             }
         }
-        let multiplier = self.pool.quota_multiplier;
-        if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
-            return refuse("pool.quota_multiplier", "must be between 0 and 1000.");
+        self.check_pools()?;
+        let workers = [
+            ("tasks.quick_workers", self.tasks.quick_workers),
+            ("tasks.io_workers", self.tasks.io_workers),
+            ("tasks.maintenance_workers", self.tasks.maintenance_workers),
+        ];
+        for (key, count) in workers {
+            if count == 0 {
+                return refuse(key, "must be at least 1.");
+            }
         }
-        if self.pool.name.is_empty() || self.pool.name.len() > 64 {
-            return refuse("pool.name", "must have 1 to 64 bytes.");
+        for (key, count) in
+            workers.into_iter().chain([("tasks.cpu_workers", self.tasks.cpu_workers)])
+        {
+            if count > 64 {
+                return refuse(key, "must be at most 64.");
+            }
         }
         if !self.server.public_url.is_empty() && !self.server.public_url.starts_with("http") {
             return refuse("server.public_url", "must begin with http:// or https://.");
@@ -165,6 +200,32 @@ impl Config {
         self.preferred_pool().map(|_| ())
     }
 
+    fn check_pools(&self) -> Result<()> {
+        let mut names = Vec::new();
+        for (number, pool) in (1..).zip(&self.pools) {
+            let section = if number == 1 { "pool".to_owned() } else { format!("pool{number}") };
+            let refuse = |key: &str, why: &str| {
+                let key = format!("{section}.{key}");
+                Err(Error::invalid(&key, format!("{key} {why}")))
+            };
+            let multiplier = pool.quota_multiplier;
+            if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
+                return refuse("quota_multiplier", "must be between 0 and 1000.");
+            }
+            if pool.name.is_empty() || pool.name.len() > 64 {
+                return refuse("name", "must have 1 to 64 bytes.");
+            }
+            if names.contains(&&pool.name) {
+                return refuse("name", "is the name of another pool.");
+            }
+            if number > 1 && pool.path.as_os_str().is_empty() {
+                return refuse("path", "must be set for every pool but the first.");
+            }
+            names.push(&pool.name);
+        }
+        Ok(())
+    }
+
     pub fn preferred_pool(&self) -> Result<Option<PoolId>> {
         match self.storage.preferred_pool.as_str() {
             "" => Ok(None),
@@ -177,22 +238,12 @@ impl Config {
         }
     }
 
-    pub fn policy(&self) -> Policy {
-        Policy {
-            max_file_size: (self.pool.max_file_size > 0).then_some(self.pool.max_file_size),
-            accept_types: self.pool.accept_types.clone(),
-            require_role: self.pool.require_role,
-            encryption: self.pool.encryption,
-            quota_multiplier: self.pool.quota_multiplier,
-        }
-    }
-
     pub fn default_quota(&self) -> Option<u64> {
         (self.accounts.default_quota_bytes > 0).then_some(self.accounts.default_quota_bytes)
     }
 
-    pub fn pool_path(&self) -> PathBuf {
-        or_in(&self.pool.path, &self.server.data_dir, "pool")
+    pub fn pool_path(&self, pool: &PoolSection) -> PathBuf {
+        or_in(&pool.path, &self.server.data_dir, "pool")
     }
 
     pub fn uploads_path(&self) -> PathBuf {

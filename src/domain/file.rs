@@ -43,17 +43,22 @@ impl Folder {
     }
 
     pub fn parse(text: &str) -> Result<Self> {
-        let refuse = |why: String| Err(Error::invalid("folder", why));
+        Self::parse_as("folder", text)
+    }
+
+    /// Errors name this field.
+    pub fn parse_as(field: &str, text: &str) -> Result<Self> {
+        let refuse = |why: String| Err(Error::invalid(field, format!("{field} {why}")));
         if text.len() > FOLDER_MAX_BYTES {
-            return refuse(format!("folder is longer than {FOLDER_MAX_BYTES} bytes."));
+            return refuse(format!("is longer than {FOLDER_MAX_BYTES} bytes."));
         }
         let mut path = String::new();
         for (depth, part) in text.split('/').filter(|part| !part.is_empty()).enumerate() {
             if depth == FOLDER_MAX_DEPTH {
-                return refuse(format!("folder is deeper than {FOLDER_MAX_DEPTH} levels."));
+                return refuse(format!("is deeper than {FOLDER_MAX_DEPTH} levels."));
             }
             path.push('/');
-            path.push_str(&segment("folder", part)?);
+            path.push_str(&segment(field, part)?);
         }
         Ok(if path.is_empty() { Self::root() } else { Self(path) })
     }
@@ -145,11 +150,29 @@ pub struct File {
     pub content_type: String,
     pub size: u64,
     pub sha256: Digest,
+    /// Bytes charged to the quota.
+    pub charge: u64,
+    /// Of a file that is stored encrypted.
+    pub lock: Option<Lock>,
+    pub tags: Vec<String>,
     pub last_modified: Option<Timestamp>,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub uploaded_at: Timestamp,
     pub expired_at: Option<Timestamp>,
+    /// In the trash since.
+    pub deleted_at: Option<Timestamp>,
+}
+
+/// How an encrypted file is opened. The bytes are an age file.
+#[derive(Clone, Debug)]
+pub struct Lock {
+    /// The age recipient the file is encrypted to.
+    pub recipient: String,
+    /// Its identity, wrapped with the owner's password.
+    pub wrapped_key: Vec<u8>,
+    /// Bytes of what is inside.
+    pub plain_size: u64,
 }
 
 #[cfg(test)]

@@ -53,6 +53,17 @@ pub struct Pool {
 impl Pool {
     /// Ok, or the reason why this pool refuses such a file.
     pub fn admit(&self, size: u64, content_type: &ContentType, role: Role) -> Result<()> {
+        self.admit_stored(size, content_type, role, false)
+    }
+
+    /// The same for a file that may be encrypted.
+    pub fn admit_stored(
+        &self,
+        size: u64,
+        content_type: &ContentType,
+        role: Role,
+        encrypted: bool,
+    ) -> Result<()> {
         let refuse = |kind, message: String| {
             Err(Error::new(kind, message).with("poolId", self.id.to_string()))
         };
@@ -87,13 +98,15 @@ impl Pool {
                 format!("Pool \"{name}\" does not take files of type {essence}."),
             );
         }
-        if self.policy.encryption == Encryption::Required {
-            return refuse(
-                Kind::PoolRefuses,
-                format!("Pool \"{name}\" takes encrypted files only."),
-            );
+        match self.policy.encryption {
+            Encryption::Required if !encrypted => {
+                refuse(Kind::PoolRefuses, format!("Pool \"{name}\" takes encrypted files only."))
+            }
+            Encryption::Forbidden if encrypted => {
+                refuse(Kind::PoolRefuses, format!("Pool \"{name}\" takes no encrypted files."))
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     /// Bytes charged to an account's quota for a file of `size` bytes.

@@ -3,70 +3,13 @@
 //! A task is one persistent run of an operation. A worker drives most of them; an upload is driven by its client.
 //! A wish that must wait for a worker's next safe point is not a status but an [`Intent`] beside it.
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use serde_json::Value;
 
 use super::error::{Error, Kind, Result};
 use super::id::{AccountId, TaskId};
 use super::time::Timestamp;
-
-macro_rules! wire_enum {
-    ($(#[$doc:meta])* $name:ident ($what:literal) { $($(#[$vdoc:meta])* $variant:ident = $number:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name { $($(#[$vdoc])* $variant = $number,)* }
-
-        impl $name {
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// The name on the wire.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($variant),)* }
-            }
-
-            /// The number in the database, also accepted on input.
-            pub fn number(self) -> i64 {
-                self as i64
-            }
-
-            pub fn from_number(number: i64) -> Option<Self> {
-                match number { $($number => Some(Self::$variant),)* _ => None }
-            }
-
-            /// A name or a number, as text.
-            pub fn parse(text: &str) -> Result<Self> {
-                let found = match text.parse() {
-                    Ok(number) => Self::from_number(number),
-                    Err(_) => Self::ALL.iter().copied().find(|one| one.name().eq_ignore_ascii_case(text)),
-                };
-                found.ok_or_else(|| {
-                    let names: Vec<_> = Self::ALL.iter().map(|one| one.name()).collect();
-                    Error::invalid($what, format!("{} is one of {}.", $what, names.join(", ")))
-                })
-            }
-        }
-
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-                serializer.serialize_str(self.name())
-            }
-        }
-
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
-                #[derive(Deserialize)]
-                #[serde(untagged)]
-                enum Either { Number(i64), Text(String) }
-                let parsed = match Either::deserialize(deserializer)? {
-                    Either::Number(number) => Self::parse(&number.to_string()),
-                    Either::Text(text) => Self::parse(&text),
-                };
-                parsed.map_err(|error| serde::de::Error::custom(error.message()))
-            }
-        }
-    };
-}
+use super::wire::wire_enum;
+use super::work::Lane;
 
 wire_enum! {
     /// What a task does.
@@ -275,13 +218,26 @@ pub struct Task {
     pub results: Option<Value>,
     pub error_code: Option<String>,
     pub error_message: Option<String>,
-    /// Bytes where they are known, else items.
+    pub lane: Lane,
+    /// Bits of [`super::work::gate`]; a pending task is claimed when none is set.
+    pub gate: i64,
+    /// Bytes.
     pub units_done: u64,
     pub units_total: Option<u64>,
+    pub items_done: u64,
+    pub items_total: u64,
+    /// Bytes of the account's quota that the task holds.
+    pub reserved_bytes: u64,
     /// 0 to 100.
     pub progress: f64,
     pub estimated_ms: Option<i64>,
+    /// The fence: rises with each claim, so that a worker of an earlier one can change nothing more.
+    pub epoch: i64,
     pub attempt: i64,
+    pub max_attempts: i64,
+    /// How often the server went down while it ran.
+    pub crashes: i64,
+    pub run_at: Option<Timestamp>,
     pub parent_id: Option<TaskId>,
     /// Rises with every visible change; clients ignore older ones.
     pub rev: i64,

@@ -5,11 +5,12 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Engine;
+use crate::blobs::staging;
 use crate::domain::error::{Error, Result};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::time::Timestamp;
 use crate::store::tasks::Outcome;
-use crate::store::{events, idempotency, sessions, tasks, upkeep};
+use crate::store::{events, idempotency, objects, sessions, tasks, upkeep};
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
@@ -82,9 +83,9 @@ fn run(engine: &Arc<Engine>) {
     let interval = Duration::from_millis(engine.settings.sweep_ms.max(1) as u64);
     let mut swept = Instant::now();
     let mut swept_at = engine.clock.now();
-    complain(clean(engine));
+    complain(clean(engine).and_then(|()| collect(engine)));
     while engine.janitor.wait(interval.saturating_sub(swept.elapsed())) {
-        complain(clean(engine));
+        complain(clean(engine).and_then(|()| collect(engine)));
         if swept.elapsed() < interval {
             continue;
         }
@@ -109,6 +110,7 @@ fn complain(outcome: Result<()>) {
 pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
     expire(engine, now)?;
     clean(engine)?;
+    collect(engine)?;
     let keep = engine.settings.keep_finished_ms;
     while engine.store.write_now(move |tx| upkeep::prune(tx, Timestamp(now.0 - keep), BATCH))?
         == BATCH
@@ -150,15 +152,38 @@ fn expire_one(engine: &Arc<Engine>, task: &Task, now: Timestamp) -> Result<()> {
         return engine.store.write_now(move |tx| upkeep::extend(tx, pk, ends));
     }
     let (inner, task) = (engine.clone(), task.clone());
-    let expired = engine.store.write_now(move |tx| {
+    engine.store.write_now(move |tx| {
         let task = tasks::get(tx.connection, task.account_id, task.id)?;
         if task.last_activity.plus_ms(rest) > now || task.status.is_final() {
-            return Ok(task);
+            return Ok(());
         }
-        inner.apply(tx, &task, Verb::Expire, Outcome::default())
-    })?;
-    engine.after_move(&expired);
-    Ok(())
+        inner.apply(tx, &task, Verb::Expire, Outcome::default()).map(|_| ())
+    })
+}
+
+/// Removes the bytes of objects that nobody shows or holds: the row says so durably before the bytes go, and the row
+/// goes last, so that a crash in between only repeats it.
+pub fn collect(engine: &Engine) -> Result<()> {
+    loop {
+        let garbage = engine.store.read_now(|db| objects::garbage(db, BATCH))?;
+        let mut gone = Vec::new();
+        for &(id, pool_id) in &garbage {
+            // A pool that is not there keeps its garbage until it is back.
+            if let Ok(pool) = engine.blobs.pool(pool_id) {
+                staging::remove_object(pool, id)?;
+                gone.push(id);
+            }
+        }
+        let again = garbage.len() == BATCH && !gone.is_empty();
+        if !gone.is_empty() {
+            engine
+                .store
+                .write_now(move |tx| gone.iter().try_for_each(|&id| objects::forget(tx, id)))?;
+        }
+        if !again {
+            return Ok(());
+        }
+    }
 }
 
 /// Removes the leftovers of ended tasks; what fails stays marked and is tried again.

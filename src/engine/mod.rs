@@ -1,26 +1,39 @@
 //! Runs tasks and knows no particular operation. It alone writes a task's status, and it announces every move.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tokio::sync::broadcast;
 
+use crate::blobs::Blobs;
+use crate::blobs::sealed::ServerKey;
 use crate::clock::Clock;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
-use crate::domain::id::{AccountId, TaskId};
-use crate::domain::task::{Status, Task, TaskType, Verb, step};
+use crate::domain::id::TaskId;
+use crate::domain::task::{Driver, Intent, Status, Task, TaskType, Verb, step};
+use crate::domain::work::Lane;
 use crate::store::tasks::{NewTask, Outcome};
-use crate::store::{Store, Tx, events, tasks};
+use crate::store::{Store, Tx, accounts, events, objects, queue as rows, tasks};
 
+mod command;
+pub mod context;
 pub mod janitor;
 pub mod live;
 pub mod operation;
+pub mod queue;
 pub mod recovery;
+pub mod submit;
+mod worker;
 
 use operation::Operation;
 
-/// How long tasks may rest.
-#[derive(Clone, Copy, Debug)]
+/// Ended tasks that someone may be waiting for; who is slower looks again.
+const ENDED_QUEUE: usize = 1024;
+
+/// How long tasks may rest, and who works.
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// A client's task without activity expires after this time.
     pub stale_ms: i64,
@@ -30,34 +43,58 @@ pub struct Settings {
     pub keep_finished_ms: i64,
     /// Time between two sweeps of the janitor.
     pub sweep_ms: i64,
+    /// Worker threads of each lane; 0 stops a lane.
+    pub workers: HashMap<Lane, usize>,
 }
 
 pub struct Engine {
     pub store: Store,
+    pub blobs: Blobs,
     pub clock: Clock,
     pub settings: Settings,
+    /// Seals what tasks must keep secret.
+    pub key: ServerKey,
+    pub queue: queue::Queue,
     operations: Vec<Arc<dyn Operation>>,
     janitor: janitor::Bell,
+    ended: broadcast::Sender<TaskId>,
 }
 
 impl Engine {
     pub fn new(
         store: Store,
+        blobs: Blobs,
         clock: Clock,
         settings: Settings,
+        key: ServerKey,
         operations: Vec<Arc<dyn Operation>>,
     ) -> Self {
-        Self { store, clock, settings, operations, janitor: janitor::Bell::default() }
+        Self {
+            store,
+            blobs,
+            clock,
+            settings,
+            key,
+            queue: queue::Queue::default(),
+            operations,
+            janitor: janitor::Bell::default(),
+            ended: broadcast::channel(ENDED_QUEUE).0,
+        }
     }
 
     pub fn operations(&self) -> &[Arc<dyn Operation>] {
         &self.operations
     }
 
-    fn operation(&self, task_type: TaskType) -> Result<&Arc<dyn Operation>> {
+    pub fn operation(&self, task_type: TaskType) -> Result<&Arc<dyn Operation>> {
         self.operations.iter().find(|operation| operation.task_type() == task_type).ok_or_else(
             || Error::internal(format!("no operation is registered for {}", task_type.name())),
         )
+    }
+
+    /// Hears of every task that ends from now on.
+    pub fn ends(&self) -> broadcast::Receiver<TaskId> {
+        self.ended.subscribe()
     }
 
     /// Inserts a task and announces it; `None` when its unique key is taken.
@@ -75,6 +112,7 @@ impl Engine {
             "rev": task.rev,
         });
         events::record(tx, Event::lasting(task.account_id, "task.created", Some(task.id), data))?;
+        tx.moved(task.clone());
         Ok(Some(task))
     }
 
@@ -91,17 +129,53 @@ impl Engine {
         if to == task.state() {
             return Ok(task.clone());
         }
-        outcome.stale_ms = match to.status {
-            Status::Paused => Some(self.settings.paused_ms),
-            Status::InProgress => Some(self.settings.stale_ms),
+        outcome.stale_ms = match (to.status, task.driver) {
+            (Status::Paused, _) => Some(self.settings.paused_ms),
+            (Status::InProgress, Driver::Client) => Some(self.settings.stale_ms),
             _ => None,
         };
         let moved = tasks::set_state(tx, task, to, &outcome)?;
         if to.status.is_final() {
-            self.operation(task.task_type)?.settle(tx, &moved)?;
+            self.end(tx, task, &moved)?;
         }
         self.announce_move(tx, task, &moved)?;
+        tx.moved(moved.clone());
+        if to.status.is_final() {
+            self.settle_dependents(tx, &moved)?;
+        }
         Ok(moved)
+    }
+
+    /// What a task holds is given back in the transaction of its end: quota, its secret, what its operation took.
+    fn end(&self, tx: &Tx<'_>, from: &Task, ended: &Task) -> Result<()> {
+        if from.reserved_bytes > 0 {
+            accounts::release(tx, from.account_id, from.reserved_bytes)?;
+            announce_quota(tx, from.account_id)?;
+        }
+        tasks::forget_secret(tx, ended.pk)?;
+        // What it made and did not publish is garbage from now on.
+        objects::release_held(tx, ended.pk)?;
+        self.operation(ended.task_type)?.settle(tx, ended)
+    }
+
+    /// Those who waited for this task may go, or can never go.
+    fn settle_dependents(&self, tx: &Tx<'_>, ended: &Task) -> Result<()> {
+        for dependent in rows::dependents(tx.connection, ended.pk)? {
+            if ended.status != Status::Completed {
+                let message = format!(
+                    "\"{}\" did not complete ({}), and this task was to run after it.",
+                    ended.name,
+                    ended.status.name()
+                );
+                let error = Some((Kind::DependencyFailed.code().to_owned(), message));
+                self.apply(tx, &dependent, Verb::Reject, Outcome { error, ..Outcome::default() })?;
+            } else if rows::open_if_ready(tx, dependent.pk)?
+                && let Some(ready) = tasks::by_pk(tx.connection, dependent.pk)?
+            {
+                tx.moved(ready);
+            }
+        }
+        Ok(())
     }
 
     fn announce_move(&self, tx: &Tx<'_>, from: &Task, to: &Task) -> Result<()> {
@@ -110,7 +184,9 @@ impl Engine {
             return Ok(());
         }
         let (name, moment) = match to.status {
-            Status::Pending => return Ok(()),
+            // Given back, or tried again: its progress tells.
+            Status::Pending if from.status != Status::Paused => return Ok(()),
+            Status::Pending => ("task.resumed", "resumedAt"),
             Status::InProgress if from.status == Status::Pending => ("task.started", "startedAt"),
             Status::InProgress => ("task.resumed", "resumedAt"),
             Status::Paused => ("task.paused", "pausedAt"),
@@ -143,34 +219,28 @@ impl Engine {
         tx.announce(progress_event(task, Weight::Tick(task.progress)));
     }
 
-    /// What a person asks of a task: pause, resume, cancel. Done when this returns.
-    pub async fn command(
-        self: &Arc<Self>,
-        owner: AccountId,
-        id: TaskId,
-        verb: Verb,
-    ) -> Result<Task> {
-        let engine = self.clone();
-        let task = self
-            .store
-            .write(move |tx| {
-                let task = tasks::get(tx.connection, owner, id)?;
-                engine.apply(tx, &task, verb, Outcome::default())
-            })
-            .await?;
-        self.after_move(&task);
-        Ok(task)
+    /// Hears of moves after their commit, on the writer's thread: what is kept in memory follows, and those who are
+    /// concerned wake up.
+    pub fn on_moved(&self, moved: Vec<Task>) {
+        for task in moved {
+            if let Ok(operation) = self.operation(task.task_type) {
+                operation.moved(&task);
+            }
+            self.queue.on_moved(&task);
+            if task.status.is_final() {
+                self.janitor.ring();
+                // Nobody may be waiting.
+                let _ = self.ended.send(task.id);
+            }
+        }
     }
+}
 
-    /// To be called after the commit of a move: the operation hears of it, the janitor cleans up after an end.
-    pub fn after_move(&self, task: &Task) {
-        if let Ok(operation) = self.operation(task.task_type) {
-            operation.moved(task);
-        }
-        if task.status.is_final() {
-            self.janitor.ring();
-        }
-    }
+/// Tells an account's clients how many bytes it uses now.
+pub fn announce_quota(tx: &Tx<'_>, owner: crate::domain::id::AccountId) -> Result<()> {
+    let Ok(quota) = accounts::quota_of(tx.connection, owner) else { return Ok(()) };
+    let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
+    events::record(tx, Event::lasting(owner, "quota.changed", None, data))
 }
 
 fn progress_event(task: &Task, weight: Weight) -> Event {
@@ -188,7 +258,15 @@ fn progress_data(task: &Task) -> Value {
         "phase": task.phase,
         "bytesDone": task.units_done,
         "bytesTotal": task.units_total,
+        "itemsDone": task.items_done,
+        "itemsTotal": task.items_total,
+        "requested": requested(task),
         "lastActivity": task.last_activity,
         "rev": task.rev,
     })
+}
+
+/// The wish that a running task has yet to honour.
+pub fn requested(task: &Task) -> Option<String> {
+    (task.intent != Intent::None).then(|| task.intent.name().to_lowercase())
 }

@@ -1,9 +1,62 @@
 //! What the engine asks of an operation. There is one for each task type; the list is `operations::all`.
 
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value, json};
+
+use super::Engine;
+use super::context::{Context, Ending, Work};
 use super::recovery::LastStop;
-use crate::domain::error::Result;
-use crate::domain::task::{Task, TaskType};
+use crate::domain::account::Caller;
+use crate::domain::error::{Error, Result};
+use crate::domain::json;
+use crate::domain::task::{Driver, Task, TaskType};
+use crate::domain::work::{Lane, NewItem};
 use crate::store::{Store, Tx};
+
+/// What a client asks for, before it is checked.
+pub struct Request {
+    pub caller: Caller,
+    pub parameters: Map<String, Value>,
+}
+
+impl Request {
+    /// The parameters as an operation's own type; an error names the field, such as `parameters.fileIds`.
+    pub fn parse<T: DeserializeOwned>(&self) -> Result<T> {
+        json::object(self.parameters.clone(), "parameters")
+    }
+}
+
+/// A request that was checked: what will be done, in the order it will be done.
+pub struct Plan {
+    /// What people see: "Compress 12 files into harbour.zip".
+    pub name: String,
+    pub driver: Driver,
+    pub lane: Lane,
+    /// What is kept and shown. Secrets are not among it.
+    pub parameters: Value,
+    /// Sealed with the server's key and forgotten when the task ends.
+    pub secret: Option<Vec<u8>>,
+    pub items: Vec<NewItem>,
+    /// Bytes of quota the task may need, set aside until it ends.
+    pub reserve_bytes: u64,
+    /// At most one open task of an account has this key; a second request gets the first one's task.
+    pub unique_key: Option<String>,
+}
+
+impl Plan {
+    pub fn new(name: impl Into<String>, lane: Lane, parameters: Value) -> Self {
+        Self {
+            name: name.into(),
+            driver: Driver::Server,
+            lane,
+            parameters,
+            secret: None,
+            items: Vec::new(),
+            reserve_bytes: 0,
+            unique_key: None,
+        }
+    }
+}
 
 pub trait Operation: Send + Sync {
     fn task_type(&self) -> TaskType;
@@ -11,18 +64,46 @@ pub trait Operation: Send + Sync {
     /// What a person calls it: "Upload a file".
     fn title(&self) -> &'static str;
 
+    /// JSON Schema (draft 2020-12) of the parameters; forms are made from it.
+    fn schema(&self) -> Value {
+        json!({ "type": "object", "properties": {} })
+    }
+
+    /// Checks a request and freezes the work list. Refuses here what can be known to fail. Runs where blocking does no
+    /// harm.
+    fn plan(&self, _engine: &Engine, _request: &Request) -> Result<Plan> {
+        Err(Error::invalid("type", format!("{} is not created here.", self.task_type().name())))
+    }
+
+    /// Does the work, from the first item that is open. What it returns runs in the transaction that ends the task.
+    fn run(&self, context: &Context) -> Work<Ending> {
+        let _ = context;
+        Err(Error::internal("this task is driven by its client").into())
+    }
+
+    /// Prepares a failed task for another try: what cannot go on starts anew.
+    fn retry(&self, _tx: &Tx<'_>, _task: &Task) -> Result<()> {
+        Ok(())
+    }
+
     /// Settles what a task that has just ended still holds, such as reserved bytes, in the transaction of its end.
-    fn settle(&self, tx: &Tx<'_>, task: &Task) -> Result<()>;
+    fn settle(&self, _tx: &Tx<'_>, _task: &Task) -> Result<()> {
+        Ok(())
+    }
 
     /// Hears of a move after its commit; only to refresh what is kept in memory.
-    fn moved(&self, task: &Task);
+    fn moved(&self, _task: &Task) {}
 
     /// Removes what an ended task left behind. Called until it succeeds; a second call must do no harm.
-    fn clean(&self, store: &Store, task: &Task) -> Result<()>;
+    fn clean(&self, _store: &Store, _task: &Task) -> Result<()> {
+        Ok(())
+    }
 
     /// Mends what a crash left half done. Called once, before anything is served.
-    fn recover(&self, store: &Store, last: LastStop) -> Result<()>;
+    fn recover(&self, _store: &Store, _last: LastStop) -> Result<()> {
+        Ok(())
+    }
 
     /// Lets go of what has not been used for a while. Called by each sweep of the janitor.
-    fn relax(&self);
+    fn relax(&self) {}
 }

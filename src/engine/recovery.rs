@@ -1,10 +1,17 @@
 //! What happens at the start, before anyone is served. The data directory is locked, so whatever a crash left half
 //! done belongs to nobody.
 
+use std::sync::Arc;
+
 use super::Engine;
-use crate::domain::error::Result;
+use crate::domain::error::{Kind, Result};
+use crate::domain::task::{Intent, Task, Verb};
 use crate::store::settings::{self, key};
-use crate::store::{Store, accounts};
+use crate::store::tasks::Outcome;
+use crate::store::{Store, Tx, accounts, queue};
+
+/// Crashes after which a task is not tried again.
+const CRASHES_MAX: i64 = 3;
 
 /// How the last run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,7 +25,7 @@ pub enum LastStop {
 }
 
 /// Repairs, then marks the database as running.
-pub fn run(engine: &Engine) -> Result<LastStop> {
+pub fn run(engine: &Arc<Engine>) -> Result<LastStop> {
     let boot_id = boot_id();
     let last = engine.store.read_now(|connection| {
         let clean = settings::get(connection, key::CLEAN_STOP)?;
@@ -30,6 +37,7 @@ pub fn run(engine: &Engine) -> Result<LastStop> {
             Some(_) => LastStop::PowerLoss,
         })
     })?;
+    rescue(engine, last)?;
     for operation in engine.operations() {
         operation.recover(&engine.store, last)?;
     }
@@ -41,6 +49,37 @@ pub fn run(engine: &Engine) -> Result<LastStop> {
         settings::set(tx, key::CLEAN_STOP, "no")
     })?;
     Ok(last)
+}
+
+/// Takes back what workers had: wishes are honoured, the rest waits for a worker again. What was there at three
+/// crashes is more likely their cause than their victim.
+fn rescue(engine: &Arc<Engine>, last: LastStop) -> Result<()> {
+    let orphans = engine.store.read_now(queue::orphans)?;
+    if orphans.is_empty() {
+        return Ok(());
+    }
+    tracing::info!(tasks = orphans.len(), "tasks that were interrupted go on");
+    let rescuing = engine.clone();
+    engine.store.write_now(move |tx| {
+        orphans.iter().try_for_each(|task| rescue_one(&rescuing, tx, task, last))
+    })
+}
+
+fn rescue_one(engine: &Engine, tx: &Tx<'_>, task: &Task, last: LastStop) -> Result<()> {
+    let crashes = i64::from(last != LastStop::Clean);
+    queue::attempt_ends(tx, task, if crashes == 0 { "shutdown" } else { "crashed" }, None)?;
+    if task.crashes + crashes >= CRASHES_MAX && task.intent == Intent::None {
+        let message = format!(
+            "The server went down {CRASHES_MAX} times while it ran \"{}\". The log may have the reason.",
+            task.name
+        );
+        let error = Some((Kind::TaskCrashed.code().to_owned(), message));
+        let outcome = Outcome { error, crashes, ..Outcome::default() };
+        return engine.apply(tx, task, Verb::Fail, outcome).map(|_| ());
+    }
+    // The attempt was not the task's fault.
+    let outcome = Outcome { crashes, attempts: -1, ..Outcome::default() };
+    engine.apply(tx, task, Verb::Yield, outcome).map(|_| ())
 }
 
 /// To be called when everything has stopped in order.

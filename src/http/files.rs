@@ -107,15 +107,18 @@ pub fn view(file: &File) -> Value {
         "poolId": file.pool_id,
         "bundleId": file.bundle_id,
         "accountId": file.account_id,
-        "isEncrypted": false,
+        "isEncrypted": file.lock.is_some(),
         "hasThumbnail": false,
-        "metadata": { "lastModified": file.last_modified },
-        "tags": [],
+        "metadata": {
+            "lastModified": file.last_modified,
+            "plainSize": file.lock.as_ref().map(|lock| lock.plain_size),
+        },
+        "tags": file.tags,
         "createdAt": file.created_at,
         "updatedAt": file.updated_at,
         "uploadedAt": file.uploaded_at,
         "expiredAt": file.expired_at,
-        "deletedAt": null,
+        "deletedAt": file.deleted_at,
         "url": format!("/api/files/{}/content", file.id),
     })
 }

@@ -8,7 +8,8 @@ use serde_json::json;
 use super::State;
 use super::problem::Problem;
 use crate::domain::error::Result;
-use crate::store::tasks;
+use crate::domain::work::Lane;
+use crate::store::{Db, queue, uploads};
 
 /// Writes that wait before the database counts as overloaded.
 const QUEUE_WARN: usize = 512;
@@ -18,13 +19,13 @@ pub async fn alive() -> HttpResponse {
 }
 
 pub async fn ready(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    state.engine.store.read(|db| tasks::queue_lengths(db).map(|_| ())).await?;
+    state.engine.store.read(|db| queue::lengths(db).map(|_| ())).await?;
     Ok(HttpResponse::Ok().json(json!({ "status": "healthy" })))
 }
 
 pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let database = state.engine.store.read(tasks::queue_lengths).await;
-    let queue = state.engine.store.queue_length();
+    let database = state.engine.store.read(figures).await;
+    let writes = state.engine.store.queue_length();
     let mut pools = Vec::new();
     let mut full = false;
     for pool in &state.uploads.pools {
@@ -47,22 +48,30 @@ pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let status = match &database {
         Err(_) => "unhealthy",
         Ok(_) if lost => "unhealthy",
-        Ok(_) if full || queue > QUEUE_WARN => "degraded",
+        Ok(_) if full || writes > QUEUE_WARN => "degraded",
         Ok(_) => "healthy",
     };
-    let (pending, running) = *database.as_ref().unwrap_or(&(0, 0));
+    let is_readable = database.is_ok();
+    let (lanes, active) = database.unwrap_or_default();
+    let queues: serde_json::Map<_, _> = lanes
+        .iter()
+        .map(|(lane, pending, running)| {
+            (lane.word().to_owned(), json!({ "pending": pending, "running": running }))
+        })
+        .collect();
     let body = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
         "durability": "full",
         "uptimeSeconds": state.started.elapsed().as_secs(),
         "database": {
-            "status": if database.is_ok() { "healthy" } else { "unhealthy" },
-            "writeQueue": queue,
+            "status": if is_readable { "healthy" } else { "unhealthy" },
+            "writeQueue": writes,
         },
         "pools": pools,
-        "uploads": { "active": running, "inMemory": state.uploads.open.len() },
-        "queues": { "client": { "pending": pending, "running": running } },
+        "uploads": { "active": active, "inMemory": state.uploads.open.len() },
+        "queues": queues,
+        "stuckWorkers": state.engine.queue.stuck(),
         "websocket": { "connections": state.live.connections() },
     });
     Ok(match status {
@@ -71,9 +80,16 @@ pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     })
 }
 
+/// Lanes with their waiting and running tasks, and the number of open uploads.
+type Figures = (Vec<(Lane, u64, u64)>, u64);
+
+fn figures(db: &Db) -> Result<Figures> {
+    Ok((queue::lengths(db)?, uploads::count_all_open(db)?))
+}
+
 /// Figures for Prometheus, in its text format (version 0.0.4).
 pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
-    let (pending, running) = state.engine.store.read(tasks::queue_lengths).await?;
+    let (lanes, active) = state.engine.store.read(figures).await?;
     let mut text = String::new();
     let mut gauge = |name: &str, help: &str, values: &[(String, f64)]| {
         let _ = writeln!(text, "# HELP drive_{name} {help}\n# TYPE drive_{name} gauge");
@@ -85,8 +101,15 @@ pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     gauge("build_info", "The version that runs.", &[(version, 1.0)]);
     gauge("uptime_seconds", "Time since the start.", &plain(state.started.elapsed().as_secs_f64()));
-    gauge("tasks_pending", "Tasks that wait for a worker.", &plain(pending as f64));
-    gauge("tasks_running", "Tasks in progress, open uploads included.", &plain(running as f64));
+    let by_lane = |pick: fn(&(Lane, u64, u64)) -> u64| -> Vec<_> {
+        let label = |lane: Lane| format!("{{lane=\"{}\"}}", lane.word());
+        lanes.iter().map(|figures| (label(figures.0), pick(figures) as f64)).collect()
+    };
+    gauge("tasks_pending", "Tasks that wait for a worker.", &by_lane(|lane| lane.1));
+    gauge("tasks_running", "Tasks that a worker has.", &by_lane(|lane| lane.2));
+    let stuck = state.engine.queue.stuck() as f64;
+    gauge("workers_stuck", "Workers that do not stop although asked to.", &plain(stuck));
+    gauge("uploads_open", "Uploads that may receive chunks.", &plain(active as f64));
     gauge(
         "uploads_in_memory",
         "Uploads that hold an open file.",

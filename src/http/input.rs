@@ -8,10 +8,11 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::problem::Problem;
 use crate::domain::error::{Error, Kind, Result};
+use crate::domain::json;
 
 /// Bytes of a JSON body.
 const JSON_MAX_BYTES: usize = 64 * 1024;
@@ -20,16 +21,16 @@ pub const IDLE: Duration = Duration::from_secs(30);
 /// Items of a page, at most.
 const LIMIT_MAX: u32 = 500;
 
-/// A JSON body.
-pub struct Body<T>(pub T);
+/// A JSON body of at most `MAX` bytes.
+pub struct Body<T, const MAX: usize = JSON_MAX_BYTES>(pub T);
 
-impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
+impl<T: DeserializeOwned + 'static, const MAX: usize> FromRequest for Body<T, MAX> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
         let is_json = request.content_type().eq_ignore_ascii_case("application/json");
-        let body = whole(request, payload);
+        let body = whole(request, payload, MAX);
         Box::pin(async move {
             if !is_json {
                 return Err(Error::new(
@@ -51,7 +52,7 @@ impl FromRequest for NoBody {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = whole(request, payload);
+        let body = whole(request, payload, JSON_MAX_BYTES);
         Box::pin(async move {
             body.await?;
             Ok(Self)
@@ -67,7 +68,7 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeBody<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = whole(request, payload);
+        let body = whole(request, payload, JSON_MAX_BYTES);
         Box::pin(async move {
             let bytes = body.await?;
             Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))
@@ -79,17 +80,16 @@ impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeBody<T> {
 fn whole(
     request: &HttpRequest,
     payload: &mut Payload,
+    max: usize,
 ) -> impl Future<Output = Result<Vec<u8>>> + use<> {
     let payload = web::Payload::from_request(request, payload);
     async move {
         let mut payload = payload.await.map_err(|error| Error::internal(error.to_string()))?;
         let mut bytes = Vec::new();
         while let Some(piece) = next(&mut payload).await? {
-            if bytes.len() + piece.len() > JSON_MAX_BYTES {
-                let message = format!("The body must be at most {JSON_MAX_BYTES} bytes.");
-                return Err(
-                    Error::new(Kind::BodyTooLarge, message).with("limit", JSON_MAX_BYTES as u64)
-                );
+            if bytes.len() + piece.len() > max {
+                let message = format!("The body must be at most {max} bytes.");
+                return Err(Error::new(Kind::BodyTooLarge, message).with("limit", max as u64));
             }
             bytes.extend_from_slice(&piece);
         }
@@ -120,53 +120,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T> {
     let Value::Object(fields) = value else {
         return Err(Error::new(Kind::BadJson, "The body must be a JSON object."));
     };
-    let mut object = Map::new();
-    for (name, value) in fields {
-        let name = camel(&name);
-        if object.insert(name.clone(), value).is_some() {
-            return Err(Error::invalid(&name, format!("{name} is given twice.")));
-        }
-    }
-    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| {
-        let path = error.path().to_string();
-        named(&path, &error.into_inner().to_string())
-    })
-}
-
-/// An error that names the field, from what serde says.
-fn named(path: &str, why: &str) -> Error {
-    let quoted = why.split('`').nth(1).unwrap_or_default();
-    let field = if why.starts_with("unknown field") || why.starts_with("missing field") {
-        quoted
-    } else {
-        path
-    };
-    let message = if why.starts_with("unknown field") {
-        let known = why.split_once(", ").map_or("", |(_, known)| known);
-        format!("There is no field \"{field}\" here; {known}.")
-    } else if why.starts_with("missing field") {
-        format!("{field} is required.")
-    } else {
-        format!("{field}: {why}.")
-    };
-    Error::invalid(field, message)
-}
-
-/// `file_name` → `fileName`.
-fn camel(name: &str) -> String {
-    let mut out = String::with_capacity(name.len());
-    let mut raise = false;
-    for c in name.chars() {
-        if c == '_' && !out.is_empty() {
-            raise = true;
-        } else if raise {
-            out.extend(c.to_uppercase());
-            raise = false;
-        } else {
-            out.push(c);
-        }
-    }
-    out
+    json::object(fields, "")
 }
 
 /// A query string.
@@ -188,13 +142,13 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
     let pairs: Vec<_> = pairs
         .into_iter()
         .filter(|(_, value)| !value.is_empty())
-        .map(|(name, value)| (camel(&name), value))
+        .map(|(name, value)| (json::camel(&name), value))
         .collect();
     let again = serde_urlencoded::to_string(&pairs).map_err(Error::internal)?;
     let parser = serde_urlencoded::Deserializer::new(form(again.as_bytes()));
     serde_path_to_error::deserialize(parser).map_err(|error| {
         let path = error.path().to_string();
-        named(&path, &error.into_inner().to_string())
+        json::named("", &path, &error.into_inner().to_string())
     })
 }
 
@@ -211,6 +165,16 @@ pub fn page(offset: Option<u64>, limit: Option<u32>) -> Result<(u64, u32)> {
     match limit.unwrap_or(50) {
         limit @ 1..=LIMIT_MAX => Ok((offset, limit)),
         _ => Err(Error::invalid("limit", format!("limit must be between 1 and {LIMIT_MAX}."))),
+    }
+}
+
+/// The client's `Idempotency-Key`, when it sent one.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>> {
+    match text(request, "idempotency-key") {
+        Some(key) if key.is_empty() || key.len() > 255 => {
+            Err(Error::invalid("Idempotency-Key", "Idempotency-Key must have 1 to 255 characters."))
+        }
+        key => Ok(key.map(str::to_owned)),
     }
 }
 

@@ -128,6 +128,7 @@ fn api(config: &mut web::ServiceConfig) {
         .route("/files/{file_id}/content", web::get().to(content::content))
         .route("/files/{file_id}/content", web::head().to(content::content))
         .route("/tasks", web::get().to(tasks::list))
+        .route("/tasks", web::post().to(tasks::create::create))
         .route("/tasks/{task_id}", web::get().to(tasks::get))
         .route("/tasks/{task_id}/pause", web::post().to(tasks::pause))
         .route("/tasks/{task_id}/resume", web::post().to(tasks::resume))

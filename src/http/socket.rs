@@ -22,7 +22,7 @@ use crate::domain::error::Result;
 use crate::domain::id::TaskId;
 use crate::engine::live::{Client, Close, packet};
 use crate::store::events::{self, Stream};
-use crate::store::tasks;
+use crate::store::task_lists;
 
 /// A client that could not sign in at the handshake has this long for its first message.
 const AUTH_WAIT: Duration = Duration::from_secs(10);
@@ -254,7 +254,7 @@ impl Socket {
             .state
             .engine
             .store
-            .read(move |db| tasks::active(db, owner, SNAPSHOT_MAX))
+            .read(move |db| task_lists::active(db, owner, SNAPSHOT_MAX))
             .await
             .map_err(|_| Some(BROKEN))?;
         active.iter().for_each(|task| self.tell(Some((task.id, task.rev))));

@@ -4,9 +4,19 @@ use std::sync::Arc;
 
 use crate::engine::operation::Operation;
 
+pub mod places;
+pub mod relocate;
 pub mod upload;
 
+use places::Places;
+
 /// Every operation of this server.
-pub fn all(uploads: Arc<upload::registry::OpenUploads>) -> Vec<Arc<dyn Operation>> {
-    vec![Arc::new(upload::FileUpload::new(uploads))]
+pub fn all(
+    uploads: Arc<upload::registry::OpenUploads>,
+    places: &Arc<Places>,
+) -> Vec<Arc<dyn Operation>> {
+    vec![
+        Arc::new(upload::FileUpload::new(uploads)),
+        Arc::new(relocate::FileMove::new(places.clone())),
+    ]
 }

@@ -126,6 +126,15 @@ pub fn charge(tx: &Tx<'_>, id: AccountId, bytes: u64) -> Result<()> {
     take(tx, id, bytes, "used_bytes = used_bytes + ?1")
 }
 
+/// Gives charged bytes back.
+pub fn discharge(tx: &Tx<'_>, id: AccountId, bytes: u64) -> Result<()> {
+    tx.connection
+        .prepare_cached("update accounts set used_bytes = max(used_bytes - ?1, 0) where id = ?2")
+        .and_then(|mut statement| statement.execute((bytes as i64, id)))
+        .map_err(failed)?;
+    Ok(())
+}
+
 fn take(tx: &Tx<'_>, id: AccountId, bytes: u64, change: &str) -> Result<()> {
     let changed = tx
         .connection
@@ -167,7 +176,9 @@ pub fn recount(tx: &Tx<'_>) -> Result<Vec<AccountId>> {
             "with truth as (select a.id, \
                (select coalesce(sum(f.charge), 0) from files f where f.account_id = a.id) as used, \
                (select coalesce(sum(u.charge), 0) from tasks t join uploads u on u.task_pk = t.id \
-                where t.account_id = a.id and t.status in (1, 2)) as reserved from accounts a) \
+                where t.account_id = a.id and t.status in (1, 2)) + \
+               (select coalesce(sum(t.reserved_bytes), 0) from tasks t \
+                where t.account_id = a.id and t.status in (0, 1, 2)) as reserved from accounts a) \
              update accounts set used_bytes = truth.used, reserved_bytes = truth.reserved from truth \
              where truth.id = accounts.id \
                and (accounts.used_bytes <> truth.used or accounts.reserved_bytes <> truth.reserved) \

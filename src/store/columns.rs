@@ -9,6 +9,7 @@ use crate::domain::error::{Error, Kind};
 use crate::domain::id::{AccountId, BundleId, FileId, ObjectId, PoolId, SessionId, TaskId};
 use crate::domain::task::{Driver, Intent, Status, TaskType};
 use crate::domain::time::Timestamp;
+use crate::domain::work::{ItemState, Lane};
 
 /// A failed statement, as the rest of the program sees it.
 pub(super) fn failed(error: rusqlite::Error) -> Error {
@@ -62,7 +63,7 @@ macro_rules! number_columns {
 }
 
 text_columns!(AccountId, BundleId, FileId, ObjectId, PoolId, SessionId, TaskId, DeclaredHash);
-number_columns!(Driver, Intent, Status);
+number_columns!(Driver, Intent, Status, Lane, ItemState);
 
 impl ToSql for TaskType {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -3,17 +3,18 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
 
-use super::columns::failed;
-use super::{Tx, tasks};
+use super::columns::{Json, failed};
+use super::{Tx, task_lists};
 use crate::domain::error::{Error, Result};
-use crate::domain::file::File;
+use crate::domain::file::{File, Lock};
 use crate::domain::id::{AccountId, FileId};
 use crate::domain::time::Timestamp;
 
-const COLUMNS: &str = "id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
-    last_modified, created_at, updated_at, uploaded_at, expired_at";
+pub(super) const COLUMNS: &str = "id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
+    last_modified, created_at, updated_at, uploaded_at, expired_at, charge, recipient, wrapped_key, plain_size, tags, \
+    deleted_at";
 
-fn file(row: &Row<'_>) -> rusqlite::Result<File> {
+pub(super) fn file(row: &Row<'_>) -> rusqlite::Result<File> {
     Ok(File {
         id: row.get(0)?,
         account_id: row.get(1)?,
@@ -30,16 +31,32 @@ fn file(row: &Row<'_>) -> rusqlite::Result<File> {
         updated_at: row.get(12)?,
         uploaded_at: row.get(13)?,
         expired_at: row.get(14)?,
+        charge: row.get::<_, i64>(15)? as u64,
+        lock: lock(row)?,
+        tags: row
+            .get::<_, Json>(19)
+            .map(|json| serde_json::from_value(json.0).unwrap_or_default())?,
+        deleted_at: row.get(20)?,
     })
 }
 
-pub fn insert(tx: &Tx<'_>, new: &File, charge: u64) -> Result<()> {
+fn lock(row: &Row<'_>) -> rusqlite::Result<Option<Lock>> {
+    let Some(recipient) = row.get(16)? else { return Ok(None) };
+    Ok(Some(Lock {
+        recipient,
+        wrapped_key: row.get(17)?,
+        plain_size: row.get::<_, Option<i64>>(18)?.unwrap_or(0) as u64,
+    }))
+}
+
+pub fn insert(tx: &Tx<'_>, new: &File) -> Result<()> {
     tx.connection
         .prepare_cached(
             "insert into files (id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, \
-             sha256, charge, last_modified, created_at, updated_at, uploaded_at, expired_at) \
+             sha256, charge, recipient, wrapped_key, plain_size, tags, last_modified, created_at, updated_at, \
+             uploaded_at, expired_at) \
              values (:id, :account, :pool, :bundle, :object, :name, :folder, :type, :size, :sha256, :charge, \
-             :modified, :created, :updated, :uploaded, :expired)",
+             :recipient, :wrapped_key, :plain_size, :tags, :modified, :created, :updated, :uploaded, :expired)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -53,7 +70,11 @@ pub fn insert(tx: &Tx<'_>, new: &File, charge: u64) -> Result<()> {
                 ":type": new.content_type,
                 ":size": new.size as i64,
                 ":sha256": new.sha256,
-                ":charge": charge as i64,
+                ":charge": new.charge as i64,
+                ":recipient": new.lock.as_ref().map(|lock| &lock.recipient),
+                ":wrapped_key": new.lock.as_ref().map(|lock| &lock.wrapped_key),
+                ":plain_size": new.lock.as_ref().map(|lock| lock.plain_size as i64),
+                ":tags": Json(new.tags.clone().into()),
                 ":modified": new.last_modified,
                 ":created": new.created_at,
                 ":updated": new.updated_at,
@@ -152,8 +173,11 @@ pub fn list(
         let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
         values.push(Sql::Text(format!("%{escaped}%")));
     }
-    let total =
-        tasks::count(connection, &format!("select count(*) from files where {filter}"), &values)?;
+    let total = task_lists::count(
+        connection,
+        &format!("select count(*) from files where {filter}"),
+        &values,
+    )?;
 
     let way = if page.descending { "desc" } else { "asc" };
     values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);

@@ -11,17 +11,22 @@ use tokio::sync::oneshot;
 use crate::clock::Clock;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
+use crate::domain::task::Task;
 
 pub mod accounts;
 mod columns;
 pub mod events;
+pub mod file_changes;
 pub mod files;
 pub mod idempotency;
+pub mod items;
 mod migrations;
 pub mod objects;
 pub mod pools;
+pub mod queue;
 pub mod sessions;
 pub mod settings;
+pub mod task_lists;
 pub mod tasks;
 pub mod upkeep;
 pub mod uploads;
@@ -37,8 +42,20 @@ const READER_WAIT: Duration = Duration::from_secs(5);
 /// What a query reads from.
 pub type Db = Connection;
 
-/// Receives the events of each batch, in order, after its commit.
-pub type Sink = Box<dyn Fn(Vec<Event>) + Send>;
+/// Hears of each batch after its commit, on the writer's thread: it must not block.
+pub struct Listener {
+    /// Tasks whose state changed, before anyone is answered.
+    pub moved: Box<dyn Fn(Vec<Task>) + Send>,
+    /// What is to be announced, in order.
+    pub events: Box<dyn Fn(Vec<Event>) + Send>,
+}
+
+impl Listener {
+    /// For a program that announces nothing, such as a command of the command line.
+    pub fn none() -> Self {
+        Self { moved: Box::new(|_| {}), events: Box::new(|_| {}) }
+    }
+}
 
 #[derive(Clone)]
 pub struct Store {
@@ -48,7 +65,7 @@ pub struct Store {
 
 impl Store {
     /// Opens the database, brings its schema up to date, and starts the writer thread.
-    pub fn open(path: &Path, clock: Clock, sink: Sink) -> Result<Self> {
+    pub fn open(path: &Path, clock: Clock, listener: Listener) -> Result<Self> {
         if rusqlite::version_number() < SQLITE_FLOOR {
             return Err(Error::internal(format!(
                 "SQLite {} is too old; 3.51.3 or later is needed",
@@ -77,7 +94,7 @@ impl Store {
             .test_on_check_out(false)
             .build(manager)
             .map_err(|error| Error::internal(format!("opening the database: {error}")))?;
-        Ok(Self { writer: writer::start(connection, clock, sink)?, readers })
+        Ok(Self { writer: writer::start(connection, clock, listener)?, readers })
     }
 
     /// Runs `work` in the next batch of the writer thread and waits for the commit. When `work` fails, nothing of it
@@ -101,6 +118,15 @@ impl Store {
         let (job, answer) = writer::job(work);
         self.writer.send_now(job)?;
         answer.blocking_recv().map_err(gone)?
+    }
+
+    /// Queues `work` and does not wait: for what may be lost, such as progress.
+    pub fn post<F>(&self, work: F)
+    where
+        F: FnOnce(&Tx<'_>) -> Result<()> + Send + 'static,
+    {
+        let (job, _) = writer::job(work);
+        let _ = self.writer.send_now(job);
     }
 
     /// Runs `query` on a read-only connection, on a thread where blocking does no harm.
@@ -147,9 +173,4 @@ fn prepare_writer(connection: &Connection) -> rusqlite::Result<()> {
     )?;
     connection.set_prepared_statement_cache_capacity(128);
     Ok(())
-}
-
-/// The sink of a program that announces nothing, such as a command of the command line.
-pub fn no_sink() -> Sink {
-    Box::new(|_| {})
 }

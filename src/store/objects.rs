@@ -3,13 +3,13 @@
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 
-use super::Tx;
 use super::columns::failed;
+use super::{Db, Tx};
 use crate::domain::digest::Digest;
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, ObjectId, PoolId};
 
-/// An object about to become visible.
+/// An object: its place, and what its bytes hash to.
 pub struct NewObject {
     pub id: ObjectId,
     pub pool_id: PoolId,
@@ -21,11 +21,21 @@ pub struct NewObject {
     pub blocks: Vec<u8>,
 }
 
+/// Shown by one file from the beginning.
 pub fn insert(tx: &Tx<'_>, new: &NewObject) -> Result<()> {
+    insert_as(tx, new, 1, None)
+}
+
+/// Shown by nobody yet: it belongs to a task until that publishes it, and is garbage if the task ends otherwise.
+pub fn insert_held(tx: &Tx<'_>, new: &NewObject, task_pk: i64) -> Result<()> {
+    insert_as(tx, new, 0, Some(task_pk))
+}
+
+fn insert_as(tx: &Tx<'_>, new: &NewObject, refs: i64, task_pk: Option<i64>) -> Result<()> {
     tx.connection
         .prepare_cached(
-            "insert into objects (id, pool_id, size, sha256, blake3, refs, created_at, block_size, blocks) \
-             values (?1, ?2, ?3, ?4, ?5, 1, ?6, ?7, ?8)",
+            "insert into objects (id, pool_id, size, sha256, blake3, refs, task_pk, created_at, block_size, blocks) \
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )
         .and_then(|mut statement| {
             statement.execute((
@@ -34,6 +44,8 @@ pub fn insert(tx: &Tx<'_>, new: &NewObject) -> Result<()> {
                 new.size as i64,
                 new.sha256,
                 new.blake3,
+                refs,
+                task_pk,
                 tx.now,
                 new.block_size as i64,
                 &new.blocks,
@@ -75,10 +87,105 @@ pub fn exists(connection: &Connection, id: ObjectId) -> Result<bool> {
         .map_err(failed)
 }
 
-/// One more file shows the object.
+/// One more file shows the object. What nobody shows any more cannot come back: its bytes may be gone already.
 pub fn share(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
+    let shared = tx
+        .connection
+        .prepare_cached(
+            "update objects set refs = refs + 1, task_pk = null where id = ?1 and (refs > 0 or task_pk is not null)",
+        )
+        .and_then(|mut statement| statement.execute([id]))
+        .map_err(failed)?;
+    match shared {
+        1 => Ok(()),
+        _ => Err(Error::new(Kind::Conflict, "The file was deleted this moment. Try again.")),
+    }
+}
+
+/// One file less shows the object; the last one makes it garbage.
+pub fn unshare(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
     tx.connection
-        .execute("update objects set refs = refs + 1 where id = ?1", [id])
+        .prepare_cached("update objects set refs = refs - 1 where id = ?1")
+        .and_then(|mut statement| statement.execute([id]))
         .map_err(failed)?;
     Ok(())
+}
+
+/// What an ended task made and did not publish becomes garbage.
+pub fn release_held(tx: &Tx<'_>, task_pk: i64) -> Result<()> {
+    tx.connection
+        .prepare_cached("update objects set task_pk = null where task_pk = ?1")
+        .and_then(|mut statement| statement.execute([task_pk]))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// A task gives up an object it holds.
+pub fn let_go(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
+    tx.connection
+        .prepare_cached("update objects set task_pk = null where id = ?1 and refs = 0")
+        .and_then(|mut statement| statement.execute([id]))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// An object that nobody shows or holds: its bytes can be removed, then its row.
+pub fn garbage(db: &Db, limit: usize) -> Result<Vec<(ObjectId, PoolId)>> {
+    db.prepare_cached(
+        "select id, pool_id from objects where refs = 0 and task_pk is null order by id limit ?1",
+    )
+    .and_then(|mut statement| {
+        statement.query_map([limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+    })
+    .map_err(failed)
+}
+
+/// Forgets an object whose bytes are gone.
+pub fn forget(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
+    tx.connection
+        .prepare_cached("delete from objects where id = ?1 and refs = 0 and task_pk is null")
+        .and_then(|mut statement| statement.execute([id]))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// An object with everything known of its bytes.
+pub fn get(db: &Db, id: ObjectId) -> Result<Option<NewObject>> {
+    db.prepare_cached(
+        "select id, pool_id, size, sha256, blake3, block_size, blocks from objects where id = ?1",
+    )
+    .and_then(|mut statement| {
+        statement
+            .query_row([id], |row| {
+                Ok(NewObject {
+                    id: row.get(0)?,
+                    pool_id: row.get(1)?,
+                    size: row.get::<_, i64>(2)? as u64,
+                    sha256: row.get(3)?,
+                    blake3: row.get(4)?,
+                    block_size: row.get::<_, i64>(5)? as u64,
+                    blocks: row.get(6)?,
+                })
+            })
+            .optional()
+    })
+    .map_err(failed)
+}
+
+/// An object of the same bytes in another pool that this account shows already.
+pub fn twin_in(
+    db: &Db,
+    owner: AccountId,
+    of: ObjectId,
+    pool_id: PoolId,
+) -> Result<Option<ObjectId>> {
+    db.prepare_cached(
+        "select t.id from objects o join objects t on t.sha256 = o.sha256 and t.size = o.size \
+         where o.id = ?1 and t.pool_id = ?2 and t.refs > 0 and t.id <> o.id \
+         and exists (select 1 from files f where f.object_id = t.id and f.account_id = ?3) limit 1",
+    )
+    .and_then(|mut statement| {
+        statement.query_row((of, pool_id, owner), |row| row.get(0)).optional()
+    })
+    .map_err(failed)
 }

@@ -18,7 +18,15 @@ pub fn ensure(tx: &Tx<'_>, name: &str, configured: Option<PoolId>) -> Result<(Po
     if let Some(id) = known {
         return Ok((id, true));
     }
-    let id = configured.unwrap_or_else(PoolId::generate);
+    let is_free = |id: &PoolId| {
+        let taken = tx.connection.query_row(
+            "select exists (select 1 from pools where id = ?1)",
+            [id],
+            |row| row.get::<_, bool>(0),
+        );
+        taken.is_ok_and(|taken| !taken)
+    };
+    let id = configured.filter(is_free).unwrap_or_else(PoolId::generate);
     tx.connection
         .execute("insert into pools (id, name, created_at) values (?1, ?2, ?3)", (id, name, tx.now))
         .map_err(failed)?;

@@ -1,7 +1,6 @@
 //! The task table. Only `engine` calls the functions that write a status.
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 use serde_json::Value;
 
 use super::Tx;
@@ -9,16 +8,15 @@ use super::columns::{Json, failed, is_duplicate};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Driver, State, Status, Task, TaskType};
-
-/// How many milliseconds of age one point of priority is worth: 100 points are a head start of 50 minutes, so
-/// nothing waits for ever.
-const AGE_MS_PER_POINT: i64 = 30_000;
+use crate::domain::time::Timestamp;
+use crate::domain::work::{AGE_MS_PER_POINT, Lane, gate, sort_key};
 
 const COLUMNS: &str = "t.id, t.task_id, t.account_id, t.type, t.name, t.description, t.driver, t.status, t.intent, \
     t.phase, t.priority, t.params, t.results, t.error_code, t.error_message, t.units_done, t.units_total, t.progress, \
     t.estimated_ms, t.attempt, (select p.task_id from tasks p where p.id = t.parent_id), t.rev, t.created_at, \
-    t.started_at, t.updated_at, t.last_activity, t.finished_at";
-pub(super) const COLUMN_COUNT: usize = 27;
+    t.started_at, t.updated_at, t.last_activity, t.finished_at, t.lane, t.gate, t.items_done, t.items_total, \
+    t.reserved_bytes, t.epoch, t.max_attempts, t.crashes, t.run_at";
+pub(super) const COLUMN_COUNT: usize = 36;
 
 pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
     Ok(Task {
@@ -49,6 +47,15 @@ pub(super) fn task(row: &Row<'_>) -> rusqlite::Result<Task> {
         updated_at: row.get(24)?,
         last_activity: row.get(25)?,
         finished_at: row.get(26)?,
+        lane: row.get(27)?,
+        gate: row.get(28)?,
+        items_done: row.get::<_, i64>(29)? as u64,
+        items_total: row.get::<_, i64>(30)? as u64,
+        reserved_bytes: row.get::<_, i64>(31)? as u64,
+        epoch: row.get(32)?,
+        max_attempts: row.get(33)?,
+        crashes: row.get(34)?,
+        run_at: row.get(35)?,
     })
 }
 
@@ -64,13 +71,21 @@ pub struct NewTask {
     pub name: String,
     pub description: Option<String>,
     pub driver: Driver,
+    pub lane: Lane,
+    /// Bits of `domain::work::gate`.
+    pub gate: i64,
+    pub run_at: Option<Timestamp>,
     pub priority: u8,
     pub parameters: Value,
     pub units_total: Option<u64>,
+    pub items_total: u64,
+    pub reserved_bytes: u64,
+    pub estimated_ms: Option<i64>,
     /// Milliseconds without activity after which it expires.
     pub stale_ms: Option<i64>,
     /// At most one open task of an account has this key.
     pub unique_key: Option<String>,
+    pub parent_pk: Option<i64>,
 }
 
 /// Inserts the task; `None` when an open task with its unique key exists.
@@ -82,11 +97,12 @@ pub fn insert(tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
     let inserted = tx
         .connection
         .prepare_cached(
-            "insert into tasks (task_id, account_id, type, name, description, driver, status, priority, sort_key, \
-             params, units_total, expires_at, unique_key, rev, created_at, started_at, \
-             updated_at, last_activity) \
-             values (:id, :account, :type, :name, :description, :driver, :status, :priority, :sort_key, :params, \
-             :units_total, :expires, :unique_key, 1, :now, :started, :now, :now)",
+            "insert into tasks (task_id, account_id, type, name, description, driver, lane, gate, run_at, status, \
+             priority, sort_key, params, units_total, items_total, reserved_bytes, estimated_ms, expires_at, \
+             unique_key, parent_id, rev, created_at, started_at, updated_at, last_activity) \
+             values (:id, :account, :type, :name, :description, :driver, :lane, :gate, :run_at, :status, :priority, \
+             :sort_key, :params, :units_total, :items_total, :reserved, :estimated, :expires, :unique_key, :parent, \
+             1, :now, :started, :now, :now)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -96,13 +112,20 @@ pub fn insert(tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
                 ":name": new.name,
                 ":description": new.description,
                 ":driver": new.driver,
+                ":lane": new.lane,
+                ":gate": new.gate,
+                ":run_at": new.run_at,
                 ":status": status,
                 ":priority": new.priority,
-                ":sort_key": tx.now.0 - i64::from(new.priority) * AGE_MS_PER_POINT,
+                ":sort_key": sort_key(tx.now, new.priority),
                 ":params": Json(new.parameters.clone()),
                 ":units_total": new.units_total.map(|units| units as i64),
+                ":items_total": new.items_total as i64,
+                ":reserved": new.reserved_bytes as i64,
+                ":estimated": new.estimated_ms,
                 ":expires": new.stale_ms.map(|stale| tx.now.plus_ms(stale)),
                 ":unique_key": new.unique_key,
+                ":parent": new.parent_pk,
                 ":now": tx.now,
                 ":started": (new.driver == Driver::Client).then_some(tx.now),
             })
@@ -143,21 +166,40 @@ pub struct Outcome {
     pub error: Option<(String, String)>,
     /// Milliseconds from now until it expires, where it still can.
     pub stale_ms: Option<i64>,
+    /// Added to the number of attempts: 1 for a claim, -1 where one is given back.
+    pub attempts: i64,
+    /// 1 when the server went down while the task ran.
+    pub crashes: i64,
+    /// When it may be claimed again.
+    pub run_at: Option<Timestamp>,
+    /// 1 for a claim.
+    pub epochs: i64,
+    /// A new beginning: attempts, crashes and progress count from nothing again.
+    pub afresh: bool,
 }
 
 /// Writes a state that `domain::task::step` allowed. Ends set `cleanup`, so that leftovers are removed after the
 /// end is durable, again and again until it succeeds.
 pub fn set_state(tx: &Tx<'_>, from: &Task, to: State, outcome: &Outcome) -> Result<Task> {
     let ended = to.status.is_final();
+    let gate = match (to.status, outcome.run_at) {
+        (Status::Pending, Some(_)) => from.gate | gate::SCHEDULED,
+        _ => from.gate,
+    };
     let changed = tx
         .connection
         .prepare_cached(
             "update tasks set status = :status, intent = :intent, rev = rev + 1, updated_at = :now, \
              last_activity = :now, finished_at = :finished, cleanup = :ended, phase = null, \
-             progress = iif(:status = 3, 100, progress), \
-             units_done = iif(:status = 3, coalesce(units_total, units_done), units_done), \
-             results = coalesce(:results, results), error_code = :code, error_message = :message, \
-             expires_at = :expires \
+             epoch = epoch + :epochs, attempt = iif(:afresh, 0, attempt + :attempts), \
+             crashes = iif(:afresh, 0, crashes + :crashes), \
+             started_at = iif(:status = 1, coalesce(started_at, :now), started_at), \
+             gate = :gate, run_at = iif(:gate & 1, coalesce(:run_at, run_at), null), \
+             progress = iif(:status = 3, 100, iif(:afresh, 0, progress)), \
+             units_done = iif(:status = 3, coalesce(units_total, units_done), iif(:afresh, 0, units_done)), \
+             results = iif(:afresh, null, coalesce(:results, results)), \
+             error_code = :code, error_message = :message, \
+             reserved_bytes = iif(:ended, 0, reserved_bytes), expires_at = :expires \
              where id = :pk and status = :was and rev = :rev",
         )
         .and_then(|mut statement| {
@@ -167,6 +209,12 @@ pub fn set_state(tx: &Tx<'_>, from: &Task, to: State, outcome: &Outcome) -> Resu
                 ":now": tx.now,
                 ":finished": ended.then_some(tx.now),
                 ":ended": ended,
+                ":epochs": outcome.epochs,
+                ":afresh": outcome.afresh,
+                ":attempts": outcome.attempts,
+                ":crashes": outcome.crashes,
+                ":gate": gate,
+                ":run_at": outcome.run_at,
                 ":results": outcome.results.clone().map(Json),
                 ":code": outcome.error.as_ref().map(|(code, _)| code),
                 ":message": outcome.error.as_ref().map(|(_, message)| message),
@@ -187,150 +235,118 @@ pub fn set_state(tx: &Tx<'_>, from: &Task, to: State, outcome: &Outcome) -> Resu
 }
 
 /// Records progress of a running task; the task as it is now, or `None` when it is not running any more.
-pub fn set_progress(tx: &Tx<'_>, pk: i64, units_done: u64, progress: f64) -> Result<Option<Task>> {
+pub fn set_progress(
+    tx: &Tx<'_>,
+    pk: i64,
+    epoch: i64,
+    units_done: u64,
+    progress: f64,
+) -> Result<Option<Task>> {
     let changed = tx
         .connection
         .prepare_cached(
             "update tasks set units_done = ?2, progress = max(progress, ?3), rev = rev + 1, updated_at = ?4, \
-             last_activity = ?4 where id = ?1 and status = 1",
+             last_activity = ?4 where id = ?1 and status = 1 and epoch = ?5",
         )
-        .and_then(|mut statement| statement.execute((pk, units_done as i64, progress, tx.now)))
+        .and_then(|mut statement| statement.execute((pk, units_done as i64, progress, tx.now, epoch)))
         .map_err(failed)?;
-    if changed == 0 {
-        return Ok(None);
-    }
-    tx.connection
+    if changed == 0 { Ok(None) } else { by_pk(tx.connection, pk) }
+}
+
+/// The task with this number, whoever's it is.
+pub fn by_pk(connection: &Connection, pk: i64) -> Result<Option<Task>> {
+    connection
         .prepare_cached(&format!("select {COLUMNS} from tasks t where t.id = ?1"))
         .and_then(|mut statement| statement.query_row([pk], task).optional())
         .map_err(failed)
 }
 
-/// Columns that a list may be sorted by; each has its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    LastActivity,
-    CreatedAt,
-    UpdatedAt,
+/// The task, if the claim with this epoch still holds it: everything a worker commits passes here first.
+pub fn fenced(connection: &Connection, pk: i64, epoch: i64) -> Result<Option<Task>> {
+    Ok(by_pk(connection, pk)?
+        .filter(|task| task.status == Status::InProgress && task.epoch == epoch))
 }
 
-impl Sort {
-    pub(super) fn column(self) -> &'static str {
-        match self {
-            Self::LastActivity => "t.last_activity",
-            Self::CreatedAt => "t.created_at",
-            Self::UpdatedAt => "t.updated_at",
-        }
-    }
-}
-
-/// One page of an account's tasks.
-pub struct Page {
-    pub types: Vec<TaskType>,
-    pub statuses: Vec<Status>,
-    pub sort: Sort,
-    pub descending: bool,
-    pub offset: u64,
-    pub limit: u32,
-}
-
-/// The page, and how many tasks match.
-pub fn list(connection: &Connection, owner: AccountId, page: &Page) -> Result<(Vec<Task>, u64)> {
-    let mut filter = "t.account_id = ?".to_owned();
-    let mut values = vec![Sql::Text(owner.to_string())];
-    filter_by(&mut filter, &mut values, &page.types, &page.statuses);
-    let total = count_by(connection, owner, &page.types, &page.statuses)?;
-
-    let way = if page.descending { "desc" } else { "asc" };
-    let order = format!("{} {way}, t.id {way}", page.sort.column());
-    values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);
-    // Rows that the offset skips are never read: the inner query stays inside an index.
-    let sql = format!(
-        "select {COLUMNS} from tasks t where t.id in \
-         (select t.id from tasks t where {filter} order by {order} limit ? offset ?) order by {order}"
-    );
-    let tasks = connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| statement.query_map(params_from_iter(values), task)?.collect())
-        .map_err(failed)?;
-    Ok((tasks, total))
-}
-
-/// How many tasks of an account have one of these types and statuses; all, where a list is empty.
-pub(super) fn count_by(
-    connection: &Connection,
-    owner: AccountId,
-    types: &[TaskType],
-    statuses: &[Status],
-) -> Result<u64> {
-    let mut filter = "t.account_id = ?".to_owned();
-    let mut values = vec![Sql::Text(owner.to_string())];
-    in_list(
-        &mut filter,
-        &mut values,
-        "t.type",
-        types.iter().map(|one| Sql::Text(one.name().into())),
-    );
-    in_list(&mut filter, &mut values, "t.status", statuses.iter().map(|one| one.number().into()));
-    count(connection, &format!("select count(*) from tasks t where {filter}"), &values)
-}
-
-/// Narrows a list. The signs before the columns keep the planner from choosing an index that would have to be sorted.
-pub(super) fn filter_by(
-    filter: &mut String,
-    values: &mut Vec<Sql>,
-    types: &[TaskType],
-    statuses: &[Status],
-) {
-    in_list(filter, values, "+t.type", types.iter().map(|one| Sql::Text(one.name().into())));
-    // One status has an index in which it stands before the order; several do not.
-    let column = if statuses.len() == 1 { "t.status" } else { "+t.status" };
-    in_list(filter, values, column, statuses.iter().map(|one| one.number().into()));
-}
-
-pub(super) fn in_list(
-    filter: &mut String,
-    values: &mut Vec<Sql>,
-    column: &str,
-    wanted: impl Iterator<Item = Sql>,
-) {
-    let before = values.len();
-    values.extend(wanted);
-    let added = values.len() - before;
-    if added > 0 {
-        let marks = vec!["?"; added].join(", ");
-        filter.push_str(&format!(" and {column} in ({marks})"));
-    }
-}
-
-pub(super) fn count(connection: &Connection, sql: &str, values: &[Sql]) -> Result<u64> {
-    connection
-        .prepare_cached(sql)
-        .and_then(|mut statement| {
-            statement.query_row(params_from_iter(values), |row| row.get::<_, i64>(0))
-        })
-        .map(|total| total as u64)
-        .map_err(failed)
-}
-
-/// Tasks that are pending, running or paused, the most recently active first.
-pub fn active(connection: &Connection, owner: AccountId, limit: usize) -> Result<Vec<Task>> {
-    connection
-        .prepare_cached(&format!(
-            "select {COLUMNS} from tasks t where t.account_id = ?1 and t.status in (0, 1, 2) \
-             order by t.last_activity desc, t.id desc limit ?2"
-        ))
-        .and_then(|mut statement| statement.query_map((owner, limit as i64), task)?.collect())
-        .map_err(failed)
-}
-
-/// How many tasks are pending and running, over all accounts.
-pub fn queue_lengths(connection: &Connection) -> Result<(u64, u64)> {
-    connection
-        .query_row(
-            "select (select count(*) from tasks where status = 0 and gate = 0), \
-                    (select count(*) from tasks where status = 1)",
-            [],
-            |row| Ok((row.get::<_, i64>(0)? as u64, row.get::<_, i64>(1)? as u64)),
+/// Tells what a running task is doing, and how much there is to do.
+pub fn set_phase(
+    tx: &Tx<'_>,
+    pk: i64,
+    phase: Option<&str>,
+    units_total: Option<u64>,
+) -> Result<()> {
+    tx.connection
+        .prepare_cached(
+            "update tasks set phase = ?2, units_total = coalesce(?3, units_total), rev = rev + 1, updated_at = ?4 \
+             where id = ?1",
         )
+        .and_then(|mut statement| {
+            statement.execute((pk, phase, units_total.map(|units| units as i64), tx.now))
+        })
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// A new name or place in the order.
+pub fn amend(tx: &Tx<'_>, pk: i64, name: Option<&str>, priority: Option<u8>) -> Result<()> {
+    tx.connection
+        .execute(
+            "update tasks set name = coalesce(?2, name), priority = coalesce(?3, priority), \
+             sort_key = created_at - coalesce(?3, priority) * (?5), rev = rev + 1, updated_at = ?4 where id = ?1",
+            (pk, name, priority, tx.now, AGE_MS_PER_POINT),
+        )
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// What a worker keeps between two runs of the same task.
+pub fn checkpoint(connection: &Connection, pk: i64) -> Result<Option<Value>> {
+    connection
+        .prepare_cached("select checkpoint from tasks where id = ?1")
+        .and_then(|mut statement| statement.query_row([pk], |row| row.get::<_, Option<Json>>(0)))
+        .map(|json| json.map(|json| json.0))
         .map_err(failed)
+}
+
+pub fn set_checkpoint(tx: &Tx<'_>, pk: i64, checkpoint: Option<Value>) -> Result<()> {
+    tx.connection
+        .prepare_cached("update tasks set checkpoint = ?2 where id = ?1")
+        .and_then(|mut statement| statement.execute((pk, checkpoint.map(Json))))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Changes the bytes of quota that a task holds by `more`; the account's side is the caller's.
+pub fn hold(tx: &Tx<'_>, pk: i64, more: i64) -> Result<()> {
+    tx.connection
+        .prepare_cached("update tasks set reserved_bytes = reserved_bytes + ?2 where id = ?1")
+        .and_then(|mut statement| statement.execute((pk, more)))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Keeps a sealed secret until the task ends.
+pub fn keep_secret(tx: &Tx<'_>, pk: i64, sealed: &[u8]) -> Result<()> {
+    tx.connection
+        .execute(
+            "insert into task_secrets (task_pk, sealed) values (?1, ?2) \
+             on conflict (task_pk) do update set sealed = excluded.sealed",
+            (pk, sealed),
+        )
+        .map_err(failed)?;
+    Ok(())
+}
+
+pub fn secret(connection: &Connection, pk: i64) -> Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("select sealed from task_secrets where task_pk = ?1")
+        .and_then(|mut statement| statement.query_row([pk], |row| row.get(0)).optional())
+        .map_err(failed)
+}
+
+pub fn forget_secret(tx: &Tx<'_>, pk: i64) -> Result<()> {
+    tx.connection
+        .prepare_cached("delete from task_secrets where task_pk = ?1")
+        .and_then(|mut statement| statement.execute([pk]))
+        .map_err(failed)?;
+    Ok(())
 }

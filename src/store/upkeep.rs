@@ -72,3 +72,26 @@ pub fn forget_failed(
         )
         .map_err(failed)
 }
+
+/// Has everything been removed that the end of this task left behind?
+pub fn is_clean(db: &Db, pk: i64) -> Result<bool> {
+    db.prepare_cached("select cleanup = 0 from tasks where id = ?1")
+        .and_then(|mut statement| statement.query_row([pk], |row| row.get(0)))
+        .map_err(failed)
+}
+
+/// Forgets an account's ended tasks that left nothing behind and are older than `finished_before`.
+pub fn forget_ended(
+    tx: &Tx<'_>,
+    owner: AccountId,
+    finished_before: Timestamp,
+    batch: usize,
+) -> Result<usize> {
+    tx.connection
+        .execute(
+            "delete from tasks where id in (select id from tasks where account_id = ?1 and status in (3, 4, 5, 6) \
+             and finished_at <= ?2 and cleanup = 0 limit ?3)",
+            (owner, finished_before, batch as i64),
+        )
+        .map_err(failed)
+}

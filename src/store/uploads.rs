@@ -3,9 +3,8 @@
 use rusqlite::types::Value as Sql;
 use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
 
-use super::Tx;
 use super::columns::failed;
-use super::tasks;
+use super::{Tx, task_lists, tasks};
 use crate::domain::chunks::ChunkPlan;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, FileId, ObjectId, TaskId};
@@ -232,10 +231,19 @@ pub fn open(connection: &Connection) -> Result<Vec<Record>> {
 }
 
 pub fn count_open(connection: &Connection, owner: AccountId) -> Result<u64> {
-    tasks::count(
+    task_lists::count(
         connection,
         "select count(*) from tasks where account_id = ? and type = 'FileUpload' and status in (1, 2)",
         &[Sql::Text(owner.to_string())],
+    )
+}
+
+/// Uploads in progress or paused, over all accounts.
+pub fn count_all_open(connection: &Connection) -> Result<u64> {
+    task_lists::count(
+        connection,
+        "select count(*) from tasks where type = 'FileUpload' and status in (1, 2)",
+        &[],
     )
 }
 
@@ -243,7 +251,7 @@ pub fn count_open(connection: &Connection, owner: AccountId) -> Result<u64> {
 pub enum Sort {
     FileName,
     FileSize,
-    Task(tasks::Sort),
+    Task(task_lists::Sort),
 }
 
 pub struct Page {
@@ -274,7 +282,7 @@ pub fn list(connection: &Connection, owner: AccountId, page: &Page) -> Result<(V
     };
     let (mut filter, mut values) = (String::new(), vec![Sql::Text(owner.to_string())]);
     if from != OF_UPLOADS {
-        tasks::filter_by(&mut filter, &mut values, &[TaskType::FileUpload], &page.statuses);
+        task_lists::filter_by(&mut filter, &mut values, &[TaskType::FileUpload], &page.statuses);
     }
     if let Some(fingerprint) = &page.fingerprint {
         filter.push_str(" and u.fingerprint = ?");
@@ -282,9 +290,9 @@ pub fn list(connection: &Connection, owner: AccountId, page: &Page) -> Result<(V
     }
     let total = match &page.fingerprint {
         Some(_) => {
-            tasks::count(connection, &format!("select count(*) from {from}{filter}"), &values)?
+            task_lists::count(connection, &format!("select count(*) from {from}{filter}"), &values)?
         }
-        None => tasks::count_by(connection, owner, &[TaskType::FileUpload], &page.statuses)?,
+        None => task_lists::count_by(connection, owner, &[TaskType::FileUpload], &page.statuses)?,
     };
 
     let key = if own { "u.task_pk" } else { "t.id" };

@@ -10,11 +10,12 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::{mpsc, oneshot};
 
-use super::Sink;
+use super::Listener;
 use super::columns::failed;
 use crate::clock::Clock;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
+use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 
 /// Operations that may wait.
@@ -29,12 +30,18 @@ pub struct Tx<'a> {
     pub connection: &'a Connection,
     pub now: Timestamp,
     events: RefCell<Vec<Event>>,
+    moved: RefCell<Vec<Task>>,
 }
 
 impl Tx<'_> {
     /// Announces after the commit, in order. To be replayable an event goes through `events::record`.
     pub fn announce(&self, event: Event) {
         self.events.borrow_mut().push(event);
+    }
+
+    /// Tells after the commit, and before anyone is answered, that a task's state is another one now.
+    pub fn moved(&self, task: Task) {
+        self.moved.borrow_mut().push(task);
     }
 }
 
@@ -135,16 +142,21 @@ fn stopping() -> Error {
     Error::new(Kind::ShuttingDown, "The server is stopping. Try again in a moment.")
 }
 
-pub(super) fn start(connection: Connection, clock: Clock, sink: Sink) -> Result<Handle> {
+pub(super) fn start(connection: Connection, clock: Clock, listener: Listener) -> Result<Handle> {
     let (queue, receiver) = mpsc::channel(QUEUE);
     let thread = std::thread::Builder::new()
         .name("db-writer".into())
-        .spawn(move || run(connection, receiver, &clock, &sink))
+        .spawn(move || run(connection, receiver, &clock, &listener))
         .map_err(|error| Error::io("starting the writer thread", &error))?;
     Ok(Handle { queue, thread: Arc::new(Mutex::new(Some(thread))) })
 }
 
-fn run(connection: Connection, mut queue: mpsc::Receiver<Message>, clock: &Clock, sink: &Sink) {
+fn run(
+    connection: Connection,
+    mut queue: mpsc::Receiver<Message>,
+    clock: &Clock,
+    listener: &Listener,
+) {
     let mut last = Timestamp(0);
     while let Some(first) = queue.blocking_recv() {
         let mut closing = false;
@@ -159,14 +171,23 @@ fn run(connection: Connection, mut queue: mpsc::Receiver<Message>, clock: &Clock
         }
         // One moment a batch, never before the last one: the order of rows survives a clock that steps back.
         last = clock.now().max(last);
-        let tx = Tx { connection: &connection, now: last, events: RefCell::default() };
+        let tx = Tx {
+            connection: &connection,
+            now: last,
+            events: RefCell::default(),
+            moved: RefCell::default(),
+        };
         let failure = batch(&tx, &mut jobs);
+        let moved = tx.moved.take();
+        if failure.is_none() && !moved.is_empty() {
+            (listener.moved)(moved);
+        }
         for job in jobs {
             job.answer(failure.as_ref());
         }
         let events = tx.events.take();
         if failure.is_none() && !events.is_empty() {
-            sink(events);
+            (listener.events)(events);
         }
         if closing {
             break;
@@ -186,10 +207,11 @@ fn batch(tx: &Tx<'_>, jobs: &mut [Box<dyn Job>]) -> Option<Failure> {
     let outcome = (|| {
         tx.connection.execute_batch("begin immediate")?;
         for job in jobs.iter_mut() {
-            let announced = tx.events.borrow().len();
+            let (announced, moved) = (tx.events.borrow().len(), tx.moved.borrow().len());
             tx.connection.execute_batch("savepoint job")?;
             if !job.run(tx) {
                 tx.events.borrow_mut().truncate(announced);
+                tx.moved.borrow_mut().truncate(moved);
                 if tx.connection.is_autocommit() {
                     // SQLite rolled the whole transaction back by itself, as it does on a full disk.
                     return Err(rusqlite::Error::SqliteFailure(

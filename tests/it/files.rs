@@ -38,7 +38,7 @@ async fn a_file_is_told_in_full() {
         "contentType": "text/plain; charset=utf-8", "hash": format!("sha256:{}", sha256(b"hello")),
         "poolId": pool, "bundleId": "01a20d84-4cc9-74e6-9588-c587a52b521b", "accountId": me["id"],
         "isEncrypted": false, "hasThumbnail": false,
-        "metadata": { "lastModified": "2025-11-09T02:00:00.000Z" }, "tags": [],
+        "metadata": { "lastModified": "2025-11-09T02:00:00.000Z", "plainSize": null }, "tags": [],
         "createdAt": created, "updatedAt": created, "uploadedAt": created,
         "expiredAt": "2999-01-01T00:00:00.000Z", "deletedAt": null, "url": format!("{path}/content"),
     });

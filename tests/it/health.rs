@@ -83,7 +83,7 @@ async fn metrics_are_in_the_form_that_prometheus_reads() {
             assert!(name.starts_with("drive_") && value.parse::<f64>().is_ok(), "{line}");
         }
         assert!(text.contains("drive_pool_free_bytes{pool=\"default\"} "), "{text}");
-        let line = text.lines().find(|line| line.starts_with("drive_tasks_running ")).unwrap();
+        let line = text.lines().find(|line| line.starts_with("drive_uploads_open ")).unwrap();
         line.rsplit_once(' ').unwrap().1.to_owned()
     };
     assert_eq!(running().await, "0");

@@ -19,6 +19,7 @@ mod harness;
 mod health;
 mod janitor;
 mod limits;
+mod move_files;
 mod plans;
 mod power;
 mod quota;

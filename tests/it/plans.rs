@@ -8,7 +8,7 @@ use std::ptr::null_mut;
 use drive::domain::id::AccountId;
 use drive::domain::task::{Status, TaskType};
 use drive::domain::time::Timestamp;
-use drive::store::{files, tasks, uploads};
+use drive::store::{files, task_lists, uploads};
 use rusqlite::{Connection, ffi, params_from_iter};
 
 use crate::harness::TestDrive;
@@ -91,19 +91,27 @@ async fn lists_of_tasks_stay_in_their_indexes() {
     let db = drive.db();
     let owner = AccountId::generate();
     db.set_prepared_statement_cache_capacity(200);
-    for sort in [tasks::Sort::LastActivity, tasks::Sort::CreatedAt, tasks::Sort::UpdatedAt] {
+    for sort in
+        [task_lists::Sort::LastActivity, task_lists::Sort::CreatedAt, task_lists::Sort::UpdatedAt]
+    {
         for descending in [true, false] {
             for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {
                 for types in [vec![], vec![TaskType::FileUpload]] {
                     let statuses = statuses.clone();
-                    let page =
-                        tasks::Page { types, statuses, sort, descending, offset: 10, limit: 50 };
-                    tasks::list(&db, owner, &page).unwrap();
+                    let page = task_lists::Page {
+                        types,
+                        statuses,
+                        sort,
+                        descending,
+                        offset: 10,
+                        limit: 50,
+                    };
+                    task_lists::list(&db, owner, &page).unwrap();
                 }
             }
         }
     }
-    tasks::active(&db, owner, 50).unwrap();
+    task_lists::active(&db, owner, 50).unwrap();
     nothing(slow(&db));
 }
 
@@ -116,9 +124,9 @@ async fn lists_of_uploads_stay_in_their_indexes() {
     for sort in [
         uploads::Sort::FileName,
         uploads::Sort::FileSize,
-        uploads::Sort::Task(tasks::Sort::LastActivity),
-        uploads::Sort::Task(tasks::Sort::CreatedAt),
-        uploads::Sort::Task(tasks::Sort::UpdatedAt),
+        uploads::Sort::Task(task_lists::Sort::LastActivity),
+        uploads::Sort::Task(task_lists::Sort::CreatedAt),
+        uploads::Sort::Task(task_lists::Sort::UpdatedAt),
     ] {
         for descending in [true, false] {
             for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {

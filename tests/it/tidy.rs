@@ -35,7 +35,14 @@ const LAYERS: [(&str, &[&str]); 13] = [
 ];
 
 /// Crates that only these layers may name.
-const CONFINED: [(&str, &[&str]); 7] = [
+const CONFINED: [(&str, &[&str]); 14] = [
+    ("age", &["blobs"]),
+    ("chacha20poly1305", &["blobs"]),
+    ("zip", &["blobs"]),
+    ("tar", &["blobs"]),
+    ("sevenz_rust2", &["blobs"]),
+    ("image", &["operations"]),
+    ("pulldown_cmark", &["operations"]),
     ("rusqlite", &["store"]),
     ("r2d2", &["store"]),
     ("actix_web", &["http", "app"]),

@@ -7,9 +7,8 @@ use serde_json::json;
 use super::super::State;
 use super::super::auth::Signed;
 use super::super::files;
-use super::super::input::{Body, text};
+use super::super::input::{Body, idempotency_key};
 use super::Answer;
-use crate::domain::error::Error;
 use crate::domain::id::{BundleId, PoolId};
 use crate::domain::time::Timestamp;
 use crate::operations::upload::begin::{Begun, Wanted};
@@ -38,16 +37,7 @@ pub async fn create(
     Signed(caller): Signed,
     Body(asked): Body<CreateRequest>,
 ) -> Answer {
-    let idempotency = match text(&request, "idempotency-key") {
-        Some(key) if key.is_empty() || key.len() > 255 => {
-            return Err(Error::invalid(
-                "Idempotency-Key",
-                "Idempotency-Key must have 1 to 255 characters.",
-            )
-            .into());
-        }
-        key => key.map(|key| (key.to_owned(), signature(&asked))),
-    };
+    let idempotency = idempotency_key(&request)?.map(|key| (key, signature(&asked)));
     let wanted = Wanted {
         file_name: asked.file_name,
         file_size: asked.file_size,

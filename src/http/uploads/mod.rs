@@ -14,7 +14,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
 use crate::domain::task::{Status, TaskType, Verb};
 use crate::engine::janitor;
-use crate::store::tasks::Sort as TaskSort;
+use crate::store::task_lists::Sort as TaskSort;
 use crate::store::uploads::{self as rows, Page, Record, Sort};
 
 pub mod body;

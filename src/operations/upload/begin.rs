@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Uploads, add_name, announce_quota, detached, new_file, new_task};
+use super::{Uploads, add_name, detached, new_file, new_task};
 use crate::blobs::staging::{self, Staging};
 use crate::domain::account::Caller;
 use crate::domain::chunks::ChunkPlan;
@@ -13,6 +13,7 @@ use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId, TaskId};
 use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
+use crate::engine::announce_quota;
 use crate::store::idempotency::{self, Key, Made};
 use crate::store::uploads::Record;
 use crate::store::{Db, Tx, accounts, files, objects, tasks, uploads};
@@ -219,9 +220,9 @@ impl Uploads {
                 Ok(Some(*begun))
             }
             Found::Object(object_id, sha256) => {
-                let (file, charge) = (new_file(owner, new, object_id, sha256), new.charge);
+                let file = new_file(owner, new, object_id, sha256);
                 let named = store.write(move |tx| {
-                    let file = add_name(tx, file, charge)?;
+                    let file = add_name(tx, file)?;
                     keep(tx, owner, key.as_ref(), Made::File(file.id)).map(|()| file)
                 });
                 Ok(Some(Begun::Exists(Box::new(named.await?))))

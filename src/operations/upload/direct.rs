@@ -127,7 +127,7 @@ impl Uploads {
 
         let recorded = self.record_direct(&caller, new, object).await;
         if recorded.is_err() {
-            staging::remove_object(&part.pool, part.id);
+            staging::remove_object(&part.pool, part.id)?;
         }
         recorded
     }
@@ -154,7 +154,7 @@ impl Uploads {
                 objects::insert(tx, &object)?;
                 let mut file = new_file(owner, &new, object.id, object.sha256);
                 (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
-                files::insert(tx, &file, new.charge)?;
+                files::insert(tx, &file)?;
                 uploads::set_file(tx, task.pk, file.id)?;
                 uploads::set_received(tx, task.pk)?;
                 let results = json!({

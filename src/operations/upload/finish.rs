@@ -149,10 +149,7 @@ impl Uploads {
             .write(move |tx| record(tx, &engine, &publishing, &object, content_type))
             .await;
         match published {
-            Ok((file, task)) => {
-                self.engine.after_move(&task);
-                Ok(file)
-            }
+            Ok((file, _)) => Ok(file),
             Err(error) => {
                 self.unpublish(open, &error).await?;
                 Err(error)
@@ -182,8 +179,7 @@ impl Uploads {
         let hashes = json!({ "declared": declared.to_string(), "actual": actual.to_string() });
         let error = mismatch(message.clone(), hashes.clone());
         let (engine, failing) = (self.engine.clone(), open.clone());
-        let task = self
-            .engine
+        self.engine
             .store
             .write(move |tx| {
                 let task = tasks::get(tx.connection, failing.account_id, failing.upload.task_id)?;
@@ -207,7 +203,6 @@ impl Uploads {
                 Ok(task)
             })
             .await?;
-        self.engine.after_move(&task);
         Err(error)
     }
 
@@ -216,8 +211,7 @@ impl Uploads {
         let (open, ended) = (open.clone(), error.kind() == Kind::TaskFinished);
         tokio::task::spawn_blocking(move || {
             if ended {
-                staging::remove_object(&open.pool, open.upload.object_id);
-                return Ok(());
+                return staging::remove_object(&open.pool, open.upload.object_id);
             }
             staging::unseal(&open.pool, open.upload.object_id).map(|_| ())
         })
@@ -265,13 +259,17 @@ fn record(
         content_type: content_type.unwrap_or_else(|| upload.content_type.clone()),
         size: object.size,
         sha256: object.sha256,
+        charge: upload.charge,
+        lock: None,
+        tags: Vec::new(),
         last_modified: upload.last_modified,
         created_at: tx.now,
         updated_at: tx.now,
         uploaded_at: tx.now,
         expired_at: upload.file_expires_at,
+        deleted_at: None,
     };
-    files::insert(tx, &file, upload.charge)?;
+    files::insert(tx, &file)?;
     accounts::settle(tx, open.account_id, upload.charge, upload.charge)?;
     uploads::set_file(tx, task.pk, file.id)?;
     let results = json!({

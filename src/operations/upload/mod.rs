@@ -16,9 +16,10 @@ use crate::domain::pool::Pool;
 use crate::domain::task::{Driver, Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
-use crate::engine::Engine;
+use crate::domain::work::Lane;
 use crate::engine::operation::Operation;
 use crate::engine::recovery::LastStop;
+use crate::engine::{Engine, announce_quota};
 use crate::store::tasks::NewTask;
 use crate::store::{Store, Tx, accounts, events, files, objects, uploads};
 
@@ -75,11 +76,18 @@ fn new_task(engine: &Engine, owner: AccountId, new: &NewUpload) -> NewTask {
         name: TASK_NAME.to_owned(),
         description: Some(new.file_name.to_string()),
         driver: Driver::Client,
+        lane: Lane::Io,
+        gate: 0,
+        run_at: None,
         priority: new.priority,
         parameters: parameters(new),
         units_total: Some(new.plan.file_size()),
+        items_total: 0,
+        reserved_bytes: 0,
+        estimated_ms: None,
         stale_ms: Some(engine.settings.stale_ms),
         unique_key: new.unique_key(),
+        parent_pk: None,
     }
 }
 
@@ -110,23 +118,27 @@ fn new_file(owner: AccountId, new: &NewUpload, object_id: ObjectId, sha256: Dige
         content_type: new.content_type.as_str().to_owned(),
         size: new.plan.file_size(),
         sha256,
+        charge: new.charge,
+        lock: None,
+        tags: Vec::new(),
         last_modified: new.last_modified,
         created_at: unset,
         updated_at: unset,
         uploaded_at: unset,
         expired_at: new.file_expires_at,
+        deleted_at: None,
     }
 }
 
 /// One more name for bytes that are there; or the file that says just this already.
-fn add_name(tx: &Tx<'_>, mut file: File, charge: u64) -> Result<File> {
+fn add_name(tx: &Tx<'_>, mut file: File) -> Result<File> {
     if let Some(twin) = files::twin(tx.connection, &file)? {
         return Ok(twin);
     }
     (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
-    accounts::charge(tx, file.account_id, charge)?;
+    accounts::charge(tx, file.account_id, file.charge)?;
     objects::share(tx, file.object_id)?;
-    files::insert(tx, &file, charge)?;
+    files::insert(tx, &file)?;
     announce_file(tx, &file)?;
     Ok(file)
 }
@@ -136,12 +148,6 @@ fn announce_file(tx: &Tx<'_>, file: &File) -> Result<()> {
         json!({ "fileId": file.id, "name": file.name, "folder": file.folder, "size": file.size });
     events::record(tx, Event::lasting(file.account_id, "file.created", None, data))?;
     announce_quota(tx, file.account_id)
-}
-
-fn announce_quota(tx: &Tx<'_>, owner: AccountId) -> Result<()> {
-    let quota = accounts::quota_of(tx.connection, owner)?;
-    let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
-    events::record(tx, Event::lasting(owner, "quota.changed", None, data))
 }
 
 /// Why an upload that has ended takes nothing more.

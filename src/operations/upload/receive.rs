@@ -127,7 +127,7 @@ impl Uploads {
             .write(move |tx| {
                 let (chunks_received, bytes) = uploads::add_chunk(tx, open.task_pk, &chunk)?;
                 let progress = percent(bytes, open.upload.plan.file_size());
-                let Some(task) = tasks::set_progress(tx, open.task_pk, bytes, progress)? else {
+                let Some(task) = tasks::set_progress(tx, open.task_pk, 0, bytes, progress)? else {
                     return Err(not_running(tx, &open));
                 };
                 engine.announce_progress(tx, &task);

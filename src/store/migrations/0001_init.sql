@@ -49,11 +49,16 @@ create table objects (
   sha256     blob not null check (length(sha256) = 32),
   blake3     blob not null check (length(blake3) = 32),
   refs       integer not null check (refs >= 0),     -- files that show it
+  task_pk    integer,                                -- made by this task, which has not published it yet
   created_at integer not null,
   block_size integer not null,
   blocks     blob not null                           -- BLAKE3 chaining value of each block, 32 bytes each
 ) strict;
 create index objects_sha256 on objects(sha256, size);
+create index objects_pool on objects(pool_id, id);
+create index objects_task on objects(task_pk) where task_pk is not null;
+-- Neither shown nor held: the janitor removes the bytes, then the row.
+create index objects_garbage on objects(id) where refs = 0 and task_pk is null;
 
 -- What a person sees.
 create table files (
@@ -68,12 +73,17 @@ create table files (
   size          integer not null,
   sha256        blob not null,
   charge        integer not null,                    -- bytes charged to the quota
+  recipient     text,                                -- encrypted files: the age recipient
+  wrapped_key   blob,                                -- and its identity, wrapped with the owner's password
+  plain_size    integer,                             -- and the size of what is inside
+  tags          text not null default '[]' check (json_valid(tags)),
   last_modified integer,
   created_at    integer not null,
   updated_at    integer not null,
   uploaded_at   integer not null,
   expired_at    integer,
-  deleted_at    integer
+  deleted_at    integer,                             -- in the trash since
+  check ((recipient is null) = (wrapped_key is null))
 ) strict;
 create index files_created on files(account_id, created_at desc, id desc) where deleted_at is null;
 create index files_updated on files(account_id, updated_at desc, id desc) where deleted_at is null;
@@ -82,6 +92,8 @@ create index files_size    on files(account_id, size, id) where deleted_at is nu
 create index files_folder  on files(account_id, folder, created_at desc, id desc) where deleted_at is null;
 create index files_sha256  on files(account_id, sha256, size);
 create index files_object  on files(object_id);
+create index files_pool    on files(pool_id, id);
+create index files_bundle  on files(account_id, bundle_id, id) where bundle_id is not null;
 
 -- The 18 moves between the statuses 0 Pending 1 InProgress 2 Paused 3 Completed 4 Failed 5 Cancelled 6 Expired.
 create table legal_moves (f integer not null, t integer not null, primary key (f, t)) strict, without rowid;
@@ -122,6 +134,9 @@ create table tasks (
   error_message  text,
   units_done     integer not null default 0,
   units_total    integer,
+  items_done     integer not null default 0,
+  items_total    integer not null default 0,
+  reserved_bytes integer not null default 0 check (reserved_bytes >= 0),  -- of the account's quota
   progress       real not null default 0 check (progress between 0 and 100),
   estimated_ms   integer,
   parent_id      integer references tasks(id) on delete set null,
@@ -138,7 +153,8 @@ create table tasks (
   check (status <> 3 or progress = 100)
 ) strict;
 create index tasks_claim    on tasks(lane, account_id, sort_key, id) where status = 0 and gate = 0;
-create index tasks_running  on tasks(lane, account_id) where status = 1;
+create index tasks_running  on tasks(lane, account_id) where status = 1 and driver = 0;
+create index tasks_queue    on tasks(lane, sort_key, id) where status = 0 and gate = 0;
 create index tasks_due      on tasks(run_at) where status = 0 and run_at is not null and gate <> 0;
 create index tasks_expiry   on tasks(expires_at) where expires_at is not null and status in (0, 1, 2);
 create index tasks_cleanup  on tasks(id) where cleanup = 1;
@@ -163,11 +179,15 @@ end;
 
 -- The frozen work list of a task over many files.
 create table task_items (
-  task_pk integer not null references tasks(id) on delete cascade,
-  seq     integer not null,
-  item    text not null,
-  state   integer not null default 0 check (state between 0 and 4),     -- open begun done skipped failed
-  detail  text,
+  task_pk       integer not null references tasks(id) on delete cascade,
+  seq           integer not null,
+  name          text not null,
+  item          text not null check (json_valid(item)),
+  bytes         integer not null default 0,
+  state         integer not null default 0 check (state between 0 and 4),     -- open begun done skipped failed
+  detail        text check (detail is null or json_valid(detail)),            -- what came of it
+  error_code    text,
+  error_message text,
   primary key (task_pk, seq)
 ) strict, without rowid;
 create index task_items_open on task_items(task_pk, seq) where state < 2;
@@ -178,6 +198,12 @@ create table task_deps (
   primary key (task_pk, dep_pk)
 ) strict, without rowid;
 create index task_deps_dep on task_deps(dep_pk);
+
+-- What a task must keep secret until it ends, sealed with the server's key.
+create table task_secrets (
+  task_pk integer primary key references tasks(id) on delete cascade,
+  sealed  blob not null
+) strict;
 
 create table task_attempts (
   task_pk       integer not null references tasks(id) on delete cascade,
@@ -205,6 +231,8 @@ create table uploads (
   object_id       text not null unique,              -- names the staging file, then the object
   declared_hash   text,
   fingerprint     text,
+  recipient       text,                              -- to be encrypted at completion, as in files
+  wrapped_key     blob,
   file_expires_at integer,
   last_modified   integer,
   charge          integer not null,                  -- bytes reserved in the quota

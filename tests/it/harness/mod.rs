@@ -24,6 +24,7 @@ pub mod raw;
 pub mod routes;
 pub mod sender;
 pub mod socket;
+pub mod tasks;
 
 use client::Client;
 
@@ -170,6 +171,22 @@ impl TestDrive {
         tokio::task::spawn_blocking(move || janitor::sweep(&engine, now)).await.unwrap().unwrap();
     }
 
+    /// A sweep, and the end of all removing of what nobody shows any more.
+    pub async fn swept(&self) {
+        self.sweep().await;
+        let garbage = "select count(*) from objects where refs = 0 and task_pk is null";
+        eventually("garbage is collected", || {
+            self.db().query_row(garbage, [], |row| row.get::<_, i64>(0)).unwrap() == 0
+        })
+        .await;
+    }
+
+    /// Opens the gates of scheduled tasks that are due at the time of the test's clock.
+    pub fn tick(&self) {
+        let engine = self.engine.clone().expect("an engine");
+        std::thread::spawn(move || engine.open_gates().unwrap()).join().unwrap();
+    }
+
     fn shut_down(&mut self) {
         self.engine = None;
         if let Some(stop) = self.stop.take() {
@@ -227,6 +244,11 @@ pub fn folder() -> TempDir {
         rustix::fs::statvfs(memory).is_ok_and(|stat| stat.f_bavail * stat.f_frsize > ROOM_BYTES);
     let made = if roomy { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
     made.expect("a temporary folder")
+}
+
+/// A folder on another file system than [`folder`], where the machine has two.
+pub fn other_disk() -> TempDir {
+    tempfile::tempdir_in(std::env::temp_dir()).expect("a temporary folder")
 }
 
 /// The built program.

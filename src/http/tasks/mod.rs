@@ -11,7 +11,10 @@ use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
 use crate::domain::task::{Intent, Status, Task, TaskType, Verb};
-use crate::store::tasks::{self as rows, Page, Sort};
+use crate::store::task_lists::{self as lists, Page, Sort};
+use crate::store::tasks as rows;
+
+pub mod create;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -56,7 +59,7 @@ pub async fn list(
         limit,
     };
     let owner = caller.account_id;
-    let (tasks, total) = state.engine.store.read(move |db| rows::list(db, owner, &page)).await?;
+    let (tasks, total) = state.engine.store.read(move |db| lists::list(db, owner, &page)).await?;
     Ok(HttpResponse::Ok()
         .insert_header(("X-Total", total.to_string()))
         .json(tasks.iter().map(view).collect::<Vec<_>>()))
@@ -146,6 +149,10 @@ pub fn view(task: &Task) -> Value {
         "estimatedDurationSeconds": task.estimated_ms.map(|ms| ms / 1000),
         "bytesDone": task.units_done,
         "bytesTotal": task.units_total,
+        "itemsDone": task.items_done,
+        "itemsTotal": task.items_total,
+        "lane": task.lane.word(),
+        "runAt": task.run_at,
         "attempt": task.attempt,
         "parentId": task.parent_id,
         "rev": task.rev,

@@ -1,0 +1,191 @@
+//! An object that a task writes from its beginning to its end: hashed as it is written, sealed when it is whole. A
+//! draft that was kept can be gone on with after an interruption.
+
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+
+use sha2::{Digest as _, Sha256};
+
+use super::PoolDir;
+use super::ledger::{self, BlockHasher};
+use super::staging::{self, Staging};
+use crate::domain::chunks::MIB;
+use crate::domain::digest::Digest;
+use crate::domain::error::{Error, Result};
+use crate::domain::id::ObjectId;
+
+/// The kernel is asked to begin writing each time this much has come.
+const WRITEBACK_BYTES: u64 = 4 * MIB;
+/// The room on the disk is looked at each time this much has come.
+const ROOM_BYTES: u64 = 64 * MIB;
+const READ_BYTES: usize = 256 * 1024;
+
+/// What is known of a draft's bytes at its end.
+pub struct Facts {
+    pub size: u64,
+    pub sha256: Digest,
+    pub blake3: Digest,
+    pub block_size: u64,
+    /// BLAKE3 chaining value of each block, 32 bytes each.
+    pub blocks: Vec<u8>,
+}
+
+/// Removed when it is dropped, unless it was sealed or kept.
+pub struct Draft {
+    pool: Arc<PoolDir>,
+    id: ObjectId,
+    staging: Staging,
+    size: u64,
+    fresh: u64,
+    sha256: Sha256,
+    blocks: BlockHasher,
+    stays: bool,
+}
+
+impl Draft {
+    pub fn create(pool: &Arc<PoolDir>) -> Result<Self> {
+        let id = ObjectId::generate();
+        let staging = Staging::create_growing(pool, id, 0)?;
+        Ok(Self::of(pool, id, staging))
+    }
+
+    /// The first `size` bytes of a draft that was kept; what was written after them is cut off. `None` when it is gone.
+    pub fn reopen(pool: &Arc<PoolDir>, id: ObjectId, size: u64) -> Result<Option<Self>> {
+        let Some(staging) = Staging::open(pool, id)? else { return Ok(None) };
+        if staging.size()? < size {
+            staging::remove(pool, id);
+            return Ok(None);
+        }
+        staging.set_size(size)?;
+        let mut draft = Self::of(pool, id, staging);
+        let mut buffer = vec![0; READ_BYTES];
+        while draft.size < size {
+            let length = READ_BYTES.min((size - draft.size) as usize);
+            draft.staging.read_at(&mut buffer[..length], draft.size)?;
+            draft.hash(&buffer[..length]);
+        }
+        Ok(Some(draft))
+    }
+
+    fn of(pool: &Arc<PoolDir>, id: ObjectId, staging: Staging) -> Self {
+        Self {
+            pool: pool.clone(),
+            id,
+            staging,
+            size: 0,
+            fresh: 0,
+            sha256: Sha256::new(),
+            blocks: BlockHasher::new(MIB, 0),
+            stays: false,
+        }
+    }
+
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    pub fn size(&self) -> u64 {
+        self.size
+    }
+
+    fn hash(&mut self, bytes: &[u8]) {
+        self.sha256.update(bytes);
+        self.blocks.update(bytes);
+        self.size += bytes.len() as u64;
+    }
+
+    /// Returns when everything written so far is on the disk.
+    pub fn flush_to_disk(&self) -> Result<()> {
+        let since = self.staging.since();
+        self.staging.flush(since)?;
+        self.pool
+            .uploads_dir
+            .sync_all()
+            .map_err(|error| Error::io("flushing the uploads folder", &error))
+    }
+
+    /// The file stays when this is dropped, to be gone on with.
+    pub fn keep(&mut self) {
+        self.stays = true;
+    }
+
+    /// Hashes of the whole; the next step is [`Draft::seal`].
+    pub fn facts(&self) -> Result<Facts> {
+        let blocks = self.blocks.clone().finish_whole();
+        Ok(Facts {
+            size: self.size,
+            sha256: Digest(self.sha256.clone().finalize().into()),
+            blake3: ledger::merge(&blocks, MIB, self.size)?,
+            block_size: MIB,
+            blocks,
+        })
+    }
+
+    /// Makes it an object that survives a power cut.
+    pub fn seal(mut self) -> Result<()> {
+        self.staging.set_size(self.size)?;
+        self.staging.seal(&self.pool, self.id)?;
+        self.stays = true;
+        Ok(())
+    }
+
+    fn take(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.size % ROOM_BYTES + bytes.len() as u64 >= ROOM_BYTES
+            && self.pool.room()? < ROOM_BYTES
+        {
+            return Err(Error::disk_full());
+        }
+        self.staging.write_slice_at(bytes, self.size)?;
+        self.hash(bytes);
+        self.fresh += bytes.len() as u64;
+        if self.fresh >= WRITEBACK_BYTES {
+            self.staging.start_writeback(self.size - self.fresh, self.fresh);
+            self.fresh = 0;
+        }
+        Ok(())
+    }
+}
+
+/// A failure carries the error of the domain inside; [`error_of`] takes it out.
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.take(bytes).map_err(io::Error::other)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if !self.stays {
+            staging::remove(&self.pool, self.id);
+        }
+    }
+}
+
+/// The error that one of our own readers or writers put into an I/O error; or what that error itself says.
+pub fn error_of(doing: &str, error: io::Error) -> Error {
+    match error.downcast::<Error>() {
+        Ok(own) => own,
+        Err(plain) => Error::io(doing, &plain),
+    }
+}
+
+/// Copies to the end in pieces.
+pub fn copy(source: &mut dyn Read, sink: &mut dyn Write) -> io::Result<u64> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut copied = 0;
+    loop {
+        let length = match source.read(&mut buffer) {
+            Ok(0) => return Ok(copied),
+            Ok(length) => length,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        sink.write_all(&buffer[..length])?;
+        copied += length as u64;
+    }
+}

@@ -1,0 +1,148 @@
+//! What people ask of tasks: pause, resume, cancel, retry, a new name or priority. Children follow their parent.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::{Engine, requested};
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::event::{Event, Weight};
+use crate::domain::id::{AccountId, TaskId};
+use crate::domain::task::{Driver, Task, Verb};
+use crate::domain::work::ItemState;
+use crate::store::tasks::{self, Outcome};
+use crate::store::{Tx, items, queue as rows, upkeep};
+
+/// Generations of children that a command reaches.
+const DEPTH_MAX: usize = 8;
+/// How long a retry waits until the leftovers of the failure are gone.
+const CLEANING_WAIT: Duration = Duration::from_millis(20);
+const CLEANING_TRIES: u32 = 250;
+
+impl Engine {
+    /// What a person asks of a task. Done when this returns, or recorded: then `intent` says what the worker will
+    /// honour at its next safe point.
+    pub async fn command(
+        self: &Arc<Self>,
+        owner: AccountId,
+        id: TaskId,
+        verb: Verb,
+    ) -> Result<Task> {
+        let mut patience = CLEANING_TRIES;
+        loop {
+            let engine = self.clone();
+            let done = self.store.write(move |tx| engine.command_in(tx, owner, id, verb)).await;
+            match done {
+                // The leftovers of its end are being removed this moment.
+                Err(error) if error.kind() == Kind::Busy && patience > 0 => {
+                    patience -= 1;
+                    tokio::time::sleep(CLEANING_WAIT).await;
+                }
+                done => return done,
+            }
+        }
+    }
+
+    /// The same for many, each on its own: what is refused for one does not touch the others.
+    pub async fn command_each(
+        self: &Arc<Self>,
+        owner: AccountId,
+        ids: Vec<TaskId>,
+        verb: Verb,
+    ) -> Vec<(TaskId, Result<Task>)> {
+        join_all(ids.into_iter().map(|id| async move { (id, self.command(owner, id, verb).await) }))
+            .await
+    }
+
+    fn command_in(&self, tx: &Tx<'_>, owner: AccountId, id: TaskId, verb: Verb) -> Result<Task> {
+        let task = tasks::get(tx.connection, owner, id)?;
+        let moved = if verb == Verb::Retry {
+            self.retry(tx, &task)?
+        } else {
+            self.apply(tx, &task, verb, Outcome::default())?
+        };
+        if matches!(verb, Verb::Pause | Verb::Resume | Verb::Cancel) {
+            self.cascade(tx, &task, verb, DEPTH_MAX)?;
+        }
+        Ok(moved)
+    }
+
+    fn cascade(&self, tx: &Tx<'_>, parent: &Task, verb: Verb, depth: usize) -> Result<()> {
+        if depth == 0 {
+            return Ok(());
+        }
+        for child in rows::children(tx.connection, parent.pk)? {
+            match self.apply(tx, &child, verb, Outcome::default()) {
+                Ok(_) => {}
+                // It has ended, or is being cancelled: its own state is stronger.
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        Kind::TaskFinished | Kind::TaskPaused | Kind::Conflict
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+            self.cascade(tx, &child, verb, depth - 1)?;
+        }
+        Ok(())
+    }
+
+    /// A failed task is tried again under its own id: items that are done stay done, failed ones are opened.
+    fn retry(&self, tx: &Tx<'_>, task: &Task) -> Result<Task> {
+        // Refuses before the operation prepares anything.
+        crate::domain::task::step(task.driver, task.state(), Verb::Retry)?;
+        if !upkeep::is_clean(tx.connection, task.pk)? {
+            let message = "The leftovers of this task are being removed. Try again in a moment.";
+            return Err(Error::new(Kind::Busy, message));
+        }
+        if task.driver == Driver::Server {
+            items::reopen(tx, task.pk, &[ItemState::Failed])?;
+        }
+        self.operation(task.task_type)?.retry(tx, task)?;
+        self.apply(tx, task, Verb::Retry, Outcome { afresh: true, ..Outcome::default() })
+    }
+
+    /// Gives a task that has not ended another name or place in the order.
+    pub async fn amend(
+        self: &Arc<Self>,
+        owner: AccountId,
+        id: TaskId,
+        name: Option<String>,
+        priority: Option<u8>,
+    ) -> Result<Task> {
+        let engine = self.clone();
+        self.store
+            .write(move |tx| {
+                let task = tasks::get(tx.connection, owner, id)?;
+                if task.status.is_final() && priority.is_some() {
+                    return Err(Error::new(
+                        Kind::TaskFinished,
+                        format!(
+                            "This task is {}; its priority no longer matters.",
+                            task.status.name()
+                        ),
+                    )
+                    .with("taskStatus", task.status.name()));
+                }
+                tasks::amend(tx, task.pk, name.as_deref(), priority)?;
+                let task = tasks::get(tx.connection, owner, id)?;
+                engine.announce_amended(tx, &task);
+                Ok(task)
+            })
+            .await
+    }
+
+    fn announce_amended(&self, tx: &Tx<'_>, task: &Task) {
+        let mut data = super::progress_data(task);
+        data["priority"] = task.priority.into();
+        data["requested"] = requested(task).into();
+        tx.announce(Event::passing(
+            task.account_id,
+            "task.progress",
+            task.id,
+            Weight::Prompt,
+            data,
+        ));
+    }
+}

@@ -1,0 +1,149 @@
+//! One worker's round: claim a task, run its operation, commit how it ended.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use super::Engine;
+use super::context::{Context, Ending, Stop, Work};
+use super::queue::Stopping;
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::task::{Status, Task, Verb};
+use crate::domain::work::{Lane, backoff_ms, is_passing};
+use crate::store::tasks::{self, Outcome};
+use crate::store::{Tx, queue as rows};
+
+/// A panic is tried once more: it may have been the moment's fault.
+const PANICS_MAX: i64 = 2;
+
+/// Claims the next task of one of these lanes, in their order.
+pub(super) fn claim(engine: &Arc<Engine>, lanes: &'static [Lane]) -> Result<Option<Task>> {
+    if !engine.store.read_now(|db| rows::is_waiting(db, lanes))? {
+        return Ok(None);
+    }
+    let claiming = engine.clone();
+    engine.store.write_now(move |tx| {
+        for &lane in lanes {
+            let slots = claiming.settings.workers.get(&lane).copied().unwrap_or(0);
+            // Nobody takes every worker of a lane while others wait; when nobody waits, anybody may.
+            let fair = rows::next(tx.connection, lane, slots.saturating_sub(1).max(1))?;
+            let next = match fair {
+                Some(task) => Some(task),
+                None => rows::next(tx.connection, lane, usize::MAX >> 1)?,
+            };
+            if let Some(task) = next {
+                let outcome = Outcome { attempts: 1, epochs: 1, ..Outcome::default() };
+                let claimed = claiming.apply(tx, &task, Verb::Claim, outcome)?;
+                rows::attempt_begins(tx, &claimed)?;
+                return Ok(Some(claimed));
+            }
+        }
+        Ok(None)
+    })
+}
+
+/// Runs a claimed task until it ends, stops or fails.
+pub(super) fn run(engine: &Arc<Engine>, task: Task) {
+    let pk = task.pk;
+    let running = engine.queue.begin(&task);
+    // A wish may have been committed between the claim and this line.
+    if let Ok(Some(now)) = engine.store.read_now(|db| tasks::by_pk(db, pk)) {
+        engine.queue.on_moved(&now);
+    }
+    let id = task.id;
+    let begun = std::time::Instant::now();
+    let outcome = catch_unwind(AssertUnwindSafe(|| work(engine, &task, &running)));
+    let (outcome, panicked) = match outcome {
+        Ok(outcome) => (outcome, false),
+        Err(_) => (Err(Stop::Failed(Error::internal(format!("task {id} panicked")))), true),
+    };
+    let shutdown = running.stopping() == Stopping::Shutdown;
+    tracing::debug!(task.id = %id, ms = begun.elapsed().as_millis() as u64, ok = outcome.is_ok(), "a task stopped");
+    while let Err(error) = end(engine, &task, &outcome, shutdown, panicked) {
+        // Its end cannot be saved now, for the disk is full or the server is stopping; a start picks it up again.
+        tracing::error!(task.id = %id, %error, "the end of a task could not be saved");
+        if error.kind() == Kind::ShuttingDown || engine.queue.running(pk).is_none() || shutdown {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    engine.queue.end(pk);
+}
+
+/// The operation's own work, and the transaction of a good end.
+fn work(engine: &Arc<Engine>, task: &Task, running: &Arc<super::queue::Running>) -> Work<()> {
+    let operation = engine.operation(task.task_type)?.clone();
+    let context = Context::new(engine.clone(), task.clone(), running.clone())?;
+    let ending = operation.run(&context)?;
+    let engine = engine.clone();
+    context.commit(move |tx, task| finish(&engine, tx, task, ending))
+}
+
+fn finish(engine: &Engine, tx: &Tx<'_>, task: &Task, ending: Ending) -> Result<()> {
+    let results = ending(tx, task)?;
+    // What the ending settled of the reservation is gone from the row.
+    let task = tasks::by_pk(tx.connection, task.pk)?.unwrap_or_else(|| task.clone());
+    let outcome = Outcome { results: Some(results), ..Outcome::default() };
+    engine.apply(tx, &task, Verb::Finish, outcome)?;
+    rows::attempt_ends(tx, &task, "completed", None)
+}
+
+/// Commits how an attempt ended that did not complete its task.
+fn end(
+    engine: &Arc<Engine>,
+    task: &Task,
+    outcome: &Work<()>,
+    shutdown: bool,
+    panicked: bool,
+) -> Result<()> {
+    let (pk, epoch) = (task.pk, task.epoch);
+    let applying = engine.clone();
+    let error = match outcome {
+        Ok(()) | Err(Stop::Fenced) => return Ok(()),
+        Err(Stop::Interrupted) => None,
+        Err(Stop::Failed(error)) => {
+            let cause = error.cause().unwrap_or(error.message());
+            tracing::warn!(task.id = %task.id, kind = ?error.kind(), cause, "an attempt of a task failed");
+            let passing = is_passing(error) || (panicked && task.attempt < PANICS_MAX);
+            Some(((error.kind().code().to_owned(), error.message().to_owned()), passing))
+        }
+    };
+    engine.store.write_now(move |tx| {
+        let Some(task) = tasks::fenced(tx.connection, pk, epoch)? else { return Ok(()) };
+        match error {
+            None => stop_here(&applying, tx, &task, shutdown),
+            Some((error, passing)) => fail(&applying, tx, &task, error, passing),
+        }
+    })
+}
+
+/// At a safe point: the wish is honoured; without one, or when it was withdrawn, the task goes back and the attempt
+/// does not count.
+fn stop_here(engine: &Engine, tx: &Tx<'_>, task: &Task, shutdown: bool) -> Result<()> {
+    let honoured = engine.apply(tx, task, Verb::Honour, Outcome::default())?;
+    let word = match honoured.status {
+        Status::InProgress => {
+            let outcome = Outcome { attempts: -1, ..Outcome::default() };
+            engine.apply(tx, task, Verb::Yield, outcome)?;
+            if shutdown { "shutdown" } else { "interrupted" }
+        }
+        Status::Paused => "paused",
+        Status::Cancelled => "cancelled",
+        _ => "expired",
+    };
+    rows::attempt_ends(tx, task, word, None)
+}
+
+fn fail(
+    engine: &Engine,
+    tx: &Tx<'_>,
+    task: &Task,
+    error: (String, String),
+    passing: bool,
+) -> Result<()> {
+    rows::attempt_ends(tx, task, "failed", Some(&error))?;
+    let again = passing && task.attempt < task.max_attempts;
+    let run_at = again.then(|| tx.now.plus_ms(backoff_ms(task.attempt + 1, task.pk as u64 * 37)));
+    let verb = if again { Verb::Yield } else { Verb::Fail };
+    let outcome = Outcome { error: Some(error), run_at, ..Outcome::default() };
+    engine.apply(tx, task, verb, outcome).map(|_| ())
+}

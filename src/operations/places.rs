@@ -1,0 +1,228 @@
+//! What operations share: where bytes lie, how they are read, and how what was made becomes a file.
+
+use std::fs::File as OsFile;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::sync::Arc;
+
+use serde_json::json;
+
+use crate::blobs::draft::{Draft, error_of};
+use crate::blobs::reader::Reader;
+use crate::blobs::{Blobs, PoolDir};
+use crate::domain::account::Caller;
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::event::Event;
+use crate::domain::file::{ContentType, File};
+use crate::domain::id::{AccountId, FileId, PoolId};
+use crate::domain::pool::Pool;
+use crate::engine::context::{Context, Work};
+use crate::engine::{Engine, announce_quota};
+use crate::store::objects::{self, NewObject};
+use crate::store::{Db, Tx, accounts, events, file_changes, files, tasks};
+
+/// Names that are tried before a new file is refused.
+const NAMES_MAX: u32 = 10_000;
+
+/// The pools and their folders.
+pub struct Places {
+    pub blobs: Blobs,
+    /// The first is the default.
+    pub pools: Vec<Pool>,
+}
+
+impl Places {
+    /// A pool that exists, or an error that names the parameter.
+    pub fn pool(&self, id: PoolId, field: &str) -> Result<&Pool> {
+        self.pools
+            .iter()
+            .find(|pool| pool.id == id)
+            .ok_or_else(|| Error::not_found("pool").with("field", field))
+    }
+
+    pub fn dir(&self, id: PoolId) -> Result<&Arc<PoolDir>> {
+        self.blobs.pool(id)
+    }
+
+    /// Refuses what a pool does not take.
+    pub fn admit(&self, pool: &Pool, size: u64, content_type: &str, caller: &Caller) -> Result<()> {
+        let content_type =
+            ContentType::parse(content_type).unwrap_or_else(|_| ContentType::unknown());
+        pool.admit(size, &content_type, caller.role)
+    }
+
+    /// The stored bytes of a file.
+    pub fn open(&self, file: &File) -> Result<OsFile> {
+        Ok(Reader::open(self.dir(file.pool_id)?, file.object_id, file.size)?.into_stream())
+    }
+
+    /// Begins an object in a pool.
+    pub fn draft(&self, pool_id: PoolId) -> Result<Draft> {
+        Draft::create(self.dir(pool_id)?)
+    }
+}
+
+/// The files a request names: each once, in the given order, all of them there and the caller's own.
+pub fn own_files(engine: &Engine, owner: AccountId, ids: &[FileId]) -> Result<Vec<File>> {
+    if ids.is_empty() {
+        return Err(Error::invalid("parameters.fileIds", "parameters.fileIds must name a file."));
+    }
+    let now = engine.clock.now();
+    engine.store.read_now(|db| {
+        let mut seen = std::collections::HashSet::new();
+        ids.iter()
+            .filter(|id| seen.insert(**id))
+            .map(|&id| {
+                files::get(db, owner, id, now).map_err(|error| {
+                    error.with("field", "parameters.fileIds").with("fileId", id.to_string())
+                })
+            })
+            .collect()
+    })
+}
+
+/// A file that an item names, as it is now.
+pub fn item_file(context: &Context, id: &serde_json::Value) -> Result<File> {
+    let id: FileId = serde_json::from_value(id.clone()).map_err(Error::internal)?;
+    let (owner, now) = (context.task.account_id, context.engine.clock.now());
+    context.engine.store.read_now(|db| files::get(db, owner, id, now))
+}
+
+/// A source whose bytes count as progress, and which ends when the task is to stop.
+pub struct Feed<'a, R> {
+    context: &'a Context,
+    source: R,
+}
+
+impl<'a, R> Feed<'a, R> {
+    pub fn new(context: &'a Context, source: R) -> Self {
+        Self { context, source }
+    }
+}
+
+impl<R: Read> Read for Feed<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = buffer.len().min(256 * 1024);
+        let read = self
+            .source
+            .read(&mut buffer[..length])
+            .map_err(|error| self.context.refuse(Error::io("reading an object", &error).into()))?;
+        self.context.advance(read as u64).map_err(|stop| self.context.refuse(stop))?;
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Feed<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.context.check().map_err(|stop| self.context.refuse(stop))?;
+        self.source.seek(to)
+    }
+}
+
+/// A sink whose failures are the task's, whatever library stands between.
+pub struct Outlet<'a, W> {
+    context: &'a Context,
+    pub sink: W,
+}
+
+impl<'a, W> Outlet<'a, W> {
+    pub fn new(context: &'a Context, sink: W) -> Self {
+        Self { context, sink }
+    }
+}
+
+impl<W: io::Write> io::Write for Outlet<'_, W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.context.check().map_err(|stop| self.context.refuse(stop))?;
+        self.sink
+            .write(bytes)
+            .map_err(|error| self.context.refuse(error_of("writing an object", error).into()))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}
+
+/// Makes a finished draft an object of its task: the row first, so that nothing on the disk is without one; then the
+/// rename. It is shown by no file yet.
+pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject> {
+    let facts = draft.facts()?;
+    let object = NewObject {
+        id: draft.id(),
+        pool_id,
+        size: facts.size,
+        sha256: facts.sha256,
+        blake3: facts.blake3,
+        block_size: facts.block_size,
+        blocks: facts.blocks,
+    };
+    draft.flush_to_disk()?;
+    let object = context.commit(move |tx, task| {
+        objects::insert_held(tx, &object, task.pk)?;
+        Ok(object)
+    })?;
+    draft.seal()?;
+    Ok(object)
+}
+
+/// Makes an object that the task holds a new file, charged to the quota: from what the task has reserved as far as
+/// that goes, the rest anew.
+pub fn publish(tx: &Tx<'_>, task_pk: i64, mut file: File) -> Result<File> {
+    (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
+    file.name = free_name(tx.connection, file.account_id, &file.folder, &file.name)?;
+    let reserved = tasks::by_pk(tx.connection, task_pk)?.map_or(0, |task| task.reserved_bytes);
+    let from_reserved = reserved.min(file.charge);
+    if from_reserved > 0 {
+        accounts::settle(tx, file.account_id, from_reserved, from_reserved)?;
+        tasks::hold(tx, task_pk, -(from_reserved as i64))?;
+    }
+    if file.charge > from_reserved {
+        accounts::charge(tx, file.account_id, file.charge - from_reserved)?;
+    }
+    objects::share(tx, file.object_id)?;
+    files::insert(tx, &file)?;
+    Ok(file)
+}
+
+/// The name itself, or with the first number that is free: "notes (2).txt".
+pub fn free_name(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<String> {
+    if !file_changes::name_taken(db, owner, folder, name)? {
+        return Ok(name.to_owned());
+    }
+    let (stem, ending) = match name.rfind('.') {
+        Some(at) if at > 0 => name.split_at(at),
+        _ => (name, ""),
+    };
+    for number in 2..NAMES_MAX {
+        let mut short = stem;
+        let mut wished = format!("{short} ({number}){ending}");
+        while wished.len() > 255 && !short.is_empty() {
+            let cut = short.char_indices().next_back().map_or(0, |(at, _)| at);
+            short = &short[..cut];
+            wished = format!("{short} ({number}){ending}");
+        }
+        if !file_changes::name_taken(db, owner, folder, &wished)? {
+            return Ok(wished);
+        }
+    }
+    Err(Error::new(Kind::NameTaken, format!("\"{name}\" exists too often in {folder}.")))
+}
+
+/// Tells the account's clients of a file that is new or another one now.
+pub fn announce_file(tx: &Tx<'_>, name: &'static str, file: &File) -> Result<()> {
+    let data = json!({
+        "fileId": file.id,
+        "name": file.name,
+        "folder": file.folder,
+        "size": file.size,
+        "poolId": file.pool_id,
+        "bundleId": file.bundle_id,
+    });
+    events::record(tx, Event::lasting(file.account_id, name, None, data))
+}
+
+/// The same, with what it does to the quota.
+pub fn announce_change(tx: &Tx<'_>, name: &'static str, file: &File) -> Result<()> {
+    announce_file(tx, name, file)?;
+    announce_quota(tx, file.account_id)
+}
