@@ -19,8 +19,10 @@ use std::sync::Arc;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{ObjectId, PoolId};
 
+pub mod cipher;
 pub mod ledger;
 pub mod reader;
+pub mod sealed;
 pub mod staging;
 mod writeback;
 
