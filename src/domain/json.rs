@@ -26,7 +26,13 @@ pub fn named(within: &str, path: &str, why: &str) -> Error {
     let quoted = why.split('`').nth(1).unwrap_or_default();
     let missing = why.starts_with("missing field");
     let unknown = why.starts_with("unknown field");
-    let field = join(within, if unknown || missing { quoted } else { path });
+    let path = path.trim_end_matches('.');
+    let field = match unknown || missing {
+        true if path.is_empty() || path == quoted => join(within, quoted),
+        true if path.ends_with(&format!(".{quoted}")) => join(within, path),
+        true => join(&join(within, path), quoted),
+        false => join(within, path),
+    };
     let message = if unknown {
         let known = why.split_once(", ").map_or("", |(_, known)| known);
         format!("There is no field \"{field}\" here; {known}.")

@@ -4,6 +4,8 @@ use std::sync::Arc;
 
 use crate::engine::operation::Operation;
 
+pub mod bulk;
+pub mod migrate;
 pub mod places;
 pub mod relocate;
 pub mod upload;
@@ -18,5 +20,7 @@ pub fn all(
     vec![
         Arc::new(upload::FileUpload::new(uploads)),
         Arc::new(relocate::FileMove::new(places.clone())),
+        Arc::new(migrate::StorageMigration::new(places.clone())),
+        Arc::new(bulk::BulkOperation),
     ]
 }

@@ -39,6 +39,24 @@ impl Tx<'_> {
         self.events.borrow_mut().push(event);
     }
 
+    /// Does a part of a transaction that may fail without the rest: then nothing of it stays.
+    pub fn attempt<T>(&self, work: impl FnOnce(&Self) -> Result<T>) -> Result<T> {
+        let (announced, moved) = (self.events.borrow().len(), self.moved.borrow().len());
+        self.connection.execute_batch("savepoint part").map_err(failed)?;
+        let outcome = work(self);
+        if outcome.is_err() {
+            self.events.borrow_mut().truncate(announced);
+            self.moved.borrow_mut().truncate(moved);
+            if !self.connection.is_autocommit() {
+                self.connection.execute_batch("rollback to part").map_err(failed)?;
+            }
+        }
+        if !self.connection.is_autocommit() {
+            self.connection.execute_batch("release part").map_err(failed)?;
+        }
+        outcome
+    }
+
     /// Tells after the commit, and before anyone is answered, that a task's state is another one now.
     pub fn moved(&self, task: Task) {
         self.moved.borrow_mut().push(task);

@@ -5,6 +5,7 @@
 mod accounts;
 mod bad_chunks;
 mod bad_input;
+mod bulk;
 mod command_line;
 mod complete;
 mod config;
@@ -19,6 +20,7 @@ mod harness;
 mod health;
 mod janitor;
 mod limits;
+mod migrate;
 mod move_files;
 mod plans;
 mod power;
