@@ -78,6 +78,7 @@ impl Context {
 
     /// `Err` when the work is to stop here: pause, cancel, expiry, shutdown.
     pub fn check(&self) -> Work<()> {
+        self.engine.queue.pass_probe();
         if self.running.stopping() == Stopping::No { Ok(()) } else { Err(Stop::Interrupted) }
     }
 

@@ -100,16 +100,37 @@ struct State {
     running: HashMap<i64, Arc<Running>>,
 }
 
+/// Called at each safe point of each running task.
+pub type Probe = Arc<dyn Fn() + Send + Sync>;
+
 /// The waiting room of the workers.
 #[derive(Default)]
 pub struct Queue {
     state: Mutex<State>,
     bell: Condvar,
+    probed: AtomicBool,
+    probe: Mutex<Option<Probe>>,
 }
 
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
+    }
+
+    /// Lets a test hold a task at a chosen safe point.
+    #[doc(hidden)]
+    pub fn set_probe(&self, probe: Option<Probe>) {
+        self.probed.store(probe.is_some(), Ordering::Relaxed);
+        *lock(&self.probe) = probe;
+    }
+
+    pub(super) fn pass_probe(&self) {
+        if self.probed.load(Ordering::Relaxed) {
+            let probe = lock(&self.probe).clone();
+            if let Some(probe) = probe {
+                probe();
+            }
+        }
     }
 
     /// Wakes the workers that wait.

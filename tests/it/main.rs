@@ -19,6 +19,7 @@ mod gate;
 mod harness;
 mod health;
 mod janitor;
+mod laws;
 mod limits;
 mod migrate;
 mod move_files;

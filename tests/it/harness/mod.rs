@@ -181,6 +181,11 @@ impl TestDrive {
         .await;
     }
 
+    /// Calls this at each safe point of each running task from now on.
+    pub fn probe(&self, probe: Option<drive::engine::queue::Probe>) {
+        self.engine.as_ref().expect("an engine").queue.set_probe(probe);
+    }
+
     /// Opens the gates of scheduled tasks that are due at the time of the test's clock.
     pub fn tick(&self) {
         let engine = self.engine.clone().expect("an engine");
