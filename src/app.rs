@@ -121,7 +121,9 @@ impl App {
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
         let blobs = Blobs::new(dirs);
         let open = OpenUploads::new(blobs.clone(), idle);
-        let places = Arc::new(Places { blobs: blobs.clone(), pools: pools.clone() });
+        let mut by_preference = pools.clone();
+        by_preference.sort_by_key(|pool| pool.id != preferred_pool);
+        let places = Arc::new(Places { blobs: blobs.clone(), pools: by_preference });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
         let settings = engine_settings(config);

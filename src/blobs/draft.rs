@@ -121,6 +121,23 @@ impl Draft {
         })
     }
 
+    /// Makes several drafts of one pool objects that survive a power cut. Their bytes are flushed one after the other,
+    /// each folder once.
+    pub fn seal_all(drafts: Vec<Self>) -> Result<()> {
+        let Some(pool) = drafts.first().map(|draft| draft.pool.clone()) else { return Ok(()) };
+        for draft in &drafts {
+            draft.staging.set_size(draft.size)?;
+            draft.staging.settle()?;
+        }
+        let mut ids = Vec::new();
+        for mut draft in drafts {
+            draft.staging.rename(&pool, draft.id)?;
+            draft.stays = true;
+            ids.push(draft.id);
+        }
+        staging::sync_folders(&pool, &ids)
+    }
+
     /// Makes it an object that survives a power cut.
     pub fn seal(mut self) -> Result<()> {
         self.staging.set_size(self.size)?;

@@ -19,6 +19,7 @@ use std::sync::Arc;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{ObjectId, PoolId};
 
+pub mod archive;
 pub mod cipher;
 pub mod draft;
 pub mod ledger;

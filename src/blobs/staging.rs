@@ -1,5 +1,6 @@
 //! The staging file of one upload: preallocated, written at final offsets in any order, renamed when it is whole.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
@@ -177,23 +178,29 @@ impl Staging {
     /// Seals the file: read-only, flushed with its size, renamed to its object name, both folders flushed. When
     /// this returns, the object survives a power cut; when it is repeated after a crash, it ends the same.
     pub fn seal(&self, pool: &PoolDir, id: ObjectId) -> Result<()> {
-        let seal = || -> std::io::Result<()> {
-            self.file.set_permissions(fs::Permissions::from_mode(0o400))?;
-            self.file.sync_all()?;
-            rustix::fs::renameat_with(
-                CWD,
-                pool.part_path(id),
-                CWD,
-                pool.object_path(id),
-                RenameFlags::NOREPLACE,
-            )?;
-            Ok(())
-        };
-        seal().map_err(|error| Error::io("sealing a file", &error))?;
-        sync_dir(&pool.object_dir(id))?;
-        pool.uploads_dir
-            .sync_all()
-            .map_err(|error| Error::io("flushing the uploads folder", &error))
+        self.settle()?;
+        self.rename(pool, id)?;
+        sync_folders(pool, &[id])
+    }
+
+    /// The first step of sealing: read-only, and flushed with its size.
+    pub(super) fn settle(&self) -> Result<()> {
+        self.file
+            .set_permissions(fs::Permissions::from_mode(0o400))
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| Error::io("sealing a file", &error))
+    }
+
+    /// The second step: renamed to its object name, never over another.
+    pub(super) fn rename(&self, pool: &PoolDir, id: ObjectId) -> Result<()> {
+        rustix::fs::renameat_with(
+            CWD,
+            pool.part_path(id),
+            CWD,
+            pool.object_path(id),
+            RenameFlags::NOREPLACE,
+        )
+        .map_err(|error| Error::io("sealing a file", &error.into()))
     }
 
     /// Reads exactly `buffer.len()` bytes.
@@ -207,6 +214,13 @@ impl Staging {
     pub fn set_size(&self, size: u64) -> Result<()> {
         self.file.set_len(size).map_err(|error| Error::io("sizing a staging file", &error))
     }
+}
+
+/// The last step of sealing: the names are durable, in the folders of these objects and in that of uploads.
+pub(super) fn sync_folders(pool: &PoolDir, ids: &[ObjectId]) -> Result<()> {
+    let folders: BTreeSet<_> = ids.iter().map(|&id| pool.object_dir(id)).collect();
+    folders.iter().try_for_each(|folder| sync_dir(folder))?;
+    pool.uploads_dir.sync_all().map_err(|error| Error::io("flushing the uploads folder", &error))
 }
 
 fn allocate(file: &File, size: u64) -> std::io::Result<()> {

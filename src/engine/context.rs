@@ -115,6 +115,11 @@ impl Context {
         Ok(())
     }
 
+    /// Counts from nothing: the whole source is read again, and passed over where it was dealt with.
+    pub fn recount_none(&self) {
+        self.done.set(0);
+    }
+
     /// Tells what is being done, and corrects the number of bytes there are to do.
     pub fn phase(&self, name: &'static str, units_total: Option<u64>) -> Work<()> {
         if let Some(total) = units_total {
@@ -142,6 +147,12 @@ impl Context {
     pub fn open_items(&self) -> Result<Vec<Item>> {
         let pk = self.task.pk;
         self.engine.store.read_now(|db| items::open(db, pk, ITEMS_READ))
+    }
+
+    /// Open items from `seq` on, for an operation that marks them later.
+    pub fn items_from(&self, seq: i64) -> Result<Vec<Item>> {
+        let pk = self.task.pk;
+        self.engine.store.read_now(|db| items::from(db, pk, ItemState::Open, seq, ITEMS_READ))
     }
 
     /// Works through the open items. An item that fails is listed and the rest goes on; what may pass later, such as

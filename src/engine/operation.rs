@@ -37,6 +37,8 @@ pub struct Plan {
     /// Sealed with the server's key and forgotten when the task ends.
     pub secret: Option<Vec<u8>>,
     pub items: Vec<NewItem>,
+    /// Bytes to do, where that is not the sum of the items.
+    pub units_total: Option<u64>,
     /// Bytes of quota the task may need, set aside until it ends.
     pub reserve_bytes: u64,
     /// At most one open task of an account has this key; a second request gets the first one's task.
@@ -52,6 +54,7 @@ impl Plan {
             parameters,
             secret: None,
             items: Vec::new(),
+            units_total: None,
             reserve_bytes: 0,
             unique_key: None,
         }

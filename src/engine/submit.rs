@@ -189,7 +189,8 @@ fn new_task(
         let message = "A task that its client drives starts at once; leave runAt out.";
         return Err(Error::invalid("runAt", message));
     }
-    let bytes: u64 = plan.items.iter().map(|item| item.bytes).sum();
+    let listed: u64 = plan.items.iter().map(|item| item.bytes).sum();
+    let bytes = plan.units_total.unwrap_or(listed);
     let pace = rows::pace(tx.connection, owner, wanted.task_type)?;
     let estimated_ms = pace.map(|pace| (bytes as f64 / (1 << 20) as f64 * pace) as i64);
     let scheduled = if run_at.is_some() { gate::SCHEDULED } else { 0 };

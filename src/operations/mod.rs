@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::engine::operation::Operation;
 
 pub mod bulk;
+pub mod compress;
+pub mod decompress;
 pub mod migrate;
 pub mod places;
 pub mod relocate;
@@ -20,6 +22,8 @@ pub fn all(
     vec![
         Arc::new(upload::FileUpload::new(uploads)),
         Arc::new(relocate::FileMove::new(places.clone())),
+        Arc::new(compress::FileCompress::new(places.clone())),
+        Arc::new(decompress::FileDecompress::new(places.clone())),
         Arc::new(migrate::StorageMigration::new(places.clone())),
         Arc::new(bulk::BulkOperation),
     ]

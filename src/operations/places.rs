@@ -9,12 +9,13 @@ use serde_json::json;
 use crate::blobs::draft::{Draft, error_of};
 use crate::blobs::reader::Reader;
 use crate::blobs::{Blobs, PoolDir};
-use crate::domain::account::Caller;
+use crate::domain::account::{Caller, Role};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
 use crate::domain::file::{ContentType, File};
 use crate::domain::id::{AccountId, FileId, PoolId};
 use crate::domain::pool::Pool;
+use crate::domain::time::Timestamp;
 use crate::engine::context::{Context, Work};
 use crate::engine::{Engine, announce_quota};
 use crate::store::objects::{self, NewObject};
@@ -39,6 +40,11 @@ impl Places {
             .ok_or_else(|| Error::not_found("pool").with("field", field))
     }
 
+    /// Where things go that name no pool.
+    pub fn default_pool(&self) -> Result<&Pool> {
+        self.pools.first().ok_or_else(|| Error::internal("there is no pool"))
+    }
+
     pub fn dir(&self, id: PoolId) -> Result<&Arc<PoolDir>> {
         self.blobs.pool(id)
     }
@@ -48,6 +54,11 @@ impl Places {
         let content_type =
             ContentType::parse(content_type).unwrap_or_else(|_| ContentType::unknown());
         pool.admit(size, &content_type, caller.role)
+    }
+
+    /// The same where no caller is at hand: its role was held against the pool when the task was made.
+    pub fn takes(&self, pool: &Pool, size: u64, content_type: &ContentType) -> Result<()> {
+        pool.admit(size, content_type, Role::Admin)
     }
 
     /// The stored bytes of a file.
@@ -163,6 +174,60 @@ pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject>
     })?;
     draft.seal()?;
     Ok(object)
+}
+
+/// The same for many at once, so that they share their commit and the flushes of their folders.
+pub fn seal_all(context: &Context, pool_id: PoolId, drafts: Vec<Draft>) -> Work<()> {
+    let mut objects = Vec::new();
+    for draft in &drafts {
+        let facts = draft.facts()?;
+        objects.push(NewObject {
+            id: draft.id(),
+            pool_id,
+            size: facts.size,
+            sha256: facts.sha256,
+            blake3: facts.blake3,
+            block_size: facts.block_size,
+            blocks: facts.blocks,
+        });
+    }
+    context.commit(move |tx, task| {
+        objects.iter().try_for_each(|object| objects::insert_held(tx, object, task.pk))
+    })?;
+    Draft::seal_all(drafts)?;
+    Ok(())
+}
+
+/// A file over an object that was just made; its type is to be told by whoever made it.
+pub fn new_file(
+    owner: AccountId,
+    pool: &Pool,
+    object: &NewObject,
+    name: &str,
+    folder: &str,
+) -> File {
+    let unset = Timestamp(0);
+    File {
+        id: FileId::generate(),
+        account_id: owner,
+        pool_id: pool.id,
+        bundle_id: None,
+        object_id: object.id,
+        name: name.to_owned(),
+        folder: folder.to_owned(),
+        content_type: ContentType::unknown().as_str().to_owned(),
+        size: object.size,
+        sha256: object.sha256,
+        charge: pool.charge(object.size),
+        lock: None,
+        tags: Vec::new(),
+        last_modified: None,
+        created_at: unset,
+        updated_at: unset,
+        uploaded_at: unset,
+        expired_at: None,
+        deleted_at: None,
+    }
 }
 
 /// Makes an object that the task holds a new file, charged to the quota: from what the task has reserved as far as

@@ -167,6 +167,27 @@ pub fn reopen(tx: &Tx<'_>, pk: i64, states: &[ItemState]) -> Result<()> {
     Ok(())
 }
 
+/// Opens the items from `seq` on, whatever came of them.
+pub fn reopen_from(tx: &Tx<'_>, pk: i64, seq: i64) -> Result<()> {
+    tx.connection
+        .execute(
+            "update task_items set state = 0, detail = null, error_code = null, error_message = null \
+             where task_pk = ?1 and seq >= ?2 and state <> 0",
+            (pk, seq),
+        )
+        .map_err(failed)?;
+    reopen(tx, pk, &[])
+}
+
+/// One more item than was known.
+pub fn count_new(tx: &Tx<'_>, pk: i64) -> Result<()> {
+    tx.connection
+        .prepare_cached("update tasks set items_total = items_total + 1 where id = ?1")
+        .and_then(|mut statement| statement.execute([pk]))
+        .map_err(failed)?;
+    Ok(())
+}
+
 /// Forgets a task's list; what operations find while they run is appended anew.
 pub fn clear(tx: &Tx<'_>, pk: i64) -> Result<()> {
     tx.connection.execute("delete from task_items where task_pk = ?1", [pk]).map_err(failed)?;

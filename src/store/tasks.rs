@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::Tx;
 use super::columns::{Json, failed, is_duplicate};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::{AccountId, TaskId};
+use crate::domain::id::{AccountId, ObjectId, TaskId};
 use crate::domain::task::{Driver, State, Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{AGE_MS_PER_POINT, Lane, gate, sort_key};
@@ -313,6 +313,17 @@ pub fn set_checkpoint(tx: &Tx<'_>, pk: i64, checkpoint: Option<Value>) -> Result
         .and_then(|mut statement| statement.execute((pk, checkpoint.map(Json))))
         .map_err(failed)?;
     Ok(())
+}
+
+/// Staging files that open tasks will go on with.
+pub fn kept_drafts(connection: &Connection) -> Result<Vec<ObjectId>> {
+    connection
+        .prepare(
+            "select json_extract(checkpoint, '$.objectId') from tasks where status in (0, 1, 2) \
+             and json_extract(checkpoint, '$.objectId') is not null",
+        )
+        .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
+        .map_err(failed)
 }
 
 /// Changes the bytes of quota that a task holds by `more`; the account's side is the caller's.

@@ -53,13 +53,11 @@ async fn picture(user: &Client) -> BTreeSet<String> {
     let mut seen = BTreeSet::new();
     for file in files.as_array().unwrap() {
         // The same plain bytes never become the same encrypted bytes.
-        let hash =
-            if file["isEncrypted"] == true { json!("encrypted") } else { file["hash"].clone() };
-        let size = if file["isEncrypted"] == true {
-            &file["metadata"]["plainSize"]
-        } else {
-            &file["size"]
-        };
+        let encrypted = file["isEncrypted"] == true;
+        // Nor do two archives with a password: their salts differ.
+        let hidden = encrypted || file["name"] == "secret.zip";
+        let hash = if hidden { json!("encrypted") } else { file["hash"].clone() };
+        let size = if encrypted { &file["metadata"]["plainSize"] } else { &file["size"] };
         let facts = json!([
             file["folder"],
             file["name"],
@@ -148,7 +146,9 @@ async fn resumed_is_undisturbed(scene: &Scene, case: &Case) {
         }
         let task = user.ended(&task_id).await;
         assert_eq!(task["status"], "Completed", "{} at {point} of {all}: {task}", case.name);
-        assert_eq!(picture(&user).await, after, "{} at {point} of {all}", case.name);
+        let now = picture(&user).await;
+        let unlike: Vec<_> = now.symmetric_difference(&after).collect();
+        assert!(unlike.is_empty(), "{} at {point} of {all}: {unlike:#?}", case.name);
         assert_eq!(quota(&user).await, (used, 0), "{} at {point} of {all}", case.name);
     }
 }
@@ -217,6 +217,8 @@ laws! {
     file_move;
     storage_migration;
     bulk_operation;
+    file_compress;
+    file_decompress;
 }
 
 /// An operation that is not held against the laws is not done.

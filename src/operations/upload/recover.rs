@@ -9,14 +9,15 @@ use crate::domain::error::Result;
 use crate::domain::id::ObjectId;
 use crate::engine::recovery::LastStop;
 use crate::store::uploads::{self, Record};
-use crate::store::{Store, objects};
+use crate::store::{Store, objects, tasks};
 
 pub(super) fn run(blobs: &Blobs, store: &Store, last: LastStop) -> Result<()> {
     let open = store.read_now(uploads::open)?;
     for record in &open {
         recover_one(blobs, store, record)?;
     }
-    let staged: HashSet<ObjectId> = open.iter().map(|record| record.upload.object_id).collect();
+    let mut staged: HashSet<ObjectId> = open.iter().map(|record| record.upload.object_id).collect();
+    staged.extend(store.read_now(tasks::kept_drafts)?);
     for pool in blobs.all() {
         sweep_staging(pool, &staged)?;
         if last != LastStop::Clean {
@@ -50,7 +51,7 @@ fn recover_one(blobs: &Blobs, store: &Store, record: &Record) -> Result<()> {
     store.write_now(move |tx| uploads::reset_bytes(tx, pk))
 }
 
-/// Staging files are named by this server alone, so one without an open upload is a leftover.
+/// Staging files are named by this server alone, so one that no open upload or task goes on with is a leftover.
 fn sweep_staging(pool: &PoolDir, open: &HashSet<ObjectId>) -> Result<()> {
     for id in pool.staged()? {
         if !open.contains(&id) {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::bytes;
 use crate::harness::client::Client;
+use crate::harness::tasks::Tasks as _;
 
 /// What a cancel may leave.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,13 @@ pub async fn files(user: &Client) -> Vec<Value> {
             .into_iter()
             .enumerate()
     {
-        let file = user.upload(name, &bytes(seed as u64, size), json!({ "folder": "/in" })).await;
+        let file = user
+            .upload(
+                name,
+                &bytes(seed as u64, size),
+                json!({ "folder": "/in", "lastModified": "2025-01-02T03:04:06Z" }),
+            )
+            .await;
         ids.push(file["id"].clone());
     }
     ids
@@ -54,7 +61,7 @@ pub async fn pool(user: &Client, name: &str) -> Value {
 }
 
 pub fn types() -> BTreeSet<String> {
-    [file_move(), storage_migration(), bulk_operation()]
+    [file_move(), storage_migration(), bulk_operation(), file_compress(), file_decompress()]
         .into_iter()
         .flatten()
         .map(|case| case.task_type.to_owned())
@@ -137,4 +144,67 @@ pub fn bulk_operation() -> Vec<Case> {
             })
         },
     }]
+}
+
+fn compress(format: &'static str) -> Prepare {
+    match format {
+        "zip" => |user| Box::pin(compress_as(user, "zip", None)),
+        "secret zip" => |user| Box::pin(compress_as(user, "zip", Some("open sesame"))),
+        "tar" => |user| Box::pin(compress_as(user, "tar", None)),
+        "tar.gz" => |user| Box::pin(compress_as(user, "tar.gz", None)),
+        _ => |user| Box::pin(compress_as(user, "tar.zst", None)),
+    }
+}
+
+async fn compress_as(user: &Client, format: &str, password: Option<&str>) -> Value {
+    files(user).await;
+    let mut wish = json!({
+        "folder": "/in", "compressionFormat": format, "outputFileName": "all",
+        "targetFolder": "/made", "targetPoolId": pool(user, "far").await,
+    });
+    if let Some(password) = password {
+        wish["password"] = json!(password);
+        wish["outputFileName"] = json!("secret.zip");
+    }
+    wish
+}
+
+/// With a password the salts differ from one archive to the next, so only its size is compared there, by `picture`.
+pub fn file_compress() -> Vec<Case> {
+    ["zip", "tar", "tar.gz", "tar.zst"]
+        .into_iter()
+        .map(|format| Case {
+            name: format,
+            task_type: "FileCompress",
+            whole: Whole::Task,
+            prepare: compress(format),
+        })
+        .collect()
+}
+
+pub fn file_decompress() -> Vec<Case> {
+    ["zip", "secret zip", "tar.zst"]
+        .into_iter()
+        .map(|format| Case {
+            name: format,
+            task_type: "FileDecompress",
+            whole: Whole::Task,
+            prepare: match format {
+                "zip" => |user| Box::pin(unpack(user, "zip", None)),
+                "secret zip" => |user| Box::pin(unpack(user, "zip", Some("open sesame"))),
+                _ => |user| Box::pin(unpack(user, "tar.zst", None)),
+            },
+        })
+        .collect()
+}
+
+async fn unpack(user: &Client, format: &str, password: Option<&str>) -> Value {
+    let wish = compress_as(user, format, password).await;
+    let made = user.run("FileCompress", wish).await;
+    assert_eq!(made["status"], "Completed", "{made}");
+    let mut wish = json!({ "fileId": made["results"]["resultFileId"], "targetFolder": "/out" });
+    if let Some(password) = password {
+        wish["password"] = json!(password);
+    }
+    wish
 }

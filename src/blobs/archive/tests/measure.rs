@@ -1,0 +1,1 @@
+//! How fast archives are written and read, beside the programs that people know.
