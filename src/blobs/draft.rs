@@ -94,6 +94,11 @@ impl Draft {
         self.size += bytes.len() as u64;
     }
 
+    /// Reads what was written, from the beginning.
+    pub fn reader(&self) -> impl Read + use<'_> {
+        DraftReader { draft: self, at: 0 }
+    }
+
     /// Returns when everything written so far is on the disk.
     pub fn flush_to_disk(&self) -> Result<()> {
         let since = self.staging.since();
@@ -160,6 +165,21 @@ impl Draft {
             self.fresh = 0;
         }
         Ok(())
+    }
+}
+
+struct DraftReader<'a> {
+    draft: &'a Draft,
+    at: u64,
+}
+
+impl Read for DraftReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let left = self.draft.size - self.at;
+        let length = usize::try_from(left).map_or(buffer.len(), |left| left.min(buffer.len()));
+        self.draft.staging.read_at(&mut buffer[..length], self.at).map_err(io::Error::other)?;
+        self.at += length as u64;
+        Ok(length)
     }
 }
 

@@ -6,6 +6,7 @@ use crate::engine::operation::Operation;
 
 pub mod bulk;
 pub mod compress;
+pub mod convert;
 pub mod decompress;
 pub mod migrate;
 pub mod places;
@@ -24,6 +25,7 @@ pub fn all(
         Arc::new(relocate::FileMove::new(places.clone())),
         Arc::new(compress::FileCompress::new(places.clone())),
         Arc::new(decompress::FileDecompress::new(places.clone())),
+        Arc::new(convert::operation::FileConversion::new(places.clone())),
         Arc::new(migrate::StorageMigration::new(places.clone())),
         Arc::new(bulk::BulkOperation),
     ]
