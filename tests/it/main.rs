@@ -3,6 +3,7 @@
 //! One module for each resource or theme; `crash` kills the program, `tidy` reads the source.
 
 mod accounts;
+mod archives;
 mod bad_chunks;
 mod bad_input;
 mod bulk;
@@ -11,6 +12,7 @@ mod complete;
 mod config;
 mod content;
 mod crash;
+mod crash_tasks;
 mod dedupe_and_resume;
 mod direct;
 mod disk_full;
