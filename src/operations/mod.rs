@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::engine::operation::Operation;
 
+pub mod custom;
 pub mod places;
 pub mod relocate;
 pub mod upload;
@@ -18,5 +19,6 @@ pub fn all(
     vec![
         Arc::new(upload::FileUpload::new(uploads)),
         Arc::new(relocate::FileMove::new(places.clone())),
+        Arc::new(custom::Custom::new(places.clone())),
     ]
 }
