@@ -92,35 +92,66 @@ pub struct Found {
 
 /// The page. `NotFound` where the filter names a parent that is not there.
 pub fn list(db: &Connection, owner: AccountId, page: &Page) -> Result<Found> {
-    let mut asked = Asked::new(db, owner, &page.filter, Some(page.sort))?;
-    let (way, sign) = if page.descending { ("desc", "<") } else { ("asc", ">") };
-    let column = page.sort.column();
-    let (offset, total) = match &page.start {
-        Start::Offset(offset) => (*offset, Some(count_matching(db, owner, &page.filter, None)?)),
-        Start::After(place) => {
-            asked.sql.push_str(&format!(" and ({column}, t.id) {sign} (?, ?)"));
-            asked.values.extend([sql(&place.value), place.pk.into()]);
-            (0, None)
-        }
-    };
-    let order = format!("{column} {way}, t.id {way}");
+    let asked = Asked::new(db, owner, &page.filter, Some(page.sort))?;
     // One more than asked for tells whether the list goes on.
-    asked.values.extend([Sql::from(i64::from(page.limit) + 1), Sql::from(offset as i64)]);
-    // Rows that the offset skips are never read: the inner query stays inside an index.
+    let wanted = page.limit as usize + 1;
+    let mut total = None;
+    let mut tasks = match &page.start {
+        Start::Offset(offset) => {
+            total = Some(count_matching(db, owner, &page.filter, None)?);
+            cut(db, page, asked, wanted, *offset)?
+        }
+        Start::After(place) => behind(db, page, asked, place, wanted)?,
+    };
+    let goes_on = tasks.len() == wanted;
+    tasks.truncate(page.limit as usize);
+    let last = tasks.last().filter(|_| goes_on);
+    let next = last.map(|last| Place { value: page.sort.value(last), pk: last.pk });
+    Ok(Found { tasks, total, next })
+}
+
+/// The tasks behind a place. Asked in two steps, since SQLite seeks in an index by equal values and an id, or by a
+/// value alone, but not by both at once; and thousands of tasks may have one name.
+fn behind(
+    db: &Connection,
+    page: &Page,
+    asked: Asked,
+    place: &Place,
+    wanted: usize,
+) -> Result<Vec<Task>> {
+    let sign = if page.descending { "<" } else { ">" };
+    let column = page.sort.column();
+    let mut equal = asked.clone();
+    equal.and(&format!("{column} = ?"), sql(&place.value));
+    equal.and(&format!("t.id {sign} ?"), place.pk.into());
+    let mut tasks = cut(db, page, equal, wanted, 0)?;
+    if tasks.len() < wanted {
+        let mut beyond = asked;
+        beyond.and(&format!("{column} {sign} ?"), sql(&place.value));
+        tasks.extend(cut(db, page, beyond, wanted - tasks.len(), 0)?);
+    }
+    Ok(tasks)
+}
+
+/// Rows that the offset skips are never read: the inner query stays inside an index.
+fn cut(
+    db: &Connection,
+    page: &Page,
+    mut asked: Asked,
+    limit: usize,
+    offset: u64,
+) -> Result<Vec<Task>> {
+    let way = if page.descending { "desc" } else { "asc" };
+    let order = format!("{} {way}, t.id {way}", page.sort.column());
+    asked.values.extend([Sql::from(limit as i64), Sql::from(offset as i64)]);
     let (columns, filter) = (columns(), &asked.sql);
     let statement = format!(
         "select {columns} from tasks t where t.id in \
          (select t.id from tasks t where {filter} order by {order} limit ? offset ?) order by {order}"
     );
-    let mut tasks: Vec<Task> = db
-        .prepare_cached(&statement)
+    db.prepare_cached(&statement)
         .and_then(|mut found| found.query_map(params_from_iter(asked.values), task)?.collect())
-        .map_err(failed)?;
-    let goes_on = tasks.len() > page.limit as usize;
-    tasks.truncate(page.limit as usize);
-    let last = tasks.last().filter(|_| goes_on);
-    let next = last.map(|last| Place { value: page.sort.value(last), pk: last.pk });
-    Ok(Found { tasks, total, next })
+        .map_err(failed)
 }
 
 fn sql(value: &Value) -> Sql {
@@ -131,6 +162,7 @@ fn sql(value: &Value) -> Sql {
 }
 
 /// A filter on its way into a statement.
+#[derive(Clone)]
 struct Asked {
     sql: String,
     values: Vec<Sql>,
