@@ -100,6 +100,7 @@ pub struct App {
 struct Serving {
     address: SocketAddr,
     server: Server,
+    state: web::Data<State>,
     live: Arc<Live>,
     store: Store,
     janitor: Janitor,
@@ -167,19 +168,20 @@ impl App {
     }
 
     fn bind(self) -> Result<Serving> {
-        let (server, address) = serve(&self.config, self.state)?;
+        let state = self.state;
+        let (server, address) = serve(&self.config, state.clone())?;
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, data_dir) = (self.live, self.data_dir);
-        Ok(Serving { address, server, live, store, janitor, workers, data_dir })
+        Ok(Serving { address, server, state, live, store, janitor, workers, data_dir })
     }
 }
 
 impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, live, store, janitor, workers, data_dir, .. } = self;
+        let Self { server, state, live, store, janitor, workers, data_dir, .. } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -192,6 +194,7 @@ impl Serving {
         });
         stop.await;
         live.close_all();
+        state.waiters.close();
         handle.stop(true).await;
         let served = server.await.map_err(Error::internal)?;
         flush.abort();

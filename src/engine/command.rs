@@ -9,10 +9,10 @@ use super::{Engine, requested};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::{AccountId, TaskId};
-use crate::domain::task::{Driver, Task, Verb};
+use crate::domain::task::{Driver, Task, Verb, step};
 use crate::domain::work::ItemState;
 use crate::store::tasks::{self, Outcome};
-use crate::store::{Tx, items, queue as rows, upkeep};
+use crate::store::{Tx, items, queue as rows, task_facts, upkeep};
 
 /// Generations of children that a command reaches.
 const DEPTH_MAX: usize = 8;
@@ -29,19 +29,14 @@ impl Engine {
         id: TaskId,
         verb: Verb,
     ) -> Result<Task> {
-        let mut patience = CLEANING_TRIES;
-        loop {
-            let engine = self.clone();
-            let done = self.store.write(move |tx| engine.command_in(tx, owner, id, verb)).await;
-            match done {
-                // The leftovers of its end are being removed this moment.
-                Err(error) if error.kind() == Kind::Busy && patience > 0 => {
-                    patience -= 1;
-                    tokio::time::sleep(CLEANING_WAIT).await;
-                }
-                done => return done,
-            }
+        let engine = self.clone();
+        if verb == Verb::Retry {
+            // Goes on when its client hangs up: what is made ready is either used or taken back.
+            return tokio::spawn(async move { engine.retry(owner, id).await })
+                .await
+                .map_err(Error::internal)?;
         }
+        self.store.write(move |tx| engine.command_in(tx, owner, id, verb)).await
     }
 
     /// The same for many, each on its own: what is refused for one does not touch the others.
@@ -57,11 +52,7 @@ impl Engine {
 
     fn command_in(&self, tx: &Tx<'_>, owner: AccountId, id: TaskId, verb: Verb) -> Result<Task> {
         let task = tasks::get(tx.connection, owner, id)?;
-        let moved = if verb == Verb::Retry {
-            self.retry(tx, &task)?
-        } else {
-            self.apply(tx, &task, verb, Outcome::default())?
-        };
+        let moved = self.apply(tx, &task, verb, Outcome::default())?;
         if matches!(verb, Verb::Pause | Verb::Resume | Verb::Cancel) {
             self.cascade(tx, &task, verb, DEPTH_MAX)?;
         }
@@ -89,18 +80,82 @@ impl Engine {
     }
 
     /// A failed task is tried again under its own id: items that are done stay done, failed ones are opened.
-    fn retry(&self, tx: &Tx<'_>, task: &Task) -> Result<Task> {
-        // Refuses before the operation prepares anything.
-        crate::domain::task::step(task.driver, task.state(), Verb::Retry)?;
-        if !upkeep::is_clean(tx.connection, task.pk)? {
-            let message = "The leftovers of this task are being removed. Try again in a moment.";
-            return Err(Error::new(Kind::Busy, message));
+    async fn retry(self: &Arc<Self>, owner: AccountId, id: TaskId) -> Result<Task> {
+        let task = self.to_retry(owner, id).await?;
+        let operation = self.operation(task.task_type)?.clone();
+        let engine = self.clone();
+        let renewal = tokio::task::spawn_blocking(move || operation.renew(&engine, &task))
+            .await
+            .map_err(Error::internal)??;
+        let (within, undo) = renewal.map(|made| (made.within, made.undo)).unzip();
+        let engine = self.clone();
+        let begun = self.store.write(move |tx| engine.retry_in(tx, owner, id, within)).await;
+        if begun.is_err()
+            && let Some(undo) = undo
+        {
+            tokio::task::spawn_blocking(undo).await.map_err(Error::internal)?;
         }
+        begun
+    }
+
+    /// The task, once the leftovers of its failure are gone; refused before anything is prepared where it cannot be
+    /// tried again.
+    async fn to_retry(&self, owner: AccountId, id: TaskId) -> Result<Task> {
+        for _ in 0..CLEANING_TRIES {
+            let (task, clean) = self
+                .store
+                .read(move |db| {
+                    let task = tasks::get(db, owner, id)?;
+                    let clean = upkeep::is_clean(db, task.pk)?;
+                    Ok((task, clean))
+                })
+                .await?;
+            step(task.driver, task.state(), Verb::Retry)?;
+            if clean {
+                return Ok(task);
+            }
+            tokio::time::sleep(CLEANING_WAIT).await;
+        }
+        Err(being_cleaned())
+    }
+
+    fn retry_in(
+        &self,
+        tx: &Tx<'_>,
+        owner: AccountId,
+        id: TaskId,
+        renewal: Option<impl FnOnce(&Tx<'_>, &Task) -> Result<()>>,
+    ) -> Result<Task> {
+        let task = tasks::get(tx.connection, owner, id)?;
+        step(task.driver, task.state(), Verb::Retry)?;
+        if !upkeep::is_clean(tx.connection, task.pk)? {
+            return Err(being_cleaned());
+        }
+        if let Some(twin) = task_facts::open_twin(tx.connection, task.pk)? {
+            let message = "Another task does the same already; look at that one.";
+            return Err(Error::new(Kind::Conflict, message).with("taskId", twin.id.to_string()));
+        }
+        if let Some(lost) = task_facts::lost_dependency(tx.connection, task.pk)? {
+            let message = format!(
+                "\"{}\", which this task waits for, is {}. Retry that one first, or make a new task.",
+                lost.name,
+                lost.status.name()
+            );
+            return Err(
+                Error::new(Kind::DependencyFailed, message).with("taskId", lost.id.to_string())
+            );
+        }
+        rows::open_if_ready(tx, task.pk)?;
         if task.driver == Driver::Server {
             items::reopen(tx, task.pk, &[ItemState::Failed])?;
         }
-        self.operation(task.task_type)?.retry(tx, task)?;
-        self.apply(tx, task, Verb::Retry, Outcome { afresh: true, ..Outcome::default() })
+        self.operation(task.task_type)?.retry(tx, &task)?;
+        if let Some(renewal) = renewal {
+            renewal(tx, &task)?;
+        }
+        // What was prepared may have changed its row.
+        let task = tasks::get(tx.connection, owner, id)?;
+        self.apply(tx, &task, Verb::Retry, Outcome { afresh: true, ..Outcome::default() })
     }
 
     /// Gives a task that has not ended another name or place in the order.
@@ -145,4 +200,9 @@ impl Engine {
             data,
         ));
     }
+}
+
+fn being_cleaned() -> Error {
+    let message = "The leftovers of this task are being removed. Try again in a moment.";
+    Error::new(Kind::Busy, message)
 }

@@ -26,6 +26,9 @@ const CLOCK_JUMP_MS: i64 = 5 * 60 * 1000;
 pub(super) struct Bell {
     state: Mutex<BellState>,
     rung: Condvar,
+    /// Held while leftovers are removed. A task is tried again once its own are gone; nobody with an older list may
+    /// come after that.
+    cleaning: Mutex<()>,
 }
 
 #[derive(Default)]
@@ -188,6 +191,7 @@ pub fn collect(engine: &Engine) -> Result<()> {
 
 /// Removes the leftovers of ended tasks; what fails stays marked and is tried again.
 pub fn clean(engine: &Engine) -> Result<()> {
+    let _one_at_a_time = engine.janitor.cleaning.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let ended = engine.store.read_now(|connection| upkeep::to_clean(connection, BATCH))?;
         let mut cleaned = Vec::new();

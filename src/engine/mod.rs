@@ -24,6 +24,7 @@ pub mod live;
 pub mod operation;
 pub mod queue;
 pub mod recovery;
+pub mod report;
 pub mod submit;
 mod worker;
 

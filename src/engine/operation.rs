@@ -61,6 +61,14 @@ impl Plan {
     }
 }
 
+/// What another try of a failed task needs beside its rows, made before the transaction that begins it.
+pub struct Renewal {
+    /// Runs in that transaction.
+    pub within: Box<dyn FnOnce(&Tx<'_>, &Task) -> Result<()> + Send>,
+    /// Takes everything back when that transaction does not come about.
+    pub undo: Box<dyn FnOnce() + Send>,
+}
+
 pub trait Operation: Send + Sync {
     fn task_type(&self) -> TaskType;
 
@@ -70,6 +78,16 @@ pub trait Operation: Send + Sync {
     /// JSON Schema (draft 2020-12) of the parameters; forms are made from it.
     fn schema(&self) -> Value {
         json!({ "type": "object", "properties": {} })
+    }
+
+    /// Can `POST /tasks` make one? Uploads have a door of their own.
+    fn is_creatable(&self) -> bool {
+        true
+    }
+
+    /// May the client of such a task, where it drives it, report how far it is and how it ended?
+    fn is_reported(&self) -> bool {
+        false
     }
 
     /// Checks a request and freezes the work list. Refuses here what can be known to fail. Runs where blocking does no
@@ -82,6 +100,12 @@ pub trait Operation: Send + Sync {
     fn run(&self, context: &Context) -> Work<Ending> {
         let _ = context;
         Err(Error::internal("this task is driven by its client").into())
+    }
+
+    /// Makes ready what another try needs and a transaction must not wait for, such as a file with all its space. Runs
+    /// where blocking does no harm.
+    fn renew(&self, _engine: &Engine, _task: &Task) -> Result<Option<Renewal>> {
+        Ok(None)
     }
 
     /// Prepares a failed task for another try: what cannot go on starts anew.

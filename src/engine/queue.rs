@@ -49,7 +49,8 @@ impl Running {
             stop: AtomicU8::new(0),
             asked: Mutex::default(),
             stuck: AtomicBool::new(false),
-            rate: Mutex::default(),
+            // What an earlier run did is no part of this run's rate.
+            rate: Mutex::new((Rate::default(), task.units_done)),
         }
     }
 

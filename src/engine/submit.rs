@@ -96,17 +96,18 @@ impl Engine {
             );
             return Err(Error::new(Kind::TooMany, message).with("limit", OPEN_MAX));
         }
-        let waits_for = self.dependencies(tx, owner, &wanted.depends_on, plan.driver)?;
+        let dependencies = self.dependencies(tx, owner, &wanted.depends_on, plan.driver)?;
+        let waits = dependencies.iter().any(|on| on.status != Status::Completed);
         let parent = wanted.parent_id.map(|id| parent(tx, owner, id)).transpose()?;
-        let new = new_task(self, tx, owner, &wanted, &plan, !waits_for.is_empty(), parent)?;
+        let new = new_task(self, tx, owner, &wanted, &plan, waits, parent)?;
         let Some(task) = self.create(tx, &new)? else {
             let key = plan.unique_key.unwrap_or_default();
             let twin = tasks::by_unique_key(tx.connection, owner, &key)?
                 .ok_or_else(|| Error::internal("a task is neither new nor there"))?;
             return Ok(Submitted::Known(Box::new(twin)));
         };
-        for on in waits_for {
-            rows::depend(tx, task.pk, on)?;
+        for on in dependencies {
+            rows::depend(tx, task.pk, on.pk)?;
         }
         items::insert(tx, task.pk, 0, &plan.items)?;
         if let Some(secret) = &plan.secret {
@@ -127,14 +128,14 @@ impl Engine {
         Ok(Submitted::New(Box::new(task)))
     }
 
-    /// The tasks that are still to be waited for. They exist already, so a circle cannot come about.
+    /// The tasks that this one is to run after. They exist already, so a circle cannot come about.
     fn dependencies(
         &self,
         tx: &Tx<'_>,
         owner: AccountId,
         ids: &[TaskId],
         driver: Driver,
-    ) -> Result<Vec<i64>> {
+    ) -> Result<Vec<Task>> {
         if ids.len() > DEPENDENCIES_MAX {
             let message = format!("dependsOn takes at most {DEPENDENCIES_MAX} tasks.");
             return Err(Error::invalid("dependsOn", message));
@@ -144,24 +145,19 @@ impl Engine {
                 "A task that its client drives starts at once; it cannot wait for others.";
             return Err(Error::invalid("dependsOn", message));
         }
-        let mut open = Vec::new();
+        let mut dependencies = Vec::new();
         for &id in ids {
             let on = tasks::get(tx.connection, owner, id)
                 .map_err(|error| error.with("field", "dependsOn").with("taskId", id.to_string()))?;
-            match on.status {
-                Status::Completed => {}
-                Status::Failed | Status::Cancelled | Status::Expired => {
-                    return Err(Error::new(
-                        Kind::DependencyFailed,
-                        format!("dependsOn names a task that is {}.", on.status.name()),
-                    )
+            if on.status.is_final() && on.status != Status::Completed {
+                let message = format!("dependsOn names a task that is {}.", on.status.name());
+                return Err(Error::new(Kind::DependencyFailed, message)
                     .with("field", "dependsOn")
                     .with("taskId", id.to_string()));
-                }
-                _ => open.push(on.pk),
             }
+            dependencies.push(on);
         }
-        Ok(open)
+        Ok(dependencies)
     }
 }
 

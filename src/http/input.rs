@@ -60,15 +60,15 @@ impl FromRequest for NoBody {
     }
 }
 
-/// A JSON body that may be left out.
-pub struct MaybeBody<T>(pub T);
+/// A JSON body of at most `MAX` bytes that may be left out.
+pub struct MaybeBody<T, const MAX: usize = JSON_MAX_BYTES>(pub T);
 
-impl<T: DeserializeOwned + Default + 'static> FromRequest for MaybeBody<T> {
+impl<T: DeserializeOwned + Default + 'static, const MAX: usize> FromRequest for MaybeBody<T, MAX> {
     type Error = Problem;
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let body = whole(request, payload, JSON_MAX_BYTES);
+        let body = whole(request, payload, MAX);
         Box::pin(async move {
             let bytes = body.await?;
             Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))

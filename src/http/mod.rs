@@ -56,6 +56,8 @@ pub struct State {
     pub gate: auth::Gate,
     pub settings: Settings,
     pub started: Instant,
+    /// Requests that wait for the end of a task.
+    pub waiters: tasks::wait::Waiters,
     password_queue: Semaphore,
     password_work: Semaphore,
 }
@@ -76,6 +78,7 @@ impl State {
             gate: auth::Gate::default(),
             settings,
             started: Instant::now(),
+            waiters: tasks::wait::Waiters::default(),
             password_queue: Semaphore::new(PASSWORD_QUEUE),
             password_work: Semaphore::new(PASSWORD_WORKERS),
         }
@@ -127,12 +130,27 @@ fn api(config: &mut web::ServiceConfig) {
         .route("/files/{file_id}", web::get().to(files::get))
         .route("/files/{file_id}/content", web::get().to(content::content))
         .route("/files/{file_id}/content", web::head().to(content::content))
-        .route("/tasks", web::get().to(tasks::list))
+        .route("/tasks", web::get().to(tasks::lists::list))
         .route("/tasks", web::post().to(tasks::create::create))
+        .route("/tasks/recent", web::get().to(tasks::lists::recent))
+        .route("/tasks/stats", web::get().to(tasks::overview::stats))
+        .route("/tasks/cleanup", web::delete().to(tasks::overview::cleanup))
+        .route("/tasks/pause", web::post().to(tasks::many::pause))
+        .route("/tasks/resume", web::post().to(tasks::many::resume))
+        .route("/tasks/cancel", web::post().to(tasks::many::cancel))
+        .route("/tasks/retry", web::post().to(tasks::many::retry))
         .route("/tasks/{task_id}", web::get().to(tasks::get))
+        .route("/tasks/{task_id}", web::patch().to(tasks::amend))
+        .route("/tasks/{task_id}/items", web::get().to(tasks::items))
+        .route("/tasks/{task_id}/wait", web::get().to(tasks::wait::wait))
         .route("/tasks/{task_id}/pause", web::post().to(tasks::pause))
         .route("/tasks/{task_id}/resume", web::post().to(tasks::resume))
         .route("/tasks/{task_id}/cancel", web::post().to(tasks::cancel))
+        .route("/tasks/{task_id}/retry", web::post().to(tasks::retry))
+        .route("/tasks/{task_id}/progress", web::post().to(tasks::reports::progress))
+        .route("/tasks/{task_id}/complete", web::post().to(tasks::reports::complete))
+        .route("/tasks/{task_id}/fail", web::post().to(tasks::reports::fail))
+        .route("/operations", web::get().to(tasks::overview::operations))
         .route("/pools", web::get().to(files::pools))
         .default_service(web::to(unknown));
 }

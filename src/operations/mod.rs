@@ -7,6 +7,7 @@ use crate::engine::operation::Operation;
 pub mod bulk;
 pub mod compress;
 pub mod convert;
+pub mod custom;
 pub mod decompress;
 pub mod migrate;
 pub mod places;
@@ -28,5 +29,6 @@ pub fn all(
         Arc::new(convert::operation::FileConversion::new(places.clone())),
         Arc::new(migrate::StorageMigration::new(places.clone())),
         Arc::new(bulk::BulkOperation),
+        Arc::new(custom::Custom::new(places.clone())),
     ]
 }

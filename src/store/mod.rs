@@ -26,6 +26,7 @@ pub mod pools;
 pub mod queue;
 pub mod sessions;
 pub mod settings;
+pub mod task_facts;
 pub mod task_lists;
 pub mod tasks;
 pub mod upkeep;

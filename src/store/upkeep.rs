@@ -5,7 +5,7 @@ use super::tasks::{columns, task};
 use super::{Db, Tx};
 use crate::domain::error::Result;
 use crate::domain::id::AccountId;
-use crate::domain::task::{Task, TaskType};
+use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 
 /// Open tasks whose time is over, with the activity that may have extended it.
@@ -80,18 +80,23 @@ pub fn is_clean(db: &Db, pk: i64) -> Result<bool> {
         .map_err(failed)
 }
 
-/// Forgets an account's ended tasks that left nothing behind and are older than `finished_before`.
+/// Forgets an account's ended tasks in one status that left nothing behind and ended at `finished_before` or earlier;
+/// how many went.
 pub fn forget_ended(
     tx: &Tx<'_>,
     owner: AccountId,
+    status: Status,
     finished_before: Timestamp,
     batch: usize,
 ) -> Result<usize> {
+    if !status.is_final() {
+        return Ok(0);
+    }
     tx.connection
         .execute(
-            "delete from tasks where id in (select id from tasks where account_id = ?1 and status in (3, 4, 5, 6) \
-             and finished_at <= ?2 and cleanup = 0 limit ?3)",
-            (owner, finished_before, batch as i64),
+            "delete from tasks where id in (select id from tasks where account_id = ?1 and status = ?2 \
+             and finished_at <= ?3 and cleanup = 0 limit ?4)",
+            (owner, status, finished_before, batch as i64),
         )
         .map_err(failed)
 }

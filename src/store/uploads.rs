@@ -149,8 +149,14 @@ pub struct DurableChunk {
     pub sha256: Option<(Vec<u8>, u64)>,
 }
 
-/// Records a chunk and counts it; chunks and bytes received so far.
-pub fn add_chunk(tx: &Tx<'_>, task_pk: i64, chunk: &DurableChunk) -> Result<(u32, u64)> {
+/// Records a chunk of the staging file of this object and counts it; chunks and bytes received so far. `None` when the
+/// upload has begun anew with another one.
+pub fn add_chunk(
+    tx: &Tx<'_>,
+    task_pk: i64,
+    object_id: ObjectId,
+    chunk: &DurableChunk,
+) -> Result<Option<(u32, u64)>> {
     tx.connection
         .prepare_cached(
             "insert into upload_chunks (task_pk, chunk_index, blocks) values (?1, ?2, ?3)",
@@ -162,12 +168,14 @@ pub fn add_chunk(tx: &Tx<'_>, task_pk: i64, chunk: &DurableChunk) -> Result<(u32
         .prepare_cached(
             "update uploads set chunks_received = chunks_received + 1, bytes_received = bytes_received + ?2, \
              sha256_state = coalesce(?3, sha256_state), sha256_front = coalesce(?4, sha256_front) \
-             where task_pk = ?1 returning chunks_received, bytes_received",
+             where task_pk = ?1 and object_id = ?5 returning chunks_received, bytes_received",
         )
         .and_then(|mut statement| {
-            statement.query_row((task_pk, chunk.length as i64, state, front), |row| {
-                Ok((row.get(0)?, row.get::<_, i64>(1)? as u64))
-            })
+            statement
+                .query_row((task_pk, chunk.length as i64, state, front, object_id), |row| {
+                    Ok((row.get(0)?, row.get::<_, i64>(1)? as u64))
+                })
+                .optional()
         })
         .map_err(failed)
 }
@@ -199,6 +207,14 @@ pub fn forget_chunks(tx: &Tx<'_>, task_pk: i64, batch: usize) -> Result<usize> {
             (task_pk, batch as i64),
         )
         .map_err(failed)
+}
+
+/// A staging file of another object takes the place of the one that is gone.
+pub fn set_object(tx: &Tx<'_>, task_pk: i64, object_id: ObjectId) -> Result<()> {
+    tx.connection
+        .execute("update uploads set object_id = ?2 where task_pk = ?1", (task_pk, object_id))
+        .map_err(failed)?;
+    Ok(())
 }
 
 /// Drops everything that was said of an upload's bytes: its staging file is gone.

@@ -219,6 +219,8 @@ laws! {
     bulk_operation;
     file_compress;
     file_decompress;
+    file_conversion;
+    custom;
 }
 
 /// An operation that is not held against the laws is not done.

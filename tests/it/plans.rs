@@ -5,11 +5,14 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
-use drive::domain::id::AccountId;
-use drive::domain::task::{Status, TaskType};
+use drive::domain::id::{AccountId, TaskId};
+use drive::domain::task::{Status, TaskType, Verb};
 use drive::domain::time::Timestamp;
-use drive::store::{files, task_lists, uploads};
+use drive::domain::work::ItemState;
+use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
+use drive::store::{files, items, queue, task_facts, task_lists, uploads};
 use rusqlite::{Connection, ffi, params_from_iter};
+use serde_json::json;
 
 use crate::harness::TestDrive;
 
@@ -90,29 +93,122 @@ async fn lists_of_tasks_stay_in_their_indexes() {
     let drive = TestDrive::spawn();
     let db = drive.db();
     let owner = AccountId::generate();
-    db.set_prepared_statement_cache_capacity(200);
-    for sort in
-        [task_lists::Sort::LastActivity, task_lists::Sort::CreatedAt, task_lists::Sort::UpdatedAt]
-    {
+    db.set_prepared_statement_cache_capacity(1000);
+    for sort in SORTS {
         for descending in [true, false] {
-            for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {
-                for types in [vec![], vec![TaskType::FileUpload]] {
-                    let statuses = statuses.clone();
-                    let page = task_lists::Page {
-                        types,
-                        statuses,
-                        sort,
-                        descending,
-                        offset: 10,
-                        limit: 50,
-                    };
+            for filter in filters() {
+                for start in [Start::Offset(10), Start::After(place(sort))] {
+                    let filter = filter.clone();
+                    let page = Page { filter, sort, descending, start, limit: 50 };
                     task_lists::list(&db, owner, &page).unwrap();
                 }
             }
         }
     }
+    for filter in filters() {
+        for verb in [None, Some(Verb::Pause), Some(Verb::Resume), Some(Verb::Retry)] {
+            task_lists::matching(&db, owner, &filter, verb, 1000).unwrap();
+            task_lists::count_matching(&db, owner, &filter, verb).unwrap();
+        }
+    }
     task_lists::active(&db, owner, 50).unwrap();
+    task_facts::sums(&db, owner).unwrap();
+    task_facts::dependencies(&db, 1).unwrap();
+    task_facts::lost_dependency(&db, 1).unwrap();
+    task_facts::open_twin(&db, 1).unwrap();
+    queue::attempts(&db, 1).unwrap();
+    queue::child_counts(&db, 1).unwrap();
+    items::page(&db, 1, Some(ItemState::Failed), 10, 50).unwrap();
     nothing(slow(&db));
+}
+
+const SORTS: [Sort; 5] =
+    [Sort::LastActivity, Sort::CreatedAt, Sort::UpdatedAt, Sort::Priority, Sort::Name];
+
+/// Every kind of filter that walks along the order of a list.
+fn filters() -> Vec<Filter> {
+    let moment = Some(Timestamp(1));
+    let mut filters = Vec::new();
+    for statuses in [vec![], vec![Status::Failed], vec![Status::Failed, Status::Expired]] {
+        for types in [vec![], vec![TaskType::FileUpload]] {
+            let plain = Filter { statuses: statuses.clone(), types, ..Filter::default() };
+            filters.push(Filter { priorities: vec![1, 2], ..plain.clone() });
+            filters.push(Filter { query: Some("a".into()), ..plain.clone() });
+            filters.push(Filter { created_after: moment, created_before: moment, ..plain.clone() });
+            filters.push(Filter {
+                finished_after: moment,
+                finished_before: moment,
+                ..plain.clone()
+            });
+            filters.push(plain);
+        }
+    }
+    filters
+}
+
+fn place(sort: Sort) -> Place {
+    let value = if sort == Sort::Name { "a".into() } else { 1.into() };
+    Place { value, pk: 1 }
+}
+
+/// A page may lie a million rows behind the first: a cursor goes there by the index, also among equal values.
+#[tokio::test]
+async fn a_cursor_finds_its_place_by_the_index() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    let owner = AccountId::generate();
+    for (sort, column) in [
+        (Sort::LastActivity, "last_activity"),
+        (Sort::CreatedAt, "created_at"),
+        (Sort::UpdatedAt, "updated_at"),
+        (Sort::Priority, "priority"),
+        (Sort::Name, "name"),
+    ] {
+        for (descending, sign) in [(true, "<"), (false, ">")] {
+            let start = Start::After(place(sort));
+            let page = Page { filter: Filter::default(), sort, descending, start, limit: 50 };
+            db.flush_prepared_statement_cache();
+            task_lists::list(&db, owner, &page).unwrap();
+            let all = statements(&db);
+            let steps: Vec<_> = all.iter().flat_map(|sql| plan(&db, sql)).collect();
+            for seek in
+                [format!("{column}=? AND id{sign}?)"), format!("account_id=? AND {column}{sign}?)")]
+            {
+                let seeks = |step: &Step| {
+                    step.text.contains("COVERING INDEX") && step.text.ends_with(&seek)
+                };
+                let told: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+                assert!(steps.iter().any(seeks), "{seek}: {told:?}");
+            }
+        }
+    }
+}
+
+/// The children of a task are found by their parent; they alone are sorted.
+#[tokio::test]
+async fn children_are_found_by_their_parent() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let task = user.post("/api/tasks", json!({ "type": "Custom" })).await.ok();
+    let db = drive.db();
+    let parent = TaskId::parse(task["taskId"].as_str().unwrap()).unwrap();
+    let owner: String = db.query_row("select account_id from tasks", [], |row| row.get(0)).unwrap();
+    let owner = AccountId::parse(&owner).unwrap();
+    for sort in SORTS {
+        let filter = Filter { parent_id: Some(parent), ..Filter::default() };
+        let (descending, start) = (true, Start::Offset(0));
+        task_lists::list(&db, owner, &Page { filter, sort, descending, start, limit: 50 }).unwrap();
+    }
+    let mut seen = 0;
+    for sql in statements(&db).iter().filter(|sql| sql.contains("t.parent_id = ?")) {
+        let steps = plan(&db, sql);
+        let by_parent = steps.iter().any(|step| step.text.contains("tasks_parent (parent_id=?)"));
+        let scans = steps.iter().any(|step| step.text.starts_with("SCAN "));
+        let told: Vec<_> = steps.iter().map(|step| step.text.as_str()).collect();
+        assert!(by_parent && !scans, "{told:?}");
+        seen += 1;
+    }
+    assert_eq!(seen, 1 + SORTS.len());
 }
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Uploads, add_name, detached, new_file, new_task};
 use crate::blobs::staging::{self, Staging};
-use crate::domain::account::Caller;
+use crate::domain::account::{Caller, Quota};
 use crate::domain::chunks::ChunkPlan;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
@@ -118,14 +118,7 @@ impl Uploads {
         self.engine
             .store
             .read(move |db| {
-                if uploads::count_open(db, owner)? >= OPEN_MAX {
-                    let message = format!(
-                        "You have {OPEN_MAX} open uploads. Complete or cancel some, then try again."
-                    );
-                    return Err(Error::new(Kind::TooMany, message).with("limit", OPEN_MAX));
-                }
-                let quota = accounts::quota_of(db, owner)?;
-                if quota.has_room(charge) { Ok(()) } else { Err(quota.exceeded(charge)) }
+                check_room(uploads::count_open(db, owner)?, &accounts::quota_of(db, owner)?, charge)
             })
             .await
     }
@@ -255,6 +248,16 @@ impl Uploads {
             })
             .await
     }
+}
+
+/// Is there room for one more open upload?
+pub(super) fn check_room(open: u64, quota: &Quota, charge: u64) -> Result<()> {
+    if open >= OPEN_MAX {
+        let message =
+            format!("You have {OPEN_MAX} open uploads. Complete or cancel some, then try again.");
+        return Err(Error::new(Kind::TooMany, message).with("limit", OPEN_MAX));
+    }
+    if quota.has_room(charge) { Ok(()) } else { Err(quota.exceeded(charge)) }
 }
 
 enum Found {

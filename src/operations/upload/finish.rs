@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::open::Open;
-use super::{Uploads, announce_file, detached, finished};
+use super::{Uploads, announce_file, begun_anew, detached, finished};
 use crate::blobs::ledger;
 use crate::blobs::staging;
 use crate::domain::digest::{DeclaredHash, Digest};
@@ -60,6 +60,9 @@ impl Uploads {
         let _one_at_a_time = open.finishing.lock().await;
         if let Some(file) = self.ended(owner, id).await? {
             return Ok(file);
+        }
+        if open.has_ended() {
+            return Err(begun_anew());
         }
         let count = open.upload.plan.count();
         let (missing, present) = open.missing(MISSING_LISTED);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::blobs::Blobs;
-use crate::blobs::staging::{self};
+use crate::blobs::staging::{self, Staging};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
@@ -17,7 +17,7 @@ use crate::domain::task::{Driver, Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
 use crate::domain::work::Lane;
-use crate::engine::operation::Operation;
+use crate::engine::operation::{Operation, Renewal};
 use crate::engine::recovery::LastStop;
 use crate::engine::{Engine, announce_quota};
 use crate::store::tasks::NewTask;
@@ -157,6 +157,11 @@ fn finished(id: TaskId, status: Status) -> Error {
         .with("taskStatus", status.name())
 }
 
+/// Why a request that began before an upload was tried again can do nothing for it.
+fn begun_anew() -> Error {
+    Error::new(Kind::Busy, "This upload began anew this moment. Send all its chunks again.")
+}
+
 /// Runs to its end even when the request that began it is gone.
 async fn detached<T: Send + 'static>(
     work: impl Future<Output = Result<T>> + Send + 'static,
@@ -184,6 +189,31 @@ impl Operation for FileUpload {
 
     fn title(&self) -> &'static str {
         "Upload a file"
+    }
+
+    fn is_creatable(&self) -> bool {
+        false
+    }
+
+    /// A failed upload begins again without a byte, in a new staging file, with its quota reserved anew.
+    fn renew(&self, engine: &Engine, task: &Task) -> Result<Option<Renewal>> {
+        let (owner, id) = (task.account_id, task.id);
+        let (record, open, quota) = engine.store.read_now(|db| {
+            let record = uploads::get(db, owner, id)?;
+            Ok((record, uploads::count_open(db, owner)?, accounts::quota_of(db, owner)?))
+        })?;
+        begin::check_room(open, &quota, record.upload.charge)?;
+        let pool = self.open.blobs.pool(record.upload.pool_id)?.clone();
+        let (charge, object_id) = (record.upload.charge, ObjectId::generate());
+        Staging::create(&pool, object_id, record.upload.plan.file_size())?;
+        let within = move |tx: &Tx<'_>, task: &Task| {
+            uploads::reset_bytes(tx, task.pk)?;
+            uploads::set_object(tx, task.pk, object_id)?;
+            accounts::reserve(tx, task.account_id, charge)?;
+            announce_quota(tx, task.account_id)
+        };
+        let undo = move || staging::remove(&pool, object_id);
+        Ok(Some(Renewal { within: Box::new(within), undo: Box::new(undo) }))
     }
 
     /// A completed upload has settled its quota itself; any other end gives the reservation back.

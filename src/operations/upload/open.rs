@@ -177,6 +177,11 @@ impl Open {
         self.lock().touched.elapsed()
     }
 
+    /// Was this memory in use when its upload ended? What was begun anew under the same id has another one.
+    pub(super) fn has_ended(&self) -> bool {
+        self.lock().status.is_final()
+    }
+
     pub fn set_status(&self, status: Status) {
         self.lock().status = status;
     }

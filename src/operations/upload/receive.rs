@@ -9,7 +9,7 @@ use sha2::Sha256;
 
 use super::intake::{Hashes, Intake};
 use super::open::{Claim, Open};
-use super::{Uploads, detached, finished};
+use super::{Uploads, begun_anew, detached, finished};
 use crate::blobs::ledger::BlockHasher;
 use crate::blobs::staging::Since;
 use crate::domain::digest::Digest;
@@ -125,7 +125,12 @@ impl Uploads {
         self.engine
             .store
             .write(move |tx| {
-                let (chunks_received, bytes) = uploads::add_chunk(tx, open.task_pk, &chunk)?;
+                let object_id = open.upload.object_id;
+                let Some((chunks_received, bytes)) =
+                    uploads::add_chunk(tx, open.task_pk, object_id, &chunk)?
+                else {
+                    return Err(begun_anew());
+                };
                 let progress = percent(bytes, open.upload.plan.file_size());
                 let Some(task) = tasks::set_progress(tx, open.task_pk, 0, bytes, progress)? else {
                     return Err(not_running(tx, &open));

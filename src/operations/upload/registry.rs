@@ -1,6 +1,7 @@
 //! Which open uploads are in memory, and how they get there.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,11 +21,13 @@ pub struct OpenUploads {
     /// An upload that nobody has touched for this long is dropped from memory.
     idle: Duration,
     map: Mutex<HashMap<TaskId, Arc<Open>>>,
+    /// Rises when an upload is forgotten: what was read before that may be of an upload that has ended and begun anew.
+    forgotten: AtomicU64,
 }
 
 impl OpenUploads {
     pub fn new(blobs: Blobs, idle: Duration) -> Arc<Self> {
-        Arc::new(Self { blobs, idle, map: Mutex::default() })
+        Arc::new(Self { blobs, idle, map: Mutex::default(), forgotten: AtomicU64::new(0) })
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<Open>>> {
@@ -57,8 +60,24 @@ impl OpenUploads {
             }
             self.replace(&open);
         }
+        loop {
+            let forgotten = self.forgotten.load(Ordering::SeqCst);
+            let loaded = self.load(store, owner, id).await?;
+            let mut map = self.map();
+            if self.forgotten.load(Ordering::SeqCst) != forgotten {
+                continue;
+            }
+            if map.len() >= IN_MEMORY_MAX {
+                drop_longest_idle(&mut map);
+            }
+            // Two requests may load at once; the first one's memory is used by both.
+            return Ok(map.entry(id).or_insert_with(|| Arc::new(loaded)).clone());
+        }
+    }
+
+    async fn load(&self, store: &Store, owner: AccountId, id: TaskId) -> Result<Open> {
         let blobs = self.blobs.clone();
-        let loaded = store
+        store
             .read(move |db| {
                 let record = uploads::get(db, owner, id)?;
                 refuse_ended(&record)?;
@@ -69,13 +88,7 @@ impl OpenUploads {
                     Err(error)
                 })
             })
-            .await?;
-        let mut map = self.map();
-        if map.len() >= IN_MEMORY_MAX {
-            drop_longest_idle(&mut map);
-        }
-        // Two requests may load at once; the first one's memory is used by both.
-        Ok(map.entry(id).or_insert_with(|| Arc::new(loaded)).clone())
+            .await
     }
 
     /// Before refusing by a remembered status, look whether it still holds.
@@ -87,7 +100,9 @@ impl OpenUploads {
     }
 
     pub fn forget(&self, id: TaskId) {
-        self.map().remove(&id);
+        let mut map = self.map();
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+        map.remove(&id);
     }
 
     /// Forgets this very memory; a fresh one that another request has loaded meanwhile stays.

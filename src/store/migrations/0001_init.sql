@@ -164,6 +164,8 @@ create index tasks_list     on tasks(account_id, last_activity desc, id desc, ty
 create index tasks_list_st  on tasks(account_id, status, last_activity desc, id desc, type);
 create index tasks_created  on tasks(account_id, created_at desc, id desc, type, status);
 create index tasks_updated  on tasks(account_id, updated_at desc, id desc, type, status);
+create index tasks_priority on tasks(account_id, priority desc, id desc, type, status);
+create index tasks_name     on tasks(account_id, name, id, type, status);
 create index tasks_count    on tasks(account_id, type, status);
 create index tasks_parent   on tasks(parent_id) where parent_id is not null;
 create unique index tasks_unique on tasks(account_id, unique_key)

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Answer, Client, id};
+use super::{bytes, sha256};
 
 pub trait Tasks {
     /// Asks for a task; the answer as it is.
@@ -42,4 +43,20 @@ impl Tasks for Client {
     async fn ended(&self, id: &str) -> Value {
         self.until(id, ENDS).await
     }
+}
+
+/// Keeps the one worker of the maintenance lane busy for a while: many names over the same large bytes are verified,
+/// with safe points in each. The running task.
+pub async fn busy(user: &Client) -> String {
+    let data = bytes(1, 32 * 1024 * 1024);
+    user.upload("0.bin", &data, json!({})).await;
+    let hash = sha256(&data);
+    for number in 1..60 {
+        let wish = json!({ "hash": hash });
+        let answer = user.create(&format!("{number}.bin"), data.len() as u64, wish).await.ok();
+        assert_eq!(answer["fileExists"], true);
+    }
+    let task = id(&user.ask("Custom", json!({ "handler": "verifyFiles" })).await.ok());
+    user.until(&task, &["InProgress"]).await;
+    task
 }

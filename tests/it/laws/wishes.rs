@@ -61,11 +61,19 @@ pub async fn pool(user: &Client, name: &str) -> Value {
 }
 
 pub fn types() -> BTreeSet<String> {
-    [file_move(), storage_migration(), bulk_operation(), file_compress(), file_decompress()]
-        .into_iter()
-        .flatten()
-        .map(|case| case.task_type.to_owned())
-        .collect()
+    [
+        file_move(),
+        storage_migration(),
+        bulk_operation(),
+        file_compress(),
+        file_decompress(),
+        file_conversion(),
+        custom(),
+    ]
+    .into_iter()
+    .flatten()
+    .map(|case| case.task_type.to_owned())
+    .collect()
 }
 
 pub fn file_move() -> Vec<Case> {
@@ -207,4 +215,55 @@ async fn unpack(user: &Client, format: &str, password: Option<&str>) -> Value {
         wish["password"] = json!(password);
     }
     wish
+}
+
+pub fn file_conversion() -> Vec<Case> {
+    vec![
+        Case {
+            name: "csv to json",
+            task_type: "FileConversion",
+            whole: Whole::Task,
+            prepare: |user| {
+                Box::pin(async move {
+                    let rows: String = (0..60_000).map(|n| format!("{n},name {n}\n")).collect();
+                    let table = format!("n,name\n{rows}");
+                    let file = user.upload("t.csv", table.as_bytes(), json!({})).await;
+                    json!({ "fileId": file["id"], "targetFormat": "json", "targetFolder": "/out" })
+                })
+            },
+        },
+        Case {
+            name: "zip to tar.zst",
+            task_type: "FileConversion",
+            whole: Whole::Task,
+            prepare: |user| {
+                Box::pin(async move {
+                    let wish = unpack(user, "zip", None).await;
+                    json!({ "fileId": wish["fileId"], "targetFormat": "tar.zst", "targetFolder": "/out" })
+                })
+            },
+        },
+    ]
+}
+
+pub fn custom() -> Vec<Case> {
+    ["verifyFiles", "exportManifest"]
+        .into_iter()
+        .map(|handler| Case {
+            name: handler,
+            task_type: "Custom",
+            whole: Whole::Task,
+            prepare: match handler {
+                "verifyFiles" => |user| {
+                    Box::pin(async move { json!({ "handler": "verifyFiles", "fileIds": files(user).await }) })
+                },
+                _ => |user| {
+                    Box::pin(async move {
+                        files(user).await;
+                        json!({ "handler": "exportManifest", "folder": "/in", "targetFolder": "/out" })
+                    })
+                },
+            },
+        })
+        .collect()
 }
