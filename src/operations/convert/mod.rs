@@ -6,7 +6,7 @@
 //! | picture | png, jpg, webp, gif, bmp, tiff, ico | [`image`] |
 //! | csv, json, ndjson | each other | [`table`] |
 //! | markdown | html | [`markdown`] |
-//! | archive | zip, tar.gz, tar.zst | the archive code, outside this module |
+//! | archive | zip, tar.gz, tar.zst | [`archive`] |
 //!
 //! All of them read and write in pieces of at most 256 KiB and stop at the first error of a stream, which they always hand on.
 

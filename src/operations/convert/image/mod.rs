@@ -1,4 +1,4 @@
-//! Pictures. Only the first frame of a moving picture is converted. The orientation that a camera noted is applied to the pixels;
+//! Pictures. Only the first frame of a moving picture, and the first page of a TIFF file, is converted. The orientation that a camera noted is applied to the pixels;
 //! of the metadata nothing but the colour profile is carried over, and that only where the new format has a place for it, so no
 //! place, time or name of a person survives. Each channel becomes 8 bits wide. WebP is written without loss.
 //!
@@ -181,7 +181,9 @@ fn open<'a, R: BufRead + Seek + 'a>(mut source: R, reading: Reading) -> Result<P
             DECODE_BYTES_MAX >> 20
         )));
     }
-    let limits = limits(DECODE_BYTES_MAX - held);
+    // A GIF frame may be larger than the picture; its indexes are not counted by the decoder.
+    let share = if probe.format == ImageFormat::Gif { 4 } else { 5 };
+    let limits = limits((DECODE_BYTES_MAX - held) / 5 * share);
     decoder.set_limits(limits).map_err(mishap)?;
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let (width, height) =

@@ -62,7 +62,16 @@ pub(super) fn probe(source: &mut (impl BufRead + Seek)) -> Result<Probe> {
             probe.header = frame.header;
             probe.beside_bytes = frame.coefficient_bytes + length;
         }
-        ImageFormat::Gif => probe.animated = moves(source).map_err(cut)?,
+        ImageFormat::Gif => {
+            probe.animated = moves(source).map_err(cut)?;
+            // The indexes of an interlaced frame are sorted before they become colours.
+            probe.beside_bytes = match head.get(6..10) {
+                Some(&[a, b, c, d]) => {
+                    u64::from(u16::from_le_bytes([a, b])) * u64::from(u16::from_le_bytes([c, d]))
+                }
+                _ => 0,
+            };
+        }
         ImageFormat::WebP => {
             let seen = webp(source)?;
             probe.animated = seen.animated;
