@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::operation::Within;
 use super::{Engine, requested};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
@@ -124,7 +125,7 @@ impl Engine {
         tx: &Tx<'_>,
         owner: AccountId,
         id: TaskId,
-        renewal: Option<impl FnOnce(&Tx<'_>, &Task) -> Result<()>>,
+        renewal: Option<Within>,
     ) -> Result<Task> {
         let task = tasks::get(tx.connection, owner, id)?;
         step(task.driver, task.state(), Verb::Retry)?;

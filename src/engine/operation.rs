@@ -61,10 +61,12 @@ impl Plan {
     }
 }
 
+/// Runs in the transaction that begins another try.
+pub type Within = Box<dyn FnOnce(&Tx<'_>, &Task) -> Result<()> + Send>;
+
 /// What another try of a failed task needs beside its rows, made before the transaction that begins it.
 pub struct Renewal {
-    /// Runs in that transaction.
-    pub within: Box<dyn FnOnce(&Tx<'_>, &Task) -> Result<()> + Send>,
+    pub within: Within,
     /// Takes everything back when that transaction does not come about.
     pub undo: Box<dyn FnOnce() + Send>,
 }
