@@ -9,7 +9,7 @@ use super::{Engine, requested};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::{AccountId, TaskId};
-use crate::domain::task::{Driver, Task, Verb};
+use crate::domain::task::{Driver, Task, Verb, step};
 use crate::domain::work::ItemState;
 use crate::store::tasks::{self, Outcome};
 use crate::store::{Tx, items, queue as rows, upkeep};
@@ -57,22 +57,33 @@ impl Engine {
 
     fn command_in(&self, tx: &Tx<'_>, owner: AccountId, id: TaskId, verb: Verb) -> Result<Task> {
         let task = tasks::get(tx.connection, owner, id)?;
-        let moved = if verb == Verb::Retry {
-            self.retry(tx, &task)?
-        } else {
-            self.apply(tx, &task, verb, Outcome::default())?
-        };
-        if matches!(verb, Verb::Pause | Verb::Resume | Verb::Cancel) {
-            self.cascade(tx, &task, verb, DEPTH_MAX)?;
+        if verb == Verb::Retry {
+            return self.retry(tx, &task);
         }
-        Ok(moved)
+        // What is refused to the parent must not reach a child.
+        step(task.driver, task.state(), verb)?;
+        if matches!(verb, Verb::Pause | Verb::Resume | Verb::Cancel) {
+            self.cascade(tx, &task, verb)?;
+        }
+        self.apply(tx, &task, verb, Outcome::default())
     }
 
-    fn cascade(&self, tx: &Tx<'_>, parent: &Task, verb: Verb, depth: usize) -> Result<()> {
-        if depth == 0 {
-            return Ok(());
+    /// Reaches the open descendants, the youngest first: who waits for a sibling is younger than it, and is to be
+    /// cancelled with it rather than to fail for it.
+    fn cascade(&self, tx: &Tx<'_>, parent: &Task, verb: Verb) -> Result<()> {
+        let (mut descendants, mut generation): (Vec<i64>, _) = (Vec::new(), vec![parent.pk]);
+        for _ in 0..DEPTH_MAX {
+            let mut next = Vec::new();
+            for pk in generation {
+                next.extend(rows::children(tx.connection, pk)?.iter().map(|child| child.pk));
+            }
+            descendants.extend(&next);
+            generation = next;
         }
-        for child in rows::children(tx.connection, parent.pk)? {
+        descendants.sort_unstable_by(|a, b| b.cmp(a));
+        for pk in descendants {
+            // As it is now: the end of another may have changed it.
+            let Some(child) = tasks::by_pk(tx.connection, pk)? else { continue };
             match self.apply(tx, &child, verb, Outcome::default()) {
                 Ok(_) => {}
                 // It has ended, or is being cancelled: its own state is stronger.
@@ -83,7 +94,6 @@ impl Engine {
                     ) => {}
                 Err(error) => return Err(error),
             }
-            self.cascade(tx, &child, verb, depth - 1)?;
         }
         Ok(())
     }
@@ -91,7 +101,13 @@ impl Engine {
     /// A failed task is tried again under its own id: items that are done stay done, failed ones are opened.
     fn retry(&self, tx: &Tx<'_>, task: &Task) -> Result<Task> {
         // Refuses before the operation prepares anything.
-        crate::domain::task::step(task.driver, task.state(), Verb::Retry)?;
+        step(task.driver, task.state(), Verb::Retry)?;
+        if let Some(over) = rows::failed_dependency(tx.connection, task.pk)? {
+            let message = super::cannot_run(&over);
+            return Err(
+                Error::new(Kind::DependencyFailed, message).with("taskId", over.id.to_string())
+            );
+        }
         if !upkeep::is_clean(tx.connection, task.pk)? {
             let message = "The leftovers of this task are being removed. Try again in a moment.";
             return Err(Error::new(Kind::Busy, message));
@@ -100,7 +116,11 @@ impl Engine {
             items::reopen(tx, task.pk, &[ItemState::Failed])?;
         }
         self.operation(task.task_type)?.retry(tx, task)?;
-        self.apply(tx, task, Verb::Retry, Outcome { afresh: true, ..Outcome::default() })
+        let again =
+            self.apply(tx, task, Verb::Retry, Outcome { afresh: true, ..Outcome::default() })?;
+        // What it waited for may have completed since it failed.
+        self.open_if_ready(tx, again.pk)?;
+        tasks::get(tx.connection, again.account_id, again.id)
     }
 
     /// Gives a task that has not ended another name or place in the order.
