@@ -53,18 +53,30 @@ impl Engine {
 
     fn command_in(&self, tx: &Tx<'_>, owner: AccountId, id: TaskId, verb: Verb) -> Result<Task> {
         let task = tasks::get(tx.connection, owner, id)?;
-        let moved = self.apply(tx, &task, verb, Outcome::default())?;
+        // What is refused to the parent must not reach a child.
+        step(task.driver, task.state(), verb)?;
         if matches!(verb, Verb::Pause | Verb::Resume | Verb::Cancel) {
-            self.cascade(tx, &task, verb, DEPTH_MAX)?;
+            self.cascade(tx, &task, verb)?;
         }
-        Ok(moved)
+        self.apply(tx, &task, verb, Outcome::default())
     }
 
-    fn cascade(&self, tx: &Tx<'_>, parent: &Task, verb: Verb, depth: usize) -> Result<()> {
-        if depth == 0 {
-            return Ok(());
+    /// Reaches the open descendants, the youngest first: who waits for a sibling is younger than it, and is to be
+    /// cancelled with it rather than to fail for it.
+    fn cascade(&self, tx: &Tx<'_>, parent: &Task, verb: Verb) -> Result<()> {
+        let (mut descendants, mut generation): (Vec<i64>, _) = (Vec::new(), vec![parent.pk]);
+        for _ in 0..DEPTH_MAX {
+            let mut next = Vec::new();
+            for pk in generation {
+                next.extend(rows::children(tx.connection, pk)?.iter().map(|child| child.pk));
+            }
+            descendants.extend(&next);
+            generation = next;
         }
-        for child in rows::children(tx.connection, parent.pk)? {
+        descendants.sort_unstable_by(|a, b| b.cmp(a));
+        for pk in descendants {
+            // As it is now: the end of another may have changed it.
+            let Some(child) = tasks::by_pk(tx.connection, pk)? else { continue };
             match self.apply(tx, &child, verb, Outcome::default()) {
                 Ok(_) => {}
                 // It has ended, or is being cancelled: its own state is stronger.
@@ -75,7 +87,6 @@ impl Engine {
                     ) => {}
                 Err(error) => return Err(error),
             }
-            self.cascade(tx, &child, verb, depth - 1)?;
         }
         Ok(())
     }
@@ -136,14 +147,10 @@ impl Engine {
             let message = "Another task does the same already; look at that one.";
             return Err(Error::new(Kind::Conflict, message).with("taskId", twin.id.to_string()));
         }
-        if let Some(lost) = task_facts::lost_dependency(tx.connection, task.pk)? {
-            let message = format!(
-                "\"{}\", which this task waits for, is {}. Retry that one first, or make a new task.",
-                lost.name,
-                lost.status.name()
-            );
+        if let Some(over) = rows::failed_dependency(tx.connection, task.pk)? {
+            let message = super::cannot_run(&over);
             return Err(
-                Error::new(Kind::DependencyFailed, message).with("taskId", lost.id.to_string())
+                Error::new(Kind::DependencyFailed, message).with("taskId", over.id.to_string())
             );
         }
         rows::open_if_ready(tx, task.pk)?;

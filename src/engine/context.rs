@@ -8,7 +8,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::Engine;
-use super::queue::{Running, Stopping};
+use super::running::{Running, Stopping};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::progress::{Throttle, percent};
 use crate::domain::task::Task;
@@ -63,6 +63,7 @@ impl Context {
         let pk = task.pk;
         let done = engine.store.read_now(|db| items::bytes_over(db, pk))?;
         let now = engine.clock.now();
+        running.resume_from(done);
         let context = Self {
             engine,
             running,
@@ -125,7 +126,14 @@ impl Context {
         if let Some(total) = units_total {
             self.total.set(total);
         }
-        self.commit(move |tx, task| tasks::set_phase(tx, task.pk, Some(name), units_total))
+        let engine = self.engine.clone();
+        self.commit(move |tx, task| {
+            tasks::set_phase(tx, task.pk, Some(name), units_total)?;
+            if let Some(now) = tasks::by_pk(tx.connection, task.pk)? {
+                engine.announce_phase(tx, &now);
+            }
+            Ok(())
+        })
     }
 
     /// One durable change. Nothing of it happens when another claim holds the task by now.

@@ -196,7 +196,8 @@ pub fn clean(engine: &Engine) -> Result<()> {
         let ended = engine.store.read_now(|connection| upkeep::to_clean(connection, BATCH))?;
         let mut cleaned = Vec::new();
         for task in &ended {
-            match engine.operation(task.task_type)?.clean(&engine.store, task) {
+            let operation = engine.operation(task.task_type);
+            match operation.and_then(|operation| operation.clean(&engine.store, task)) {
                 Ok(()) => cleaned.push(task.pk),
                 Err(error) => {
                     tracing::warn!(task.id = %task.id, %error, "leftovers of a task remain")

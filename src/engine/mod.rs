@@ -25,6 +25,7 @@ pub mod operation;
 pub mod queue;
 pub mod recovery;
 pub mod report;
+pub mod running;
 pub mod submit;
 mod worker;
 
@@ -119,7 +120,16 @@ impl Engine {
 
     /// Moves a task by one verb, in the transaction of its cause, and announces the move. The task as it is then;
     /// unchanged when there was nothing to do.
-    pub fn apply(
+    pub fn apply(&self, tx: &Tx<'_>, task: &Task, verb: Verb, outcome: Outcome) -> Result<Task> {
+        let moved = self.apply_alone(tx, task, verb, outcome)?;
+        if moved.status.is_final() && moved.rev != task.rev {
+            self.settle_dependents(tx, &moved)?;
+        }
+        Ok(moved)
+    }
+
+    /// The move itself, without what it means for others.
+    fn apply_alone(
         &self,
         tx: &Tx<'_>,
         task: &Task,
@@ -141,9 +151,6 @@ impl Engine {
         }
         self.announce_move(tx, task, &moved)?;
         tx.moved(moved.clone());
-        if to.status.is_final() {
-            self.settle_dependents(tx, &moved)?;
-        }
         Ok(moved)
     }
 
@@ -156,37 +163,54 @@ impl Engine {
         tasks::forget_secret(tx, ended.pk)?;
         // What it made and did not publish is garbage from now on.
         objects::release_held(tx, ended.pk)?;
-        self.operation(ended.task_type)?.settle(tx, ended)
+        match self.operation(ended.task_type) {
+            Ok(operation) => operation.settle(tx, ended),
+            // A task of a newer release; it must still be able to end.
+            Err(_) => Ok(()),
+        }
     }
 
-    /// Those who waited for this task may go, or can never go.
+    /// Those who waited for this task may go, or can never go, and neither can those who wait for them. One after
+    /// the other, since a chain may be as long as there are tasks.
     fn settle_dependents(&self, tx: &Tx<'_>, ended: &Task) -> Result<()> {
-        for dependent in rows::dependents(tx.connection, ended.pk)? {
-            if ended.status != Status::Completed {
-                let message = format!(
-                    "\"{}\" did not complete ({}), and this task was to run after it.",
-                    ended.name,
-                    ended.status.name()
-                );
-                let error = Some((Kind::DependencyFailed.code().to_owned(), message));
-                self.apply(tx, &dependent, Verb::Reject, Outcome { error, ..Outcome::default() })?;
-            } else if rows::open_if_ready(tx, dependent.pk)?
-                && let Some(ready) = tasks::by_pk(tx.connection, dependent.pk)?
-            {
-                tx.moved(ready);
+        let mut ended = vec![ended.clone()];
+        while let Some(over) = ended.pop() {
+            for dependent in rows::dependents(tx.connection, over.pk)? {
+                if over.status == Status::Completed {
+                    self.open_if_ready(tx, dependent.pk)?;
+                    continue;
+                }
+                let error = Some((Kind::DependencyFailed.code().to_owned(), cannot_run(&over)));
+                let outcome = Outcome { error, ..Outcome::default() };
+                ended.push(self.apply_alone(tx, &dependent, Verb::Reject, outcome)?);
             }
         }
         Ok(())
     }
 
+    fn open_if_ready(&self, tx: &Tx<'_>, pk: i64) -> Result<()> {
+        if rows::open_if_ready(tx, pk)?
+            && let Some(ready) = tasks::by_pk(tx.connection, pk)?
+        {
+            tx.moved(ready);
+        }
+        Ok(())
+    }
+
     fn announce_move(&self, tx: &Tx<'_>, from: &Task, to: &Task) -> Result<()> {
+        if to.status == Status::Pending && !matches!(from.status, Status::Pending | Status::Paused)
+        {
+            // Given back, or tried again. There is no event of its own for it, so its progress tells, and is kept
+            // for those who are away: the status they know is over.
+            let event =
+                Event::lasting(to.account_id, "task.progress", Some(to.id), progress_data(to));
+            return events::record(tx, event);
+        }
         tx.announce(progress_event(to, Weight::Prompt));
         if from.status == to.status {
             return Ok(());
         }
         let (name, moment) = match to.status {
-            // Given back, or tried again: its progress tells.
-            Status::Pending if from.status != Status::Paused => return Ok(()),
             Status::Pending => ("task.resumed", "resumedAt"),
             Status::InProgress if from.status == Status::Pending => ("task.started", "startedAt"),
             Status::InProgress => ("task.resumed", "resumedAt"),
@@ -220,6 +244,11 @@ impl Engine {
         tx.announce(progress_event(task, Weight::Tick(task.progress)));
     }
 
+    /// Announces at once what a task is doing now.
+    pub fn announce_phase(&self, tx: &Tx<'_>, task: &Task) {
+        tx.announce(progress_event(task, Weight::Prompt));
+    }
+
     /// Hears of moves after their commit, on the writer's thread: what is kept in memory follows, and those who are
     /// concerned wake up.
     pub fn on_moved(&self, moved: Vec<Task>) {
@@ -242,6 +271,15 @@ pub fn announce_quota(tx: &Tx<'_>, owner: crate::domain::id::AccountId) -> Resul
     let Ok(quota) = accounts::quota_of(tx.connection, owner) else { return Ok(()) };
     let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
     events::record(tx, Event::lasting(owner, "quota.changed", None, data))
+}
+
+/// Why a task that was to run after this one cannot.
+fn cannot_run(over: &Task) -> String {
+    format!(
+        "\"{}\" did not complete ({}), and this task was to run after it.",
+        over.name,
+        over.status.name()
+    )
 }
 
 fn progress_event(task: &Task, weight: Weight) -> Event {

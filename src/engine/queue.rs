@@ -2,94 +2,29 @@
 //! polls: a worker wakes up when something may have become claimable, the timer when a gate is due.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::running::{Running, Stopping, lock};
 use super::{Engine, worker};
 use crate::domain::error::{Error, Result};
-use crate::domain::progress::Rate;
+use crate::domain::id::AccountId;
 use crate::domain::task::{Driver, Intent, Status, Task};
 use crate::domain::time::Timestamp;
-use crate::domain::work::Lane;
-use crate::store::queue as rows;
+use crate::domain::work::{Lane, sort_key};
+use crate::store::queue::{self as rows, Head};
 
 /// A worker that has not honoured a wish for this long is reported.
 const STUCK: Duration = Duration::from_secs(30);
 /// The timer looks around at least this often, for stuck workers.
 const TIMER_MAX: Duration = Duration::from_secs(10);
-
-/// Why a running task is to stop at its next safe point.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stopping {
-    No,
-    /// Pause, cancel or expiry: the task's row says which.
-    Wish,
-    Shutdown,
-}
-
-/// A task that a worker has.
-pub struct Running {
-    pub pk: i64,
-    pub epoch: i64,
-    pub name: String,
-    stop: AtomicU8,
-    asked: Mutex<Option<Instant>>,
-    stuck: AtomicBool,
-    rate: Mutex<(Rate, u64)>,
-}
-
-impl Running {
-    fn new(task: &Task) -> Self {
-        Self {
-            pk: task.pk,
-            epoch: task.epoch,
-            name: task.id.to_string(),
-            stop: AtomicU8::new(0),
-            asked: Mutex::default(),
-            stuck: AtomicBool::new(false),
-            // What an earlier run did is no part of this run's rate.
-            rate: Mutex::new((Rate::default(), task.units_done)),
-        }
-    }
-
-    pub fn stopping(&self) -> Stopping {
-        match self.stop.load(Ordering::Relaxed) {
-            0 => Stopping::No,
-            1 => Stopping::Wish,
-            _ => Stopping::Shutdown,
-        }
-    }
-
-    fn ask(&self, stopping: Stopping) {
-        let number = match stopping {
-            Stopping::No => 0,
-            Stopping::Wish => 1,
-            Stopping::Shutdown => 2,
-        };
-        self.stop.store(number, Ordering::Relaxed);
-        *lock(&self.asked) = (number != 0).then(Instant::now);
-    }
-
-    /// Notes how far the task is, for its rate.
-    pub fn sample(&self, done: u64, now: Timestamp) {
-        let mut rate = lock(&self.rate);
-        let fresh = done.saturating_sub(rate.1);
-        rate.1 = done;
-        rate.0.add(fresh, now);
-    }
-
-    /// Bytes a second; `None` while nothing moves.
-    pub fn bytes_per_second(&self, now: Timestamp) -> Option<u64> {
-        lock(&self.rate).0.bytes_per_second(now).filter(|&rate| rate > 0)
-    }
-
-    /// Has it ignored a wish for long?
-    pub fn is_stuck(&self) -> bool {
-        self.stuck.load(Ordering::Relaxed)
-    }
-}
+/// How long a stop waits for workers that do not listen.
+const STOP_WAIT: Duration = Duration::from_secs(8);
+const STOP_LOOK: Duration = Duration::from_millis(2);
+/// Turns that are remembered; beyond, all is forgotten, and age alone counts for one round.
+const SERVED_MAX: usize = 10_000;
 
 #[derive(Default)]
 struct State {
@@ -99,6 +34,10 @@ struct State {
     timer_turn: u64,
     stopping: bool,
     running: HashMap<i64, Arc<Running>>,
+    /// When a lane last worked for an account.
+    served: HashMap<(Lane, AccountId), Timestamp>,
+    /// [`STUCK`], where a test does not say otherwise.
+    stuck_after: Option<Duration>,
 }
 
 /// Called at each safe point of each running task.
@@ -156,10 +95,9 @@ impl Queue {
                 let stopping =
                     if task.intent == Intent::None { Stopping::No } else { Stopping::Wish };
                 if let Some(running) = self.running(task.pk)
-                    && running.stopping() != Stopping::Shutdown
                     && running.epoch == task.epoch
                 {
-                    running.ask(stopping);
+                    running.ask(task.rev, stopping);
                 }
             }
             _ => self.ring(),
@@ -181,15 +119,48 @@ impl Queue {
         let running = Arc::new(Running::new(task));
         let mut state = self.lock();
         if state.stopping {
-            running.ask(Stopping::Shutdown);
+            running.shut_down();
         }
         state.running.insert(task.pk, running.clone());
         running
     }
 
-    pub(super) fn end(&self, pk: i64) {
-        self.lock().running.remove(&pk);
+    /// Forgets a run, unless a newer one of the same task has taken its place.
+    pub(super) fn end(&self, over: &Running) {
+        let mut state = self.lock();
+        if state.running.get(&over.pk).is_some_and(|running| running.epoch == over.epoch) {
+            state.running.remove(&over.pk);
+        }
+        drop(state);
         self.ring();
+    }
+
+    /// Which of the accounts' first tasks is next: the one that has waited longest, each point of priority counting
+    /// as age. An account waits from its last turn in this lane at the latest, so that one with thousands of tasks
+    /// does not keep another waiting for all of them, not even where there is one worker.
+    pub(super) fn next_of(&self, lane: Lane, heads: &[Head]) -> Option<i64> {
+        let state = self.lock();
+        let place = |head: &Head| match state.served.get(&(lane, head.account_id)) {
+            Some(&turn) => head.sort_key.max(sort_key(turn, head.priority)),
+            None => head.sort_key,
+        };
+        let next = heads.iter().min_by_key(|head| (place(head), head.sort_key, head.pk))?;
+        Some(next.pk)
+    }
+
+    pub(super) fn serves(&self, lane: Lane, account_id: AccountId, now: Timestamp) {
+        let mut state = self.lock();
+        if state.served.len() >= SERVED_MAX {
+            state.served.clear();
+        }
+        state.served.insert((lane, account_id), now);
+    }
+
+    /// Reports workers that ignore a wish for this long, instead of for 30 seconds.
+    #[doc(hidden)]
+    pub fn report_stuck_after(&self, patience: Duration) {
+        self.lock().stuck_after = Some(patience);
+        self.ring_timer();
     }
 
     /// The number to wait beyond; `None` when it is time to stop.
@@ -213,25 +184,21 @@ impl Queue {
         (!state.stopping).then_some(state.timer_turn)
     }
 
-    fn stop(&self) {
+    /// Asks every running task to stop; no other is begun.
+    pub fn stop(&self) {
         let mut state = self.lock();
         state.stopping = true;
-        state.running.values().for_each(|running| running.ask(Stopping::Shutdown));
+        state.running.values().for_each(|running| running.shut_down());
         drop(state);
         self.bell.notify_all();
     }
 
-    fn report_stuck(&self) {
-        for running in self.lock().running.values() {
-            let asked = *lock(&running.asked);
-            let late = asked.is_some_and(|asked| asked.elapsed() > STUCK);
-            if late && !running.stuck.swap(true, Ordering::Relaxed) {
-                tracing::error!(
-                    task.id = running.name,
-                    "a worker has not stopped for 30 seconds although it was asked to"
-                );
-            }
-        }
+    /// Tells of workers that do not stop; how long until it is worth another look.
+    fn report_stuck(&self) -> Duration {
+        let state = self.lock();
+        let patience = state.stuck_after.unwrap_or(STUCK);
+        state.running.values().for_each(|running| running.report_if_late(patience));
+        TIMER_MAX.min(patience / 3)
     }
 }
 
@@ -255,11 +222,23 @@ impl Workers {
         Ok(Self { engine: engine.clone(), threads })
     }
 
-    pub fn stop(self) {
+    /// Ends the workers; false when one of them did not stop in time. What it had is rescued at the next start.
+    pub fn stop(self) -> bool {
         self.engine.queue.stop();
-        for thread in self.threads {
+        let patience = Instant::now();
+        while patience.elapsed() < STOP_WAIT && !self.threads.iter().all(JoinHandle::is_finished) {
+            std::thread::sleep(STOP_LOOK);
+        }
+        let (over, stuck): (Vec<_>, Vec<_>) =
+            self.threads.into_iter().partition(JoinHandle::is_finished);
+        for thread in over {
             let _ = thread.join();
         }
+        for thread in &stuck {
+            let name = thread.thread().name().unwrap_or_default();
+            tracing::error!(worker = name, "a worker did not stop in time and is left behind");
+        }
+        stuck.is_empty()
     }
 }
 
@@ -276,7 +255,7 @@ fn spawn(
 }
 
 /// Small work may use the big doors, never the reverse.
-fn doors(lane: Lane) -> &'static [Lane] {
+pub(super) fn doors(lane: Lane) -> &'static [Lane] {
     match lane {
         Lane::Quick => &[Lane::Quick],
         Lane::Io => &[Lane::Io, Lane::Quick],
@@ -303,15 +282,12 @@ fn serve(engine: &Arc<Engine>, lane: Lane) {
 fn time(engine: &Arc<Engine>) {
     let mut seen = 0;
     loop {
-        let wait = match engine.open_gates() {
-            Ok(wait) => wait.min(TIMER_MAX),
-            Err(error) => {
-                tracing::error!(%error, "the timer could not look at scheduled tasks; it tries again");
-                TIMER_MAX
-            }
-        };
-        engine.queue.report_stuck();
-        match engine.queue.wait_timer(seen, wait) {
+        let wait = engine.open_gates().unwrap_or_else(|error| {
+            tracing::error!(%error, "the timer could not look at scheduled tasks; it tries again");
+            TIMER_MAX
+        });
+        let look = engine.queue.report_stuck();
+        match engine.queue.wait_timer(seen, wait.min(look)) {
             Some(turn) => seen = turn,
             None => return,
         }
@@ -331,8 +307,4 @@ impl Engine {
         self.queue.ring();
         Ok(Duration::ZERO)
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::context::{Context, Ending, Stop, Work};
-use super::queue::Stopping;
+use super::queue::doors;
+use super::running::{Running, Stopping};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::work::{Lane, backoff_ms, is_passing};
@@ -14,6 +15,21 @@ use crate::store::{Tx, queue as rows};
 
 /// A panic is tried once more: it may have been the moment's fault.
 const PANICS_MAX: i64 = 2;
+
+/// What a worker does, step by step, for tests that are their own workers.
+impl Engine {
+    /// Claims as a worker of this lane does.
+    #[doc(hidden)]
+    pub fn claim_by_hand(self: &Arc<Self>, lane: Lane) -> Result<Option<Task>> {
+        claim(self, doors(lane))
+    }
+
+    /// Runs what was claimed, on this thread.
+    #[doc(hidden)]
+    pub fn run_by_hand(self: &Arc<Self>, claimed: Task) {
+        run(self, claimed);
+    }
+}
 
 /// Claims the next task of one of these lanes, in their order.
 pub(super) fn claim(engine: &Arc<Engine>, lanes: &'static [Lane]) -> Result<Option<Task>> {
@@ -25,15 +41,18 @@ pub(super) fn claim(engine: &Arc<Engine>, lanes: &'static [Lane]) -> Result<Opti
         for &lane in lanes {
             let slots = claiming.settings.workers.get(&lane).copied().unwrap_or(0);
             // Nobody takes every worker of a lane while others wait; when nobody waits, anybody may.
-            let fair = rows::next(tx.connection, lane, slots.saturating_sub(1).max(1))?;
-            let next = match fair {
-                Some(task) => Some(task),
-                None => rows::next(tx.connection, lane, usize::MAX >> 1)?,
-            };
-            if let Some(task) = next {
+            let mut heads = rows::heads(tx.connection, lane, slots.saturating_sub(1).max(1))?;
+            if heads.is_empty() {
+                heads = rows::heads(tx.connection, lane, usize::MAX >> 1)?;
+            }
+            let next = claiming.queue.next_of(lane, &heads);
+            if let Some(task) =
+                next.map(|pk| tasks::by_pk(tx.connection, pk)).transpose()?.flatten()
+            {
                 let outcome = Outcome { attempts: 1, epochs: 1, ..Outcome::default() };
                 let claimed = claiming.apply(tx, &task, Verb::Claim, outcome)?;
                 rows::attempt_begins(tx, &claimed)?;
+                claiming.queue.serves(lane, claimed.account_id, tx.now);
                 return Ok(Some(claimed));
             }
         }
@@ -56,21 +75,21 @@ pub(super) fn run(engine: &Arc<Engine>, task: Task) {
         Ok(outcome) => (outcome, false),
         Err(_) => (Err(Stop::Failed(Error::internal(format!("task {id} panicked")))), true),
     };
-    let shutdown = running.stopping() == Stopping::Shutdown;
     tracing::debug!(task.id = %id, ms = begun.elapsed().as_millis() as u64, ok = outcome.is_ok(), "a task stopped");
-    while let Err(error) = end(engine, &task, &outcome, shutdown, panicked) {
+    let shutdown = || running.stopping() == Stopping::Shutdown;
+    while let Err(error) = end(engine, &task, &outcome, shutdown(), panicked) {
         // Its end cannot be saved now, for the disk is full or the server is stopping; a start picks it up again.
         tracing::error!(task.id = %id, %error, "the end of a task could not be saved");
-        if error.kind() == Kind::ShuttingDown || engine.queue.running(pk).is_none() || shutdown {
+        if error.kind() == Kind::ShuttingDown || shutdown() {
             break;
         }
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
-    engine.queue.end(pk);
+    engine.queue.end(&running);
 }
 
 /// The operation's own work, and the transaction of a good end.
-fn work(engine: &Arc<Engine>, task: &Task, running: &Arc<super::queue::Running>) -> Work<()> {
+fn work(engine: &Arc<Engine>, task: &Task, running: &Arc<Running>) -> Work<()> {
     let operation = engine.operation(task.task_type)?.clone();
     let context = Context::new(engine.clone(), task.clone(), running.clone())?;
     let ending = operation.run(&context)?;

@@ -11,28 +11,43 @@ use crate::domain::task::{Status, Task};
 use crate::domain::time::Timestamp;
 use crate::domain::work::Lane;
 
-/// The next task of a lane: of each account with less than `cap` running there, the one that is first in its own
-/// order; of these the first. A loose scan over the accounts, so its cost does not grow with waiting tasks.
-pub fn next(db: &Db, lane: Lane, cap: usize) -> Result<Option<Task>> {
-    db.prepare_cached(&format!(
+/// The first task of an account in a lane, in the account's own order.
+pub struct Head {
+    pub pk: i64,
+    pub account_id: AccountId,
+    pub priority: u8,
+    /// See [`crate::domain::work::sort_key`].
+    pub sort_key: i64,
+}
+
+/// The heads of all accounts with less than `cap` tasks running in a lane. A loose scan over the accounts, so its cost
+/// does not grow with waiting tasks.
+pub fn heads(db: &Db, lane: Lane, cap: usize) -> Result<Vec<Head>> {
+    db.prepare_cached(
         "with recursive waiting(account) as ( \
            select min(account_id) from tasks where status = 0 and gate = 0 and lane = :lane \
            union all \
            select (select min(account_id) from tasks \
                    where status = 0 and gate = 0 and lane = :lane and account_id > waiting.account) \
-           from waiting where waiting.account is not null), \
-         head(id, place) as ( \
-           select t.id, t.sort_key from waiting join tasks t on t.id = \
-             (select x.id from tasks x where x.status = 0 and x.gate = 0 and x.lane = :lane \
-              and x.account_id = waiting.account order by x.sort_key, x.id limit 1) \
-           where waiting.account is not null and \
-             (select count(*) from tasks r where r.status = 1 and r.driver = 0 and r.lane = :lane \
-              and r.account_id = waiting.account) < :cap) \
-         select {} from tasks t where t.id = (select id from head order by place, id limit 1)",
-        columns()
-    ))
+           from waiting where waiting.account is not null) \
+         select t.id, t.account_id, t.priority, t.sort_key from waiting join tasks t on t.id = \
+           (select x.id from tasks x where x.status = 0 and x.gate = 0 and x.lane = :lane \
+            and x.account_id = waiting.account order by x.sort_key, x.id limit 1) \
+         where waiting.account is not null and \
+           (select count(*) from tasks r where r.status = 1 and r.driver = 0 and r.lane = :lane \
+            and r.account_id = waiting.account) < :cap",
+    )
     .and_then(|mut statement| {
-        statement.query_row(named_params! { ":lane": lane, ":cap": cap as i64 }, task).optional()
+        statement
+            .query_map(named_params! { ":lane": lane, ":cap": cap as i64 }, |row| {
+                Ok(Head {
+                    pk: row.get(0)?,
+                    account_id: row.get(1)?,
+                    priority: row.get(2)?,
+                    sort_key: row.get(3)?,
+                })
+            })?
+            .collect()
     })
     .map_err(failed)
 }
@@ -103,6 +118,17 @@ pub fn dependents(db: &Db, pk: i64) -> Result<Vec<Task>> {
         columns()
     ))
     .and_then(|mut statement| statement.query_map([pk], task)?.collect())
+    .map_err(failed)
+}
+
+/// A task that this one waits for in vain: it ended and did not complete.
+pub fn failed_dependency(db: &Db, pk: i64) -> Result<Option<Task>> {
+    db.prepare_cached(&format!(
+        "select {} from task_deps d join tasks t on t.id = d.dep_pk \
+         where d.task_pk = ?1 and t.status in (4, 5, 6) order by t.id limit 1",
+        columns()
+    ))
+    .and_then(|mut statement| statement.query_row([pk], task).optional())
     .map_err(failed)
 }
 

@@ -17,17 +17,6 @@ pub fn dependencies(db: &Connection, pk: i64) -> Result<Vec<TaskId>> {
     .map_err(failed)
 }
 
-/// A task this one waits for that ended without completing: it would wait for ever.
-pub fn lost_dependency(db: &Connection, pk: i64) -> Result<Option<Task>> {
-    let columns = columns();
-    db.prepare_cached(&format!(
-        "select {columns} from task_deps d join tasks t on t.id = d.dep_pk \
-         where d.task_pk = ?1 and t.status in (4, 5, 6) order by d.dep_pk limit 1"
-    ))
-    .and_then(|mut found| found.query_row([pk], task).optional())
-    .map_err(failed)
-}
-
 /// The open task that holds the unique key of this one.
 pub fn open_twin(db: &Connection, pk: i64) -> Result<Option<Task>> {
     let columns = columns();

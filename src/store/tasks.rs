@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::Tx;
 use super::columns::{Json, failed, is_duplicate};
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, ObjectId, TaskId};
 use crate::domain::task::{Driver, State, Status, Task, TaskType};
 use crate::domain::time::Timestamp;
@@ -190,7 +190,7 @@ pub fn set_state(tx: &Tx<'_>, from: &Task, to: State, outcome: &Outcome) -> Resu
         .connection
         .prepare_cached(
             "update tasks set status = :status, intent = :intent, rev = rev + 1, updated_at = :now, \
-             last_activity = :now, finished_at = :finished, cleanup = :ended, phase = null, \
+             last_activity = :now, finished_at = :finished, cleanup = :ended, phase = iif(status = :status, phase, null), \
              epoch = epoch + :epochs, attempt = iif(:afresh, 0, attempt + :attempts), \
              crashes = iif(:afresh, 0, crashes + :crashes), \
              started_at = iif(:status = 1, coalesce(started_at, :now), started_at), \
@@ -224,7 +224,10 @@ pub fn set_state(tx: &Tx<'_>, from: &Task, to: State, outcome: &Outcome) -> Resu
                 ":rev": from.rev,
             })
         })
-        .map_err(failed)?;
+        .map_err(|error| match is_duplicate(&error) {
+            true => Error::new(Kind::Conflict, "Another open task does the same already."),
+            false => failed(error),
+        })?;
     if changed == 0 {
         return Err(Error::internal(format!(
             "task {} changed between reading and writing",

@@ -22,9 +22,11 @@ pub mod client;
 pub mod order;
 pub mod raw;
 pub mod routes;
+pub mod scripted;
 pub mod sender;
 pub mod socket;
 pub mod tasks;
+pub mod world;
 
 use client::Client;
 
