@@ -28,6 +28,7 @@ use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
+use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
@@ -121,7 +122,11 @@ impl App {
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
         let blobs = Blobs::new(dirs);
         let open = OpenUploads::new(blobs.clone(), idle);
-        let places = Arc::new(Places { blobs: blobs.clone(), pools: pools.clone() });
+        let places = Arc::new(Places {
+            blobs: blobs.clone(),
+            pools: pools.clone(),
+            passwords: Passwords::new()?,
+        });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
         let settings = engine_settings(config);
@@ -138,6 +143,7 @@ impl App {
                 preferred_pool,
             },
             pools,
+            passwords: places.passwords.clone(),
         });
 
         let setup_code = setup_code(&data_dir.path, &store)?;

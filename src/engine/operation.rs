@@ -36,6 +36,9 @@ pub struct Plan {
     pub parameters: Value,
     /// Sealed with the server's key and forgotten when the task ends.
     pub secret: Option<Vec<u8>>,
+    /// What [`super::context::Context::checkpoint`] gives at first. Clients never see it; unlike a secret it is still
+    /// there when a failed task is tried again.
+    pub checkpoint: Option<Value>,
     pub items: Vec<NewItem>,
     /// Bytes of quota the task may need, set aside until it ends.
     pub reserve_bytes: u64,
@@ -51,6 +54,7 @@ impl Plan {
             lane,
             parameters,
             secret: None,
+            checkpoint: None,
             items: Vec::new(),
             reserve_bytes: 0,
             unique_key: None,

@@ -4,6 +4,9 @@ use std::sync::Arc;
 
 use crate::engine::operation::Operation;
 
+pub mod decrypt;
+pub mod encrypt;
+pub mod passwords;
 pub mod places;
 pub mod relocate;
 pub mod upload;
@@ -18,5 +21,7 @@ pub fn all(
     vec![
         Arc::new(upload::FileUpload::new(uploads)),
         Arc::new(relocate::FileMove::new(places.clone())),
+        Arc::new(encrypt::FileEncrypt::new(places.clone())),
+        Arc::new(decrypt::FileDecrypt::new(places.clone())),
     ]
 }

@@ -32,6 +32,7 @@ pub mod receive;
 mod recover;
 pub mod registry;
 
+use super::passwords::Passwords;
 use registry::OpenUploads;
 
 /// Rows of one transaction when an ended upload's chunks are forgotten.
@@ -53,6 +54,7 @@ pub struct Uploads {
     pub open: Arc<OpenUploads>,
     pub settings: Settings,
     pub pools: Vec<Pool>,
+    pub passwords: Arc<Passwords>,
 }
 
 impl Uploads {
