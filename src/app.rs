@@ -102,6 +102,7 @@ struct Serving {
     address: SocketAddr,
     server: Server,
     live: Arc<Live>,
+    uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
     workers: Workers,
@@ -144,6 +145,7 @@ impl App {
             },
             pools,
             passwords: places.passwords.clone(),
+            locking: Arc::default(),
         });
 
         let setup_code = setup_code(&data_dir.path, &store)?;
@@ -171,19 +173,20 @@ impl App {
     }
 
     fn bind(self) -> Result<Serving> {
+        let uploads = self.state.uploads.clone();
         let (server, address) = serve(&self.config, self.state)?;
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, data_dir) = (self.live, self.data_dir);
-        Ok(Serving { address, server, live, store, janitor, workers, data_dir })
+        Ok(Serving { address, server, live, uploads, store, janitor, workers, data_dir })
     }
 }
 
 impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, live, store, janitor, workers, data_dir, .. } = self;
+        let Self { server, live, uploads, store, janitor, workers, data_dir, .. } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -194,7 +197,10 @@ impl Serving {
                 flusher.flush_due();
             }
         });
+        let finish = tokio::spawn(uploads.clone().finish_interrupted());
         stop.await;
+        finish.abort();
+        uploads.locking.stop();
         live.close_all();
         handle.stop(true).await;
         let served = server.await.map_err(Error::internal)?;
@@ -202,6 +208,7 @@ impl Serving {
         tokio::task::spawn_blocking(move || {
             workers.stop();
             janitor.stop();
+            uploads.locking.wait();
             let marked = recovery::mark_clean(&store);
             store.close();
             drop(data_dir);

@@ -281,7 +281,7 @@ pub(super) fn schema(password_min: u32) -> Value {
 
 /// A source that is hashed while it is read.
 pub(super) struct Hashed<R> {
-    source: R,
+    pub source: R,
     hasher: Sha256,
 }
 

@@ -16,6 +16,8 @@ mod disk_full;
 mod encryption;
 mod encryption_content;
 mod encryption_interrupted;
+mod encryption_secrets;
+mod encryption_uploads;
 mod files;
 mod gate;
 mod harness;

@@ -177,6 +177,10 @@ impl Open {
         self.lock().touched.elapsed()
     }
 
+    pub fn status(&self) -> Status {
+        self.lock().status
+    }
+
     pub fn set_status(&self, status: Status) {
         self.lock().status = status;
     }

@@ -16,7 +16,6 @@ use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::{AccountId, TaskId};
-use crate::domain::progress::percent;
 use crate::domain::task::{Status, Task};
 use crate::domain::upload::Upload;
 use crate::store::uploads::{self, DurableChunk};
@@ -126,7 +125,7 @@ impl Uploads {
             .store
             .write(move |tx| {
                 let (chunks_received, bytes) = uploads::add_chunk(tx, open.task_pk, &chunk)?;
-                let progress = percent(bytes, open.upload.plan.file_size());
+                let progress = open.upload.progress(bytes, 0);
                 let Some(task) = tasks::set_progress(tx, open.task_pk, 0, bytes, progress)? else {
                     return Err(not_running(tx, &open));
                 };
@@ -187,7 +186,7 @@ fn not_running(tx: &Tx<'_>, open: &Open) -> Error {
 }
 
 /// The twin of `task.progress` that clients of the original upload system listen to.
-fn announce_upload(tx: &Tx<'_>, task: &Task, upload: &Upload, chunks_received: u32) {
+pub(super) fn announce_upload(tx: &Tx<'_>, task: &Task, upload: &Upload, chunks_received: u32) {
     let data = json!({
         "taskId": task.id,
         "fileName": upload.file_name,

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::finished;
 use super::open::Open;
 use crate::blobs::Blobs;
@@ -17,6 +19,8 @@ const IN_MEMORY_MAX: usize = 256;
 /// The open uploads that are in memory.
 pub struct OpenUploads {
     pub blobs: Blobs,
+    /// Rings when an upload that is to be encrypted goes on.
+    pub resumed: Notify,
     /// An upload that nobody has touched for this long is dropped from memory.
     idle: Duration,
     map: Mutex<HashMap<TaskId, Arc<Open>>>,
@@ -24,7 +28,7 @@ pub struct OpenUploads {
 
 impl OpenUploads {
     pub fn new(blobs: Blobs, idle: Duration) -> Arc<Self> {
-        Arc::new(Self { blobs, idle, map: Mutex::default() })
+        Arc::new(Self { blobs, resumed: Notify::new(), idle, map: Mutex::default() })
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<Open>>> {
