@@ -28,6 +28,7 @@ use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
+use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
@@ -102,6 +103,7 @@ struct Serving {
     server: Server,
     state: web::Data<State>,
     live: Arc<Live>,
+    uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
     workers: Workers,
@@ -124,7 +126,11 @@ impl App {
         let open = OpenUploads::new(blobs.clone(), idle);
         let mut by_preference = pools.clone();
         by_preference.sort_by_key(|pool| pool.id != preferred_pool);
-        let places = Arc::new(Places { blobs: blobs.clone(), pools: by_preference });
+        let places = Arc::new(Places {
+            blobs: blobs.clone(),
+            pools: by_preference,
+            passwords: Passwords::new()?,
+        });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
         let settings = engine_settings(config);
@@ -141,6 +147,8 @@ impl App {
                 preferred_pool,
             },
             pools,
+            passwords: places.passwords.clone(),
+            locking: Arc::default(),
         });
 
         let setup_code = setup_code(&data_dir.path, &store)?;
@@ -170,18 +178,19 @@ impl App {
     fn bind(self) -> Result<Serving> {
         let state = self.state;
         let (server, address) = serve(&self.config, state.clone())?;
+        let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, data_dir) = (self.live, self.data_dir);
-        Ok(Serving { address, server, state, live, store, janitor, workers, data_dir })
+        Ok(Serving { address, server, state, live, uploads, store, janitor, workers, data_dir })
     }
 }
 
 impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, state, live, store, janitor, workers, data_dir, .. } = self;
+        let Self { server, state, live, uploads, store, janitor, workers, data_dir, .. } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -192,7 +201,10 @@ impl Serving {
                 flusher.flush_due();
             }
         });
+        let finish = tokio::spawn(uploads.clone().finish_interrupted());
         stop.await;
+        finish.abort();
+        uploads.locking.stop();
         live.close_all();
         state.waiters.close();
         handle.stop(true).await;
@@ -201,6 +213,7 @@ impl Serving {
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();
+            uploads.locking.wait();
             // A worker that is left behind may be what brings the server down: its task's next start counts it.
             let marked = if in_order { recovery::mark_clean(&store) } else { Ok(()) };
             store.close();

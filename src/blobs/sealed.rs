@@ -81,6 +81,13 @@ impl ServerKey {
             .map_err(|_| unopened("it is damaged, or of another key or purpose"))
     }
 
+    /// Tells two requests apart without keeping what is in them: whoever has the database but not this key cannot try
+    /// passwords against it.
+    pub fn fingerprint(&self, request: &[u8]) -> [u8; 32] {
+        let key = blake3::derive_key("drive 2026-07 fingerprint of a request", self.as_bytes());
+        *blake3::keyed_hash(&key, request).as_bytes()
+    }
+
     fn cipher(&self) -> XChaCha20Poly1305 {
         XChaCha20Poly1305::new(self.as_bytes().into())
     }
@@ -163,6 +170,14 @@ mod tests {
             refused(&key(), "task", &changed);
         }
         refused(&key(), "task", &[sealed.as_slice(), b"!"].concat());
+    }
+
+    #[test]
+    fn fingerprints_depend_on_the_key() {
+        assert_eq!(key().fingerprint(b"a"), key().fingerprint(b"a"));
+        assert_ne!(key().fingerprint(b"a"), key().fingerprint(b"b"));
+        let other = ServerKey::from_bytes([8; KEY_BYTES]);
+        assert_ne!(key().fingerprint(b"a"), other.fingerprint(b"a"));
     }
 
     #[test]

@@ -164,6 +164,40 @@ pub struct File {
     pub deleted_at: Option<Timestamp>,
 }
 
+/// What the name of an age file ends with. An encrypted file may be stored under its own name; where its name ends
+/// like this, the ending was added with the encryption.
+const LOCKED: &str = ".age";
+
+impl File {
+    /// The name of the age file itself; its own where that leaves no room for the ending.
+    pub fn locked_name(&self) -> String {
+        let ends_so = self.lock.is_some() && self.name.ends_with(LOCKED);
+        if ends_so || self.name.len() + LOCKED.len() > NAME_MAX_BYTES {
+            return self.name.clone();
+        }
+        format!("{}{LOCKED}", self.name)
+    }
+
+    /// The name of what is inside.
+    pub fn open_name(&self) -> &str {
+        let inside = self.name.strip_suffix(LOCKED).filter(|inside| !inside.is_empty());
+        inside.filter(|_| self.lock.is_some()).unwrap_or(&self.name)
+    }
+
+    /// The name under which it is stored once it is encrypted: its own, unless that would be misread.
+    pub fn name_once_locked(&self) -> String {
+        name_once_locked(&self.name)
+    }
+}
+
+/// A name under which an encrypted file is stored: as it is, unless its own ending would be taken for ours.
+pub fn name_once_locked(name: &str) -> String {
+    match name.ends_with(LOCKED) && name.len() + LOCKED.len() <= NAME_MAX_BYTES {
+        true => format!("{name}{LOCKED}"),
+        false => name.to_owned(),
+    }
+}
+
 /// How an encrypted file is opened. The bytes are an age file.
 #[derive(Clone, Debug)]
 pub struct Lock {
@@ -173,6 +207,19 @@ pub struct Lock {
     pub wrapped_key: Vec<u8>,
     /// Bytes of what is inside.
     pub plain_size: u64,
+}
+
+/// What files are encrypted with: a [`Lock`] before its file.
+#[derive(Clone, Debug)]
+pub struct LockKey {
+    pub recipient: String,
+    pub wrapped_key: Vec<u8>,
+}
+
+impl LockKey {
+    pub fn lock(self, plain_size: u64) -> Lock {
+        Lock { recipient: self.recipient, wrapped_key: self.wrapped_key, plain_size }
+    }
 }
 
 #[cfg(test)]

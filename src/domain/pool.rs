@@ -98,15 +98,22 @@ impl Pool {
                 format!("Pool \"{name}\" does not take files of type {essence}."),
             );
         }
-        match self.policy.encryption {
+        self.admit_encrypted(encrypted)
+    }
+
+    /// Ok, or why this pool refuses files that are encrypted, or those that are not.
+    pub fn admit_encrypted(&self, encrypted: bool) -> Result<()> {
+        let name = &self.name;
+        let message = match self.policy.encryption {
             Encryption::Required if !encrypted => {
-                refuse(Kind::PoolRefuses, format!("Pool \"{name}\" takes encrypted files only."))
+                format!("Pool \"{name}\" takes encrypted files only.")
             }
             Encryption::Forbidden if encrypted => {
-                refuse(Kind::PoolRefuses, format!("Pool \"{name}\" takes no encrypted files."))
+                format!("Pool \"{name}\" takes no encrypted files.")
             }
-            _ => Ok(()),
-        }
+            _ => return Ok(()),
+        };
+        Err(Error::new(Kind::PoolRefuses, message).with("poolId", self.id.to_string()))
     }
 
     /// Bytes charged to an account's quota for a file of `size` bytes.

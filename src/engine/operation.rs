@@ -36,6 +36,9 @@ pub struct Plan {
     pub parameters: Value,
     /// Sealed with the server's key and forgotten when the task ends.
     pub secret: Option<Vec<u8>>,
+    /// What [`super::context::Context::checkpoint`] gives at first. Clients never see it; unlike a secret it is still
+    /// there when a failed task is tried again.
+    pub checkpoint: Option<Value>,
     pub items: Vec<NewItem>,
     /// Bytes to do, where that is not the sum of the items.
     pub units_total: Option<u64>,
@@ -53,6 +56,7 @@ impl Plan {
             lane,
             parameters,
             secret: None,
+            checkpoint: None,
             items: Vec::new(),
             units_total: None,
             reserve_bytes: 0,

@@ -113,6 +113,9 @@ impl Engine {
         if let Some(secret) = &plan.secret {
             tasks::keep_secret(tx, task.pk, &self.key.seal(&purpose(&task), secret)?)?;
         }
+        if plan.checkpoint.is_some() {
+            tasks::set_checkpoint(tx, task.pk, plan.checkpoint)?;
+        }
         if plan.reserve_bytes > 0 {
             accounts::reserve(tx, owner, plan.reserve_bytes)?;
             announce_quota(tx, owner)?;

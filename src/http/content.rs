@@ -1,7 +1,7 @@
 //! The bytes of a file: whole, in part, in several parts (RFC 9110, sections 13 and 14).
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::body::SizedStream;
 use actix_web::http::{Method, StatusCode, header};
@@ -13,10 +13,12 @@ use serde::Deserialize;
 use super::State;
 use super::auth::Signed;
 use super::input::{Query, text};
+use super::locks::PASSWORD_HEADER;
 use super::problem::Problem;
+use crate::blobs::cipher::Plain;
 use crate::blobs::reader::Reader;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::file::File;
+use crate::domain::file::{ContentType, File};
 
 /// Bytes read at once.
 const READ_BYTES: u64 = 256 * 1024;
@@ -41,28 +43,32 @@ pub async fn content(
     Query(asked): Query<ContentQuery>,
 ) -> Result<HttpResponse, Problem> {
     let file = state.file(&caller, &id).await?;
-    let etag = format!("\"{}\"", file.sha256);
+    let opened = state.opened(&request, &file).await?;
+    let shown = Shown::of(&file, opened.is_some());
     let mut answer = HttpResponse::build(StatusCode::OK);
     answer
-        .insert_header((header::ETAG, etag.clone()))
+        .insert_header((header::ETAG, shown.etag.clone()))
         .insert_header((header::LAST_MODIFIED, file.created_at.http_date()))
         .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
+        .insert_header((header::CACHE_CONTROL, shown.caching))
         .insert_header(("content-security-policy", CONTENT_POLICY));
-    if matches(text(&request, header::IF_NONE_MATCH), &etag) {
+    if file.lock.is_some() {
+        answer.insert_header((header::VARY, PASSWORD_HEADER));
+    }
+    if matches(text(&request, header::IF_NONE_MATCH), &shown.etag) {
         return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
     }
     answer.insert_header((
         header::CONTENT_DISPOSITION,
-        disposition(&file, asked.inline.unwrap_or(false)),
+        disposition(&shown.name, &shown.content_type, asked.inline.unwrap_or(false)),
     ));
 
-    let asked_in_part = request.method() == Method::GET && if_range(&request, &etag);
+    let asked_in_part = request.method() == Method::GET && if_range(&request, &shown.etag);
     let ranges = match text(&request, header::RANGE).filter(|_| asked_in_part) {
         None => None,
-        Some(wanted) => ranges(wanted, file.size)?,
+        Some(wanted) => ranges(wanted, shown.size)?,
     };
-    let (segments, length) = layout(&mut answer, &file, ranges.as_deref());
+    let (segments, length) = layout(&mut answer, &shown, ranges.as_deref());
     if request.method() == Method::HEAD {
         return Ok(answer
             .no_chunking(length)
@@ -70,10 +76,73 @@ pub async fn content(
     }
     let pool = state.uploads.blobs().pool(file.pool_id)?.clone();
     let (object_id, size) = (file.object_id, file.size);
-    let reader = tokio::task::spawn_blocking(move || Reader::open(&pool, object_id, size))
-        .await
-        .map_err(Error::internal)??;
-    Ok(answer.body(SizedStream::new(length, send(Arc::new(reader), segments))))
+    let source = tokio::task::spawn_blocking(move || {
+        let reader = Reader::open(&pool, object_id, size)?;
+        Ok::<_, Error>(match opened {
+            None => Source::Stored(reader),
+            Some(identity) => {
+                Source::Inside(Mutex::new(Plain::open(&identity, reader.into_stream())?))
+            }
+        })
+    })
+    .await
+    .map_err(Error::internal)??;
+    Ok(answer.body(SizedStream::new(length, send(Arc::new(source), segments))))
+}
+
+/// What is sent of a file: its stored bytes, or what is inside an encrypted one.
+struct Shown {
+    name: String,
+    content_type: String,
+    size: u64,
+    etag: String,
+    caching: &'static str,
+}
+
+impl Shown {
+    fn of(file: &File, opened: bool) -> Self {
+        let (name, content_type) = (file.name.clone(), file.content_type.clone());
+        let (size, etag) = (file.size, format!("\"{}\"", file.sha256));
+        match &file.lock {
+            None => Self { name, content_type, size, etag, caching: "private, no-cache" },
+            Some(_) if !opened => Self {
+                name: file.locked_name(),
+                content_type: ContentType::unknown().as_str().to_owned(),
+                size,
+                etag,
+                caching: "private, no-cache",
+            },
+            // The stored bytes decide what is inside, but the two are not the same content.
+            Some(lock) => Self {
+                name: file.open_name().to_owned(),
+                content_type,
+                size: lock.plain_size,
+                etag: format!("\"{}-plain\"", file.sha256),
+                caching: "private, no-store",
+            },
+        }
+    }
+}
+
+/// Where the bytes of an answer come from.
+enum Source {
+    Stored(Reader),
+    /// Pieces are read one after the other, so nobody waits for the lock.
+    Inside(Mutex<Plain<std::fs::File>>),
+}
+
+impl Source {
+    fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
+        match self {
+            Self::Stored(reader) => reader.read(offset, length),
+            Self::Inside(plain) => {
+                let mut buffer = vec![0; length];
+                let mut plain = plain.lock().unwrap_or_else(PoisonError::into_inner);
+                plain.read_at(offset, &mut buffer)?;
+                Ok(buffer)
+            }
+        }
+    }
 }
 
 /// A part of an answer's body.
@@ -85,15 +154,15 @@ enum Segment {
 /// Sets status and headers, and lists what the body is made of.
 fn layout(
     answer: &mut actix_web::HttpResponseBuilder,
-    file: &File,
+    shown: &Shown,
     ranges: Option<&[(u64, u64)]>,
 ) -> (VecDeque<Segment>, u64) {
-    let content_type = file.content_type.as_str();
-    let about = |(first, last): (u64, u64)| format!("bytes {first}-{last}/{}", file.size);
+    let content_type = shown.content_type.as_str();
+    let about = |(first, last): (u64, u64)| format!("bytes {first}-{last}/{}", shown.size);
     match ranges {
         None => {
             answer.insert_header((header::CONTENT_TYPE, content_type));
-            (VecDeque::from([Segment::Bytes { from: 0, length: file.size }]), file.size)
+            (VecDeque::from([Segment::Bytes { from: 0, length: shown.size }]), shown.size)
         }
         Some(&[range]) => {
             answer
@@ -133,23 +202,23 @@ fn layout(
 
 /// Sends the segments; the next piece is read while the one before it is on its way.
 fn send(
-    reader: Arc<Reader>,
+    source: Arc<Source>,
     segments: VecDeque<Segment>,
 ) -> impl stream::Stream<Item = Result<Bytes, Error>> {
-    let first = read_next(&reader, segments);
-    stream::try_unfold((reader, first), |(reader, pending)| async move {
+    let first = read_next(&source, segments);
+    stream::try_unfold((source, first), |(source, pending)| async move {
         let Some(pending) = pending else { return Ok(None) };
         let (bytes, rest) = pending.await.map_err(Error::internal)??;
-        let following = read_next(&reader, rest);
-        Ok(Some((bytes, (reader, following))))
+        let following = read_next(&source, rest);
+        Ok(Some((bytes, (source, following))))
     })
 }
 
 type Pending = tokio::task::JoinHandle<Result<(Bytes, VecDeque<Segment>)>>;
 
-fn read_next(reader: &Arc<Reader>, mut segments: VecDeque<Segment>) -> Option<Pending> {
+fn read_next(source: &Arc<Source>, mut segments: VecDeque<Segment>) -> Option<Pending> {
     let segment = segments.pop_front()?;
-    let reader = reader.clone();
+    let source = source.clone();
     Some(tokio::task::spawn_blocking(move || match segment {
         Segment::Text(text) => Ok((text, segments)),
         Segment::Bytes { from, length } => {
@@ -157,7 +226,7 @@ fn read_next(reader: &Arc<Reader>, mut segments: VecDeque<Segment>) -> Option<Pe
             if now < length {
                 segments.push_front(Segment::Bytes { from: from + now, length: length - now });
             }
-            Ok((reader.read(from, now as usize)?.into(), segments))
+            Ok((source.read(from, now as usize)?.into(), segments))
         }
     }))
 }
@@ -208,17 +277,16 @@ fn ranges(wanted: &str, size: u64) -> Result<Option<Vec<(u64, u64)>>> {
 }
 
 /// `attachment` with the name in both spellings of RFC 6266.
-fn disposition(file: &File, inline: bool) -> String {
-    let essence = file.content_type.split(';').next().unwrap_or_default().trim();
+pub fn disposition(name: &str, content_type: &str, inline: bool) -> String {
+    let essence = content_type.split(';').next().unwrap_or_default().trim();
     let safe = essence != "image/svg+xml" && INLINE.iter().any(|one| essence.starts_with(one));
     let kind = if inline && safe { "inline" } else { "attachment" };
-    let plain: String = file
-        .name
+    let plain: String = name
         .chars()
         .map(|c| if c.is_ascii_graphic() && !"\"\\%".contains(c) || c == ' ' { c } else { '_' })
         .collect();
     let mut encoded = String::new();
-    for byte in file.name.bytes() {
+    for byte in name.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 encoded.push(byte.into())

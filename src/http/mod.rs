@@ -20,6 +20,7 @@ pub mod files;
 pub mod guard;
 pub mod health;
 pub mod input;
+pub mod locks;
 pub mod problem;
 pub mod socket;
 pub mod tasks;
@@ -130,6 +131,8 @@ fn api(config: &mut web::ServiceConfig) {
         .route("/files/{file_id}", web::get().to(files::get))
         .route("/files/{file_id}/content", web::get().to(content::content))
         .route("/files/{file_id}/content", web::head().to(content::content))
+        .route("/files/{file_id}/key", web::get().to(locks::key))
+        .route("/files/{file_id}/password", web::post().to(locks::change))
         .route("/tasks", web::get().to(tasks::lists::list))
         .route("/tasks", web::post().to(tasks::create::create))
         .route("/tasks/recent", web::get().to(tasks::lists::recent))

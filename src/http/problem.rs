@@ -42,6 +42,9 @@ impl ResponseError for Problem {
         {
             response.headers_mut().insert(header::CONTENT_RANGE, value);
         }
+        if let Some(seconds) = self.0.details().get("retryAfter").and_then(Value::as_u64) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         response.extensions_mut().insert(Facts {
             code: self.0.kind().code(),
             message: self.0.message().to_owned(),
@@ -171,7 +174,7 @@ fn label<B>(answer: &mut HttpResponse<B>) {
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.remove(header::CONTENT_LENGTH);
-    if matches!(status.as_u16(), 429 | 503) {
+    if matches!(status.as_u16(), 429 | 503) && !headers.contains_key(header::RETRY_AFTER) {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     if status == StatusCode::UNAUTHORIZED {

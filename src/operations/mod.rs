@@ -9,7 +9,10 @@ pub mod compress;
 pub mod convert;
 pub mod custom;
 pub mod decompress;
+pub mod decrypt;
+pub mod encrypt;
 pub mod migrate;
+pub mod passwords;
 pub mod places;
 pub mod relocate;
 pub mod upload;
@@ -30,5 +33,7 @@ pub fn all(
         Arc::new(migrate::StorageMigration::new(places.clone())),
         Arc::new(bulk::BulkOperation),
         Arc::new(custom::Custom::new(places.clone())),
+        Arc::new(encrypt::FileEncrypt::new(places.clone())),
+        Arc::new(decrypt::FileDecrypt::new(places.clone())),
     ]
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
+use super::passwords::Passwords;
 use crate::blobs::draft::{Draft, error_of};
 use crate::blobs::reader::Reader;
 use crate::blobs::{Blobs, PoolDir};
@@ -18,6 +19,7 @@ use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
 use crate::engine::context::{Context, Work};
 use crate::engine::{Engine, announce_quota};
+use crate::store::file_changes::{Amend, Switch};
 use crate::store::objects::{self, NewObject};
 use crate::store::{Db, Tx, accounts, events, file_changes, files, tasks};
 
@@ -29,6 +31,7 @@ pub struct Places {
     pub blobs: Blobs,
     /// The first is the default.
     pub pools: Vec<Pool>,
+    pub passwords: Arc<Passwords>,
 }
 
 impl Places {
@@ -249,6 +252,19 @@ pub fn publish(tx: &Tx<'_>, task_pk: i64, mut file: File) -> Result<File> {
     Ok(file)
 }
 
+/// Puts other bytes below a file. What the task has reserved for it pays first, as far as it is needed.
+pub fn switch(tx: &Tx<'_>, task_pk: i64, file: &File, to: &Switch) -> Result<File> {
+    let reserved = tasks::by_pk(tx.connection, task_pk)?.map_or(0, |task| task.reserved_bytes);
+    let from_reserved = reserved.min(to.charge.saturating_sub(file.charge));
+    if from_reserved > 0 {
+        accounts::release(tx, file.account_id, from_reserved)?;
+        tasks::hold(tx, task_pk, -(from_reserved as i64))?;
+    }
+    file_changes::switch(tx, file, to)?;
+    let switched = file_changes::find(tx.connection, file.account_id, file.id)?;
+    switched.ok_or_else(|| Error::not_found("file"))
+}
+
 /// The name itself, or with the first number that is free: "notes (2).txt".
 pub fn free_name(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<String> {
     if !file_changes::name_taken(db, owner, folder, name)? {
@@ -271,6 +287,13 @@ pub fn free_name(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<
         }
     }
     Err(Error::new(Kind::NameTaken, format!("\"{name}\" exists too often in {folder}.")))
+}
+
+/// Another name for a file, or the first with a number that is free.
+pub fn rename(tx: &Tx<'_>, file: &File, name: &str) -> Result<File> {
+    let name = free_name(tx.connection, file.account_id, &file.folder, name)?;
+    let amend = Amend { name: Some(name), ..Amend::default() };
+    file_changes::amend(tx, file.account_id, file.id, &amend)
 }
 
 /// Tells the account's clients of a file that is new or another one now.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::places::{Feed, Outlet, Places, announce_change, item_file, own_files, seal};
+use super::places::{self, Feed, Outlet, Places, announce_change, item_file, own_files, seal};
 use crate::blobs::draft::copy;
 use crate::blobs::staging;
 use crate::domain::error::{Error, Result};
@@ -155,7 +155,7 @@ impl FileMove {
         let seq = item.seq;
         context.commit(move |tx, task| {
             if let Some(switch) = &switch {
-                file_changes::switch(tx, &file, switch)?;
+                places::switch(tx, task.pk, &file, switch)?;
             }
             let moved = file_changes::amend(tx, task.account_id, file.id, &amend)?;
             announce_change(tx, "file.updated", &moved)?;

@@ -7,13 +7,14 @@ use super::columns::failed;
 use super::{Tx, task_lists, tasks};
 use crate::domain::chunks::ChunkPlan;
 use crate::domain::error::{Error, Result};
+use crate::domain::file::LockKey;
 use crate::domain::id::{AccountId, FileId, ObjectId, TaskId};
 use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::upload::{NewUpload, Upload};
 
 const COLUMNS: &str = "u.file_name, u.folder, u.content_type, u.file_size, u.chunk_size, u.pool_id, u.bundle_id, \
     u.object_id, u.declared_hash, u.fingerprint, u.file_expires_at, u.last_modified, u.charge, u.chunks_received, \
-    u.bytes_received, u.file_id";
+    u.bytes_received, u.file_id, u.recipient, u.wrapped_key";
 
 /// An upload with its task, and the file that came of it.
 #[derive(Clone, Debug)]
@@ -43,8 +44,14 @@ fn record(row: &Row<'_>) -> rusqlite::Result<Record> {
         charge: row.get::<_, i64>(at + 12)? as u64,
         chunks_received: row.get(at + 13)?,
         bytes_received: row.get::<_, i64>(at + 14)? as u64,
+        key: key(row, at + 16)?,
     };
     Ok(Record { task, upload, file_id: row.get(at + 15)? })
+}
+
+fn key(row: &Row<'_>, at: usize) -> rusqlite::Result<Option<LockKey>> {
+    let Some(recipient) = row.get(at)? else { return Ok(None) };
+    Ok(Some(LockKey { recipient, wrapped_key: row.get(at + 1)? }))
 }
 
 fn select() -> String {
@@ -59,9 +66,9 @@ pub fn insert(tx: &Tx<'_>, task: &Task, new: &NewUpload, object_id: ObjectId) ->
         .prepare_cached(
             "insert into uploads (task_pk, account_id, file_name, folder, file_size, content_type, chunk_size, \
              chunks_count, pool_id, bundle_id, object_id, declared_hash, fingerprint, file_expires_at, \
-             last_modified, charge) \
+             last_modified, charge, recipient, wrapped_key) \
              values (:pk, :account, :name, :folder, :size, :type, :chunk_size, :chunks, :pool, :bundle, :object, \
-             :hash, :fingerprint, :expires, :modified, :charge)",
+             :hash, :fingerprint, :expires, :modified, :charge, :recipient, :wrapped_key)",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -81,6 +88,8 @@ pub fn insert(tx: &Tx<'_>, task: &Task, new: &NewUpload, object_id: ObjectId) ->
                 ":expires": new.file_expires_at,
                 ":modified": new.last_modified,
                 ":charge": new.charge as i64,
+                ":recipient": new.key.as_ref().map(|key| &key.recipient),
+                ":wrapped_key": new.key.as_ref().map(|key| &key.wrapped_key),
             })
         })
         .map_err(failed)?;
@@ -182,7 +191,10 @@ pub fn add_chunk(
 
 pub fn set_file(tx: &Tx<'_>, task_pk: i64, file_id: FileId) -> Result<()> {
     tx.connection
-        .execute("update uploads set file_id = ?2 where task_pk = ?1", (task_pk, file_id))
+        .execute(
+            "update uploads set file_id = ?2, completing = 0 where task_pk = ?1",
+            (task_pk, file_id),
+        )
         .map_err(failed)?;
     Ok(())
 }
@@ -196,6 +208,28 @@ pub fn set_received(tx: &Tx<'_>, task_pk: i64) -> Result<()> {
         )
         .map_err(failed)?;
     Ok(())
+}
+
+/// Its client has asked for its end.
+pub fn set_completing(tx: &Tx<'_>, task_pk: i64) -> Result<()> {
+    tx.connection
+        .prepare_cached("update uploads set completing = 1 where task_pk = ?1")
+        .and_then(|mut statement| statement.execute([task_pk]))
+        .map_err(failed)?;
+    Ok(())
+}
+
+/// Uploads in progress whose end was asked for, over all accounts.
+pub fn completing(connection: &Connection) -> Result<Vec<(AccountId, TaskId)>> {
+    connection
+        .prepare_cached(
+            "select t.account_id, t.task_id from uploads u cross join tasks t on t.id = u.task_pk \
+             where u.completing = 1 and t.status = 1",
+        )
+        .and_then(|mut statement| {
+            statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        })
+        .map_err(failed)
 }
 
 /// Forgets a batch of an ended upload's chunks; how many went.
@@ -224,7 +258,8 @@ pub fn reset_bytes(tx: &Tx<'_>, task_pk: i64) -> Result<()> {
         .map_err(failed)?;
     tx.connection
         .execute(
-            "update uploads set chunks_received = 0, bytes_received = 0, sha256_state = null, sha256_front = 0 \
+            "update uploads set chunks_received = 0, bytes_received = 0, sha256_state = null, sha256_front = 0, \
+             completing = 0 \
              where task_pk = ?1",
             [task_pk],
         )

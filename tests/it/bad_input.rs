@@ -278,41 +278,6 @@ async fn a_stranger_finds_nobody_elses_upload_on_any_route() {
 }
 
 #[tokio::test]
-async fn a_password_for_encryption_is_refused_and_kept_nowhere() {
-    const PASSWORD: &str = "Zq7-never-written-anywhere";
-    let drive = TestDrive::spawn();
-    let user = drive.user("ada").await;
-    let before = drive.holdings();
-    for key in ["encryptPassword", "encrypt_password"] {
-        let mut wish = json!({ "fileName": "a.bin", "fileSize": 10 });
-        wish[key] = json!(PASSWORD);
-        let request = user.request(Method::POST, CREATE).header("idempotency-key", "k").json(&wish);
-        let refusal = user.send(request).await.refused(400, "INVALID_REQUEST");
-        assert_eq!(refusal["details"]["field"], "encryptPassword");
-        assert!(!refusal.to_string().contains(PASSWORD));
-    }
-    assert_eq!(drive.holdings(), before);
-    assert_eq!(files_with(drive.data_dir(), PASSWORD.as_bytes()), Vec::<String>::new());
-    // The search itself finds what is there.
-    assert!(!files_with(drive.data_dir(), b"ada").is_empty());
-}
-
-/// All files below a folder that contain these bytes.
-fn files_with(folder: &std::path::Path, needle: &[u8]) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files_with(&path, needle));
-        } else if std::fs::read(&path).unwrap().windows(needle.len()).any(|window| window == needle)
-        {
-            found.push(path.display().to_string());
-        }
-    }
-    found
-}
-
-#[tokio::test]
 async fn errors_carry_a_request_id_and_no_insides() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;

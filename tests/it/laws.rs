@@ -220,6 +220,8 @@ laws! {
     file_compress;
     file_decompress;
     file_conversion;
+    file_encrypt;
+    file_decrypt;
     custom;
 }
 

@@ -114,7 +114,6 @@ async fn lists_of_tasks_stay_in_their_indexes() {
     task_lists::active(&db, owner, 50).unwrap();
     task_facts::sums(&db, owner).unwrap();
     task_facts::dependencies(&db, 1).unwrap();
-    task_facts::lost_dependency(&db, 1).unwrap();
     task_facts::open_twin(&db, 1).unwrap();
     queue::attempts(&db, 1).unwrap();
     queue::child_counts(&db, 1).unwrap();

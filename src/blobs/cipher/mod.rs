@@ -94,7 +94,8 @@ pub fn new_key(password: &str) -> Result<NewKey> {
     Ok(NewKey { recipient: identity.recipient(), wrapped: wrap(&identity, password)? })
 }
 
-fn wrap(identity: &Identity, password: &str) -> Result<Vec<u8>> {
+/// The same key under another password; the file stays as it is. Costs one scrypt. `PasswordRequired` if it is empty.
+pub fn wrap(identity: &Identity, password: &str) -> Result<Vec<u8>> {
     let password = given(password)?;
     let encryptor = {
         let _alone = STRETCHING.lock().unwrap_or_else(PoisonError::into_inner);
@@ -153,12 +154,6 @@ fn identity_in(text: &[u8]) -> Result<Identity> {
             "A key file holds exactly one private key. Choose the key file that Drive made.",
         )),
     }
-}
-
-/// The same key under a new password; the file stays as it is. Costs two scrypts. Errors as [`unwrap_key`].
-pub fn rewrap(wrapped: &[u8], old: &str, new: &str) -> Result<Vec<u8>> {
-    given(new)?;
-    wrap(&unwrap_key(wrapped, old)?, new)
 }
 
 fn given(password: &str) -> Result<SecretString> {

@@ -42,7 +42,7 @@ pub async fn create(
     Body(asked): Body<CreateRequest, REQUEST_MAX_BYTES>,
 ) -> Answer {
     let key = idempotency_key(&request)?;
-    let idempotency = key.map(|key| (key, signature(&asked)));
+    let idempotency = key.map(|key| (key, signature(&state, &asked)));
     let wanted = Wanted {
         task_type: asked.r#type,
         name: asked.name.map(|name| check_name(&name)).transpose()?,
@@ -63,8 +63,8 @@ pub async fn create(
         .json(view(&task)))
 }
 
-/// What an idempotency key stands for: the same wish in any order of its fields.
-fn signature(asked: &CreateRequest) -> [u8; 32] {
+/// What an idempotency key stands for: the same wish in any order of its fields. There may be a password among them.
+fn signature(state: &State, asked: &CreateRequest) -> [u8; 32] {
     let mut parameters: Vec<_> = asked.parameters.iter().collect();
     parameters.sort_by_key(|(name, _)| name.as_str());
     let wish = json!([
@@ -77,7 +77,7 @@ fn signature(asked: &CreateRequest) -> [u8; 32] {
         asked.depends_on,
         asked.parent_id,
     ]);
-    *blake3::hash(wish.to_string().as_bytes()).as_bytes()
+    state.engine.key.fingerprint(wish.to_string().as_bytes())
 }
 
 pub fn check_name(name: &str) -> Result<String> {

@@ -14,6 +14,7 @@ use super::super::State;
 use super::super::auth::Signed;
 use super::super::files;
 use super::super::input::{IDLE, Query, next, text};
+use super::super::locks::password;
 use super::super::problem::Problem;
 use super::parse_id;
 use crate::domain::account::Caller;
@@ -129,6 +130,8 @@ pub async fn direct(
         folder: asked.folder,
         expired_at: asked.expired_at,
         last_modified: asked.last_modified,
+        // Never in the query, which proxies write into their logs.
+        encrypt_password: password(&request)?,
         ..Wanted::default()
     };
     let received = async {

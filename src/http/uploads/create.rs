@@ -10,6 +10,7 @@ use super::super::files;
 use super::super::input::{Body, idempotency_key};
 use super::Answer;
 use crate::domain::id::{BundleId, PoolId};
+use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
 use crate::operations::upload::begin::{Begun, Wanted};
 
@@ -24,7 +25,7 @@ pub struct CreateRequest {
     bundle_id: Option<BundleId>,
     folder: Option<String>,
     chunk_size: Option<u64>,
-    encrypt_password: Option<String>,
+    encrypt_password: Option<Password>,
     expired_at: Option<Timestamp>,
     last_modified: Option<Timestamp>,
     fingerprint: Option<String>,
@@ -37,7 +38,7 @@ pub async fn create(
     Signed(caller): Signed,
     Body(asked): Body<CreateRequest>,
 ) -> Answer {
-    let idempotency = idempotency_key(&request)?.map(|key| (key, signature(&asked)));
+    let idempotency = idempotency_key(&request)?.map(|key| (key, signature(&state, &asked)));
     let wanted = Wanted {
         file_name: asked.file_name,
         file_size: asked.file_size,
@@ -75,8 +76,8 @@ pub async fn create(
     Ok(HttpResponse::Ok().json(answer))
 }
 
-/// What an idempotency key stands for: the same wish in any spelling.
-fn signature(asked: &CreateRequest) -> [u8; 32] {
+/// What an idempotency key stands for: the same wish in any spelling, the password included.
+fn signature(state: &State, asked: &CreateRequest) -> [u8; 32] {
     let wish = json!([
         asked.file_name,
         asked.file_size,
@@ -90,6 +91,7 @@ fn signature(asked: &CreateRequest) -> [u8; 32] {
         asked.last_modified,
         asked.fingerprint,
         asked.priority,
+        asked.encrypt_password.as_ref().map(Password::as_str),
     ]);
-    *blake3::hash(wish.to_string().as_bytes()).as_bytes()
+    state.engine.key.fingerprint(wish.to_string().as_bytes())
 }

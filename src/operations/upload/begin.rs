@@ -3,13 +3,15 @@
 use std::sync::Arc;
 
 use super::{Uploads, add_name, detached, new_file, new_task};
+use crate::blobs::cipher;
 use crate::blobs::staging::{self, Staging};
 use crate::domain::account::{Caller, Quota};
 use crate::domain::chunks::ChunkPlan;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::file::{ContentType, File, FileName, Folder};
+use crate::domain::file::{ContentType, File, FileName, Folder, LockKey};
 use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId, TaskId};
+use crate::domain::password::Password;
 use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
@@ -32,7 +34,7 @@ pub struct Wanted {
     pub bundle_id: Option<BundleId>,
     pub folder: Option<String>,
     pub chunk_size: Option<u64>,
-    pub encrypt_password: Option<String>,
+    pub encrypt_password: Option<Password>,
     pub expired_at: Option<Timestamp>,
     pub last_modified: Option<Timestamp>,
     pub fingerprint: Option<String>,
@@ -63,8 +65,9 @@ impl Uploads {
         if let Some(begun) = self.repeated(owner, key.clone()).await? {
             return Ok(begun);
         }
+        let password = wanted.encrypt_password.clone();
         let new = self.plan(&caller, wanted)?;
-        match self.begin_new(owner, new, key.clone()).await {
+        match self.begin_new(owner, new, key.clone(), password).await {
             // Another request with this key was quicker; its answer is ours.
             Err(error) if error.kind() == Kind::Conflict => {
                 self.repeated(owner, key).await?.ok_or(error)
@@ -93,24 +96,80 @@ impl Uploads {
             .await
     }
 
-    async fn begin_new(&self, owner: AccountId, new: NewUpload, key: Option<Key>) -> Result<Begun> {
-        if let Some(begun) = self.find(owner, &new, key.clone()).await? {
+    async fn begin_new(
+        &self,
+        owner: AccountId,
+        mut new: NewUpload,
+        key: Option<Key>,
+        password: Option<Password>,
+    ) -> Result<Begun> {
+        if let Some(begun) = self.find(owner, &new, key.clone(), password.as_ref()).await? {
             return Ok(begun);
         }
         self.check_room(owner, new.charge).await?;
+        new.key = self.new_key(owner, password.clone()).await?;
         let pool = self.blobs().pool(new.pool_id)?.clone();
         let object_id = ObjectId::generate();
         let (making, size) = (pool.clone(), new.plan.file_size());
-        tokio::task::spawn_blocking(move || Staging::create(&making, object_id, size))
-            .await
-            .map_err(Error::internal)??;
+        // What is encrypted lies on the disk twice for a while.
+        let needed = if new.encrypted { size + cipher::encrypted_size_at_most(size) } else { size };
+        tokio::task::spawn_blocking(move || {
+            let room = making.room()?;
+            if needed > room {
+                return Err(Error::disk_full().with("needed", needed).with("free", room));
+            }
+            Staging::create(&making, object_id, size)
+        })
+        .await
+        .map_err(Error::internal)??;
 
         let begun = self.insert(owner, new, object_id, key).await;
         if !matches!(&begun, Ok(Begun::Open(record, _)) if record.upload.object_id == object_id) {
             // Refused, or another request was quicker: the file just made belongs to nobody.
             staging::remove(&pool, object_id);
+            self.same_password(owner, begun.as_ref().ok(), password.as_ref()).await?;
         }
         begun
+    }
+
+    /// A key for a new upload, where it is to be encrypted.
+    pub(super) async fn new_key(
+        &self,
+        owner: AccountId,
+        password: Option<Password>,
+    ) -> Result<Option<LockKey>> {
+        let Some(password) = password else { return Ok(None) };
+        let passwords = self.passwords.clone();
+        tokio::task::spawn_blocking(move || passwords.new_key(owner, &password))
+            .await
+            .map_err(Error::internal)?
+            .map(|key| Some(LockKey { recipient: key.recipient, wrapped_key: key.wrapped }))
+    }
+
+    /// An upload that is found again keeps its key, so it must be asked for with its password.
+    async fn same_password(
+        &self,
+        owner: AccountId,
+        begun: Option<&Begun>,
+        password: Option<&Password>,
+    ) -> Result<()> {
+        let (Some(Begun::Open(record, _)), Some(password)) = (begun, password) else {
+            return Ok(());
+        };
+        let Some(key) = record.upload.key.clone() else { return Ok(()) };
+        let (passwords, password, id) =
+            (self.passwords.clone(), password.clone(), record.task.id.to_string());
+        let opened = tokio::task::spawn_blocking(move || {
+            passwords.unwrap(owner, &key.wrapped_key, &password).map(|_| ())
+        });
+        opened.await.map_err(Error::internal)?.map_err(|error| match error.kind() {
+            Kind::PasswordWrong => Error::new(
+                Kind::PasswordWrong,
+                "This file is being uploaded with another password. Give that one, or cancel the open upload.",
+            )
+            .with("taskId", id),
+            _ => error,
+        })
     }
 
     /// Refuses early what the reservation would refuse, before any space is taken on the disk.
@@ -125,12 +184,10 @@ impl Uploads {
 
     /// Parses what was asked for and holds it against the pool's policy.
     pub(super) fn plan(&self, caller: &Caller, wanted: Wanted) -> Result<NewUpload> {
-        if wanted.encrypt_password.is_some() {
-            return Err(Error::invalid(
-                "encryptPassword",
-                "This version cannot encrypt uploads yet. Leave encryptPassword out, or encrypt the file first.",
-            ));
+        if let Some(password) = &wanted.encrypt_password {
+            password.check("encryptPassword")?;
         }
+        let encrypted = wanted.encrypt_password.is_some();
         let file_name = FileName::parse("fileName", &wanted.file_name)?;
         let content_type = match wanted.content_type.as_deref() {
             None | Some("") => guess_type(file_name.as_str()),
@@ -152,7 +209,11 @@ impl Uploads {
             return Err(Error::invalid("expiredAt", "expiredAt must be in the future."));
         }
         let pool = self.pool(wanted.pool_id.unwrap_or(self.settings.preferred_pool))?;
-        pool.admit(wanted.file_size, &content_type, caller.role)?;
+        pool.admit_stored(wanted.file_size, &content_type, caller.role, encrypted)?;
+        let stored = match encrypted {
+            true => cipher::encrypted_size_at_most(wanted.file_size),
+            false => wanted.file_size,
+        };
         let wished = wanted.chunk_size.unwrap_or(self.settings.default_chunk_size);
         Ok(NewUpload {
             plan: ChunkPlan::new(wanted.file_size, wished, self.settings.max_chunk_size)?,
@@ -163,7 +224,9 @@ impl Uploads {
                 .filter(|hash| !hash.is_empty())
                 .map(DeclaredHash::parse)
                 .transpose()?,
-            charge: pool.charge(wanted.file_size),
+            charge: pool.charge(stored),
+            encrypted,
+            key: None,
             pool_id: pool.id,
             file_name,
             content_type,
@@ -181,6 +244,7 @@ impl Uploads {
         owner: AccountId,
         new: &NewUpload,
         key: Option<Key>,
+        password: Option<&Password>,
     ) -> Result<Option<Begun>> {
         let wanted = new.clone();
         let found = self
@@ -190,7 +254,9 @@ impl Uploads {
                 if let Some(task) = open_twin(db, owner, &wanted)? {
                     return Ok(Found::Open(task.id, Box::new(open_upload(db, &task)?)));
                 }
-                let Some(hash) = wanted.declared_hash else { return Ok(Found::Nothing) };
+                // What is stored already is not what will be stored of an encrypted one.
+                let hash = wanted.declared_hash.filter(|_| !wanted.encrypted);
+                let Some(hash) = hash else { return Ok(Found::Nothing) };
                 let (sha256, blake3) = match hash {
                     DeclaredHash::Sha256(digest) => (Some(digest), None),
                     DeclaredHash::Blake3(digest) => (None, Some(digest)),
@@ -207,6 +273,7 @@ impl Uploads {
         match found {
             Found::Nothing => Ok(None),
             Found::Open(id, begun) => {
+                self.same_password(owner, Some(&begun), password).await?;
                 if key.is_some() {
                     store.write(move |tx| keep(tx, owner, key.as_ref(), Made::Task(id))).await?;
                 }
@@ -237,7 +304,9 @@ impl Uploads {
                 let Some(task) = engine.create(tx, &new_task(&engine, owner, &new))? else {
                     let twin = open_twin(tx.connection, owner, &new)?
                         .ok_or_else(|| Error::internal("an upload is neither new nor there"))?;
-                    keep(tx, owner, key.as_ref(), Made::Task(twin.id))?;
+                    if !new.encrypted {
+                        keep(tx, owner, key.as_ref(), Made::Task(twin.id))?;
+                    }
                     return open_upload(tx.connection, &twin);
                 };
                 keep(tx, owner, key.as_ref(), Made::Task(task.id))?;

@@ -10,7 +10,7 @@ use sha2::Sha256;
 use super::begin::Wanted;
 use super::finish::announce_completed;
 use super::intake::{Hashes, Intake};
-use super::{Uploads, detached, new_file, new_task};
+use super::{Uploads, detached, lock, new_file, new_task};
 use crate::blobs::PoolDir;
 use crate::blobs::ledger::{self, BlockHasher};
 use crate::blobs::staging::{self, Staging};
@@ -18,7 +18,7 @@ use crate::domain::account::Caller;
 use crate::domain::chunks::{ChunkPlan, MIB};
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::file::{ContentType, File};
+use crate::domain::file::{ContentType, File, LockKey, name_once_locked};
 use crate::domain::id::ObjectId;
 use crate::domain::task::Verb;
 use crate::domain::upload::NewUpload;
@@ -32,6 +32,25 @@ struct Part {
     id: ObjectId,
     staging: Arc<Staging>,
     sealed: AtomicBool,
+}
+
+impl Part {
+    fn seal(&self, object: NewObject) -> Result<NewObject> {
+        self.staging.set_size(object.size)?;
+        self.staging.seal(&self.pool, self.id)?;
+        self.sealed.store(true, Ordering::Relaxed);
+        Ok(object)
+    }
+
+    /// Another object, of the encrypted bytes; the plain ones are removed with this.
+    fn seal_encrypted(&self, plain: &NewObject, key: &LockKey) -> Result<NewObject> {
+        let (size, recipient) = (plain.size, &key.recipient);
+        let draft =
+            lock::encrypt(&self.pool, &self.staging, size, plain.sha256, recipient, |_| Ok(()))?;
+        let object = lock::object_of(&draft, &self.pool)?;
+        draft.seal()?;
+        Ok(object)
+    }
 }
 
 impl Drop for Part {
@@ -48,6 +67,7 @@ pub struct Direct {
     wanted: Wanted,
     limit: u64,
     head: Vec<u8>,
+    key: Option<LockKey>,
     intake: Intake<Part>,
 }
 
@@ -60,6 +80,7 @@ impl Uploads {
             return Err(too_large(limit));
         }
         self.check_room(caller.account_id, new.charge).await?;
+        let key = self.new_key(caller.account_id, wanted.encrypt_password.clone()).await?;
         let pool = self.blobs().pool(new.pool_id)?.clone();
         let size = wanted.file_size;
         let part = tokio::task::spawn_blocking(move || {
@@ -71,7 +92,7 @@ impl Uploads {
         .map_err(Error::internal)??;
         let hashes = Hashes { blocks: BlockHasher::new(MIB, 0), sha256: Some(Sha256::default()) };
         let intake = Intake::new(part.staging.clone(), 0, hashes, part);
-        Ok(Direct { caller: caller.clone(), wanted, limit, head: Vec::new(), intake })
+        Ok(Direct { caller: caller.clone(), wanted, limit, head: Vec::new(), key, intake })
     }
 
     /// The body is complete: seals it and makes it a file. This goes on when the client hangs up.
@@ -81,7 +102,7 @@ impl Uploads {
     }
 
     async fn store_direct(&self, direct: Direct) -> Result<File> {
-        let Direct { caller, mut wanted, head, intake, .. } = direct;
+        let Direct { caller, mut wanted, head, key, intake, .. } = direct;
         let size = intake.received();
         if wanted.file_size != 0 && wanted.file_size != size {
             return Err(Error::new(
@@ -106,7 +127,7 @@ impl Uploads {
         let blocks = hashes.blocks.finish_whole();
         let blake3 = ledger::merge(&blocks, MIB, size)?;
         check(&new, sha256, blake3)?;
-        let object = NewObject {
+        let plain = NewObject {
             id: part.id,
             pool_id: new.pool_id,
             size,
@@ -115,19 +136,19 @@ impl Uploads {
             block_size: MIB,
             blocks,
         };
-        let sealing = part.clone();
-        tokio::task::spawn_blocking(move || {
-            sealing.staging.set_size(size)?;
-            sealing.staging.seal(&sealing.pool, sealing.id)?;
-            sealing.sealed.store(true, Ordering::Relaxed);
-            Ok::<_, Error>(())
+        new.key = key;
+        let (sealing, lock) = (part.clone(), new.key.clone());
+        let object = tokio::task::spawn_blocking(move || match lock {
+            None => sealing.seal(plain),
+            Some(key) => sealing.seal_encrypted(&plain, &key),
         })
         .await
         .map_err(Error::internal)??;
 
+        let id = object.id;
         let recorded = self.record_direct(&caller, new, object).await;
         if recorded.is_err() {
-            staging::remove_object(&part.pool, part.id)?;
+            staging::remove_object(&part.pool, id)?;
         }
         recorded
     }
@@ -139,6 +160,7 @@ impl Uploads {
         object: NewObject,
     ) -> Result<File> {
         let (engine, owner) = (self.engine.clone(), caller.account_id);
+        let charge = self.pool(object.pool_id)?.charge(object.size);
         let (file, task) = self
             .engine
             .store
@@ -150,9 +172,14 @@ impl Uploads {
                     .create(tx, &wished)?
                     .ok_or_else(|| Error::internal("a new task id was taken"))?;
                 uploads::insert(tx, &task, &new, object.id)?;
-                accounts::charge(tx, owner, new.charge)?;
+                accounts::charge(tx, owner, charge)?;
                 objects::insert(tx, &object)?;
                 let mut file = new_file(owner, &new, object.id, object.sha256);
+                if let Some(key) = new.key.clone() {
+                    file.name = name_once_locked(&file.name);
+                    file.lock = Some(key.lock(file.size));
+                }
+                (file.size, file.charge) = (object.size, charge);
                 (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
                 files::insert(tx, &file)?;
                 uploads::set_file(tx, task.pk, file.id)?;

@@ -12,7 +12,7 @@ use crate::blobs::staging;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
-use crate::domain::file::{ContentType, File};
+use crate::domain::file::{ContentType, File, Lock, name_once_locked};
 use crate::domain::id::{AccountId, FileId, TaskId};
 use crate::domain::task::{Status, Task, Verb};
 use crate::engine::Engine;
@@ -128,6 +128,9 @@ impl Uploads {
             self.verify(open, declared, sha256, blake3).await?;
         }
 
+        if let Some(key) = open.upload.key.clone() {
+            return self.publish_locked(open, key, sha256).await;
+        }
         let object = NewObject {
             id: open.upload.object_id,
             pool_id: open.upload.pool_id,
@@ -146,11 +149,9 @@ impl Uploads {
         .map_err(Error::internal)??;
 
         let (engine, publishing) = (self.engine.clone(), open.clone());
-        let published = self
-            .engine
-            .store
-            .write(move |tx| record(tx, &engine, &publishing, &object, content_type))
-            .await;
+        let made = Made { object, content_type, lock: None, charge: open.upload.charge };
+        let published =
+            self.engine.store.write(move |tx| record(tx, &engine, &publishing, &made)).await;
         match published {
             Ok((file, _)) => Ok(file),
             Err(error) => {
@@ -231,7 +232,7 @@ fn mismatch(message: String, hashes: Value) -> Error {
 }
 
 /// The type found in the first bytes, where neither the client nor the name told one.
-fn sniff(open: &Open) -> Result<Option<String>> {
+pub(super) fn sniff(open: &Open) -> Result<Option<String>> {
     if open.upload.content_type != ContentType::unknown().as_str() {
         return Ok(None);
     }
@@ -240,30 +241,49 @@ fn sniff(open: &Open) -> Result<Option<String>> {
     Ok(infer::get(&head).map(|found| found.mime_type().to_owned()))
 }
 
+/// What came of an upload.
+pub(super) struct Made {
+    pub object: NewObject,
+    /// Where it was found in the bytes.
+    pub content_type: Option<String>,
+    /// Of an encrypted file; its object has a row already, which the task holds.
+    pub lock: Option<Lock>,
+    /// Bytes of quota, at most those that the upload has reserved.
+    pub charge: u64,
+}
+
 /// The one transaction in which the upload becomes a file.
-fn record(
+pub(super) fn record(
     tx: &Tx<'_>,
     engine: &Engine,
     open: &Open,
-    object: &NewObject,
-    content_type: Option<String>,
+    made: &Made,
 ) -> Result<(File, Task)> {
-    let upload = &open.upload;
+    let (upload, object) = (&open.upload, &made.object);
     let task = tasks::get(tx.connection, open.account_id, upload.task_id)?;
-    objects::insert(tx, object)?;
+    let name = match &made.lock {
+        None => {
+            objects::insert(tx, object)?;
+            upload.file_name.clone()
+        }
+        Some(_) => {
+            objects::share(tx, object.id)?;
+            name_once_locked(&upload.file_name)
+        }
+    };
     let file = File {
         id: FileId::generate(),
         account_id: open.account_id,
         pool_id: upload.pool_id,
         bundle_id: upload.bundle_id,
         object_id: object.id,
-        name: upload.file_name.clone(),
+        name,
         folder: upload.folder.clone(),
-        content_type: content_type.unwrap_or_else(|| upload.content_type.clone()),
+        content_type: made.content_type.clone().unwrap_or_else(|| upload.content_type.clone()),
         size: object.size,
         sha256: object.sha256,
-        charge: upload.charge,
-        lock: None,
+        charge: made.charge,
+        lock: made.lock.clone(),
         tags: Vec::new(),
         last_modified: upload.last_modified,
         created_at: tx.now,
@@ -273,7 +293,7 @@ fn record(
         deleted_at: None,
     };
     files::insert(tx, &file)?;
-    accounts::settle(tx, open.account_id, upload.charge, upload.charge)?;
+    accounts::settle(tx, open.account_id, upload.charge, file.charge)?;
     uploads::set_file(tx, task.pk, file.id)?;
     let results = json!({
         "fileId": file.id,

@@ -27,11 +27,13 @@ pub mod begin;
 pub mod direct;
 pub mod finish;
 pub mod intake;
+pub mod lock;
 pub mod open;
 pub mod receive;
 mod recover;
 pub mod registry;
 
+use super::passwords::Passwords;
 use registry::OpenUploads;
 
 /// Rows of one transaction when an ended upload's chunks are forgotten.
@@ -53,6 +55,8 @@ pub struct Uploads {
     pub open: Arc<OpenUploads>,
     pub settings: Settings,
     pub pools: Vec<Pool>,
+    pub passwords: Arc<Passwords>,
+    pub locking: Arc<lock::Locking>,
 }
 
 impl Uploads {
@@ -102,6 +106,7 @@ fn parameters(new: &NewUpload) -> Value {
         "chunkSize": new.plan.chunk_size(),
         "chunksCount": new.plan.count(),
         "hash": new.declared_hash.map(|hash| hash.to_string()),
+        "encrypted": new.encrypted,
     })
 }
 
@@ -232,6 +237,8 @@ impl Operation for FileUpload {
         }
         if task.status.is_final() {
             self.open.forget(task.id);
+        } else if task.parameters["encrypted"] == true && task.status == Status::InProgress {
+            self.open.resumed.notify_one();
         }
     }
 

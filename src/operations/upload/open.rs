@@ -182,6 +182,10 @@ impl Open {
         self.lock().status.is_final()
     }
 
+    pub fn status(&self) -> Status {
+        self.lock().status
+    }
+
     pub fn set_status(&self, status: Status) {
         self.lock().status = status;
     }

@@ -16,7 +16,6 @@ use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::{AccountId, TaskId};
-use crate::domain::progress::percent;
 use crate::domain::task::{Status, Task};
 use crate::domain::upload::Upload;
 use crate::store::uploads::{self, DurableChunk};
@@ -131,7 +130,7 @@ impl Uploads {
                 else {
                     return Err(begun_anew());
                 };
-                let progress = percent(bytes, open.upload.plan.file_size());
+                let progress = open.upload.progress(bytes, 0);
                 let Some(task) = tasks::set_progress(tx, open.task_pk, 0, bytes, progress)? else {
                     return Err(not_running(tx, &open));
                 };
@@ -192,7 +191,7 @@ fn not_running(tx: &Tx<'_>, open: &Open) -> Error {
 }
 
 /// The twin of `task.progress` that clients of the original upload system listen to.
-fn announce_upload(tx: &Tx<'_>, task: &Task, upload: &Upload, chunks_received: u32) {
+pub(super) fn announce_upload(tx: &Tx<'_>, task: &Task, upload: &Upload, chunks_received: u32) {
     let data = json!({
         "taskId": task.id,
         "fileName": upload.file_name,

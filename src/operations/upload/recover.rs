@@ -14,6 +14,11 @@ use crate::store::{Store, objects, tasks};
 pub(super) fn run(blobs: &Blobs, store: &Store, last: LastStop) -> Result<()> {
     let open = store.read_now(uploads::open)?;
     for record in &open {
+        let pk = record.task.pk;
+        if record.upload.key.is_some() {
+            // An age file that was made but not recorded is made anew.
+            store.write_now(move |tx| objects::release_held(tx, pk))?;
+        }
         recover_one(blobs, store, record)?;
     }
     let mut staged: HashSet<ObjectId> = open.iter().map(|record| record.upload.object_id).collect();

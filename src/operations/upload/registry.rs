@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
+
 use super::finished;
 use super::open::Open;
 use crate::blobs::Blobs;
@@ -18,6 +20,8 @@ const IN_MEMORY_MAX: usize = 256;
 /// The open uploads that are in memory.
 pub struct OpenUploads {
     pub blobs: Blobs,
+    /// Rings when an upload that is to be encrypted goes on.
+    pub resumed: Notify,
     /// An upload that nobody has touched for this long is dropped from memory.
     idle: Duration,
     map: Mutex<HashMap<TaskId, Arc<Open>>>,
@@ -27,7 +31,13 @@ pub struct OpenUploads {
 
 impl OpenUploads {
     pub fn new(blobs: Blobs, idle: Duration) -> Arc<Self> {
-        Arc::new(Self { blobs, idle, map: Mutex::default(), forgotten: AtomicU64::new(0) })
+        Arc::new(Self {
+            blobs,
+            resumed: Notify::new(),
+            idle,
+            map: Mutex::default(),
+            forgotten: AtomicU64::new(0),
+        })
     }
 
     fn map(&self) -> MutexGuard<'_, HashMap<TaskId, Arc<Open>>> {

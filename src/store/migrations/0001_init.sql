@@ -242,10 +242,12 @@ create table uploads (
   bytes_received  integer not null default 0,
   sha256_state    blob,                              -- SHA-256 of the first `sha256_front` bytes, unfinished
   sha256_front    integer not null default 0,
-  file_id         text                               -- the file that came of it
+  file_id         text,                              -- the file that came of it
+  completing      integer not null default 0         -- its client has asked for its end, which takes a while
 ) strict;
 create index uploads_name on uploads(account_id, file_name, task_pk);
 create index uploads_size on uploads(account_id, file_size, task_pk);
+create index uploads_completing on uploads(task_pk) where completing = 1;
 create index uploads_fingerprint on uploads(account_id, fingerprint) where fingerprint is not null;
 
 -- A row here says: these bytes are durable in the staging file.

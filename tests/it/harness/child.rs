@@ -32,6 +32,16 @@ pub struct ChildDrive {
 impl ChildDrive {
     /// Starts the program on a data directory and waits until it says that it is ready.
     pub fn start(data_dir: &Path, environment: &[(&str, &str)]) -> Self {
+        Self::start_with(data_dir, environment, "warn", Stdio::inherit())
+    }
+
+    /// The same, with everything it has to say written to a file.
+    pub fn start_talkative(data_dir: &Path, log: &Path) -> Self {
+        let log = std::fs::File::create(log).unwrap();
+        Self::start_with(data_dir, &[], "trace", log.into())
+    }
+
+    fn start_with(data_dir: &Path, environment: &[(&str, &str)], level: &str, log: Stdio) -> Self {
         let mut child = Command::new(program())
             .args([
                 "--data-dir",
@@ -39,11 +49,12 @@ impl ChildDrive {
                 "--listen",
                 "127.0.0.1:0",
                 "--log-level",
-                "warn",
+                level,
             ])
             .env("DRIVE_STORAGE_KEEP_FREE_BYTES", "0")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
+            .stderr(log)
             .spawn()
             .expect("the program");
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

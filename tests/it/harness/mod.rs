@@ -11,6 +11,8 @@ use drive::clock::Clock;
 use drive::config::merged::Merged;
 use drive::config::{Config, Flags};
 use drive::domain::error::Error;
+use drive::domain::id::{AccountId, TaskId};
+use drive::domain::task::{Task, Verb};
 use drive::engine::recovery::LastStop;
 use drive::engine::{Engine, janitor};
 use rusqlite::Connection;
@@ -186,6 +188,15 @@ impl TestDrive {
     /// Calls this at each safe point of each running task from now on.
     pub fn probe(&self, probe: Option<drive::engine::queue::Probe>) {
         self.engine.as_ref().expect("an engine").queue.set_probe(probe);
+    }
+
+    /// A command to a task, whoever's it is.
+    pub async fn command(&self, task_id: &str, verb: Verb) -> Result<Task, Error> {
+        let engine = self.engine.clone().expect("an engine");
+        let sql = "select account_id from tasks where task_id = ?1";
+        let owner: String = self.db().query_row(sql, [task_id], |row| row.get(0)).unwrap();
+        let owner = AccountId::parse(&owner).unwrap();
+        engine.command(owner, TaskId::parse(task_id).unwrap(), verb).await
     }
 
     /// Opens the gates of scheduled tasks that are due at the time of the test's clock.

@@ -68,6 +68,8 @@ pub fn types() -> BTreeSet<String> {
         file_compress(),
         file_decompress(),
         file_conversion(),
+        file_encrypt(),
+        file_decrypt(),
         custom(),
     ]
     .into_iter()
@@ -266,4 +268,34 @@ pub fn custom() -> Vec<Case> {
             },
         })
         .collect()
+}
+
+/// A password of the wishes; nothing may show it.
+pub const PASSWORD: &str = "a law-abiding password";
+
+pub fn file_encrypt() -> Vec<Case> {
+    vec![Case {
+        name: "encrypt",
+        task_type: "FileEncrypt",
+        whole: Whole::Item,
+        prepare: |user| {
+            Box::pin(async move { json!({ "fileIds": files(user).await, "password": PASSWORD }) })
+        },
+    }]
+}
+
+pub fn file_decrypt() -> Vec<Case> {
+    vec![Case {
+        name: "decrypt",
+        task_type: "FileDecrypt",
+        whole: Whole::Item,
+        prepare: |user| {
+            Box::pin(async move {
+                let wish = json!({ "fileIds": files(user).await, "password": PASSWORD });
+                let locked = user.run("FileEncrypt", wish.clone()).await;
+                assert_eq!(locked["status"], "Completed", "{locked}");
+                wish
+            })
+        },
+    }]
 }
