@@ -81,7 +81,8 @@ pub async fn content(
         Ok::<_, Error>(match opened {
             None => Source::Stored(reader),
             Some(identity) => {
-                Source::Inside(Mutex::new(Plain::open(&identity, reader.into_stream())?))
+                let plain = Plain::open(&identity, reader.into_stream())?;
+                Source::Inside(Box::new(Mutex::new(plain)))
             }
         })
     })
@@ -128,7 +129,7 @@ impl Shown {
 enum Source {
     Stored(Reader),
     /// Pieces are read one after the other, so nobody waits for the lock.
-    Inside(Mutex<Plain<std::fs::File>>),
+    Inside(Box<Mutex<Plain<std::fs::File>>>),
 }
 
 impl Source {

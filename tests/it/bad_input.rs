@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client, id};
+use crate::harness::client::{Answer, Client, PASSWORD, id};
 use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes, sha256};
 
@@ -227,6 +227,7 @@ fn body_of(pattern: &str, method: &Method) -> Option<Value> {
     let (_, last) = pattern.rsplit_once('/')?;
     match (last, method) {
         ("progress", &Method::POST) => Some(json!({ "progress": 1 })),
+        ("password", _) => Some(json!({ "password": PASSWORD, "newPassword": PASSWORD })),
         ("fail", _) => Some(json!({ "errorMessage": "no" })),
         (_, &Method::PATCH) => Some(json!({ "name": "mine" })),
         _ => None,

@@ -280,3 +280,26 @@ async fn seventeen_keys_are_too_many_for_one_request() {
     let refusal = user.ask("FileDecrypt", wish).await.refused(400, "INVALID_REQUEST");
     assert_eq!(refusal["details"]["limit"], 16);
 }
+
+#[tokio::test]
+async fn a_scheduled_decryption_keeps_its_keys_over_a_restart_and_forgets_them_at_its_end() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let content = bytes(6, 100_000);
+    let file = user.upload("a.bin", &content, json!({})).await;
+    let parameters = json!({ "fileIds": [file["id"]], "password": SECRET });
+    user.run("FileEncrypt", parameters.clone()).await;
+    let later = drive.clock.now().plus_ms(3_600_000);
+    let wish = json!({ "type": "FileDecrypt", "parameters": parameters, "runAt": later });
+    let task = crate::harness::client::id(&user.post("/api/tasks", wish).await.ok());
+    let drive = drive.restart();
+    let user = drive.signed_in("ada").await;
+    assert_eq!(user.get(&format!("/api/tasks/{task}")).await.ok()["status"], "Pending");
+    drive.clock.advance_ms(3_600_001);
+    let user = drive.signed_in("ada").await;
+    drive.tick();
+    assert_eq!(user.ended(&task).await["status"], "Completed");
+    assert!(user.content(file_id(&file)).await == content);
+    let secrets = "select count(*) from task_secrets";
+    assert_eq!(drive.db().query_row(secrets, [], |row| row.get::<_, i64>(0)), Ok(0));
+}

@@ -96,7 +96,7 @@ fn new_task(engine: &Engine, owner: AccountId, new: &NewUpload) -> NewTask {
 }
 
 fn parameters(new: &NewUpload) -> Value {
-    json!({
+    let mut parameters = json!({
         "fileName": new.file_name.as_str(),
         "fileSize": new.plan.file_size(),
         "contentType": new.content_type.as_str(),
@@ -106,8 +106,11 @@ fn parameters(new: &NewUpload) -> Value {
         "chunkSize": new.plan.chunk_size(),
         "chunksCount": new.plan.count(),
         "hash": new.declared_hash.map(|hash| hash.to_string()),
-        "encrypted": new.encrypted,
-    })
+    });
+    if new.encrypted {
+        parameters["encrypted"] = true.into();
+    }
+    parameters
 }
 
 fn new_file(owner: AccountId, new: &NewUpload, object_id: ObjectId, sha256: Digest) -> File {
