@@ -27,7 +27,7 @@ fn warm_memory() {
     assert!(block[4096] == 1);
 }
 
-fn percentile(sorted: &[Duration], percent: usize) -> f64 {
+pub fn percentile(sorted: &[Duration], percent: usize) -> f64 {
     let at = (sorted.len() * percent / 100).min(sorted.len() - 1);
     sorted[at].as_secs_f64() * 1000.0
 }

@@ -171,6 +171,9 @@ impl Context {
             if open.is_empty() {
                 return Ok(());
             }
+            // Counted anew for each page only: a list may be long.
+            self.recount()?;
+            let mut over = self.done.get();
             for item in open {
                 self.check()?;
                 match work(&item) {
@@ -179,7 +182,8 @@ impl Context {
                     }
                     ended => ended?,
                 }
-                self.recount()?;
+                over += item.bytes;
+                self.done.set(over);
                 self.advance(0)?;
             }
         }

@@ -30,14 +30,18 @@ const SERVED_MAX: usize = 10_000;
 struct State {
     /// Rises when something may have become claimable.
     turn: u64,
+    /// How often workers looked for work.
+    looks: u64,
     /// Rises when the timer is to look anew.
     timer_turn: u64,
     stopping: bool,
     running: HashMap<i64, Arc<Running>>,
-    /// When a lane last worked for an account.
+    /// When a worker of a lane last began or ended a task of an account.
     served: HashMap<(Lane, AccountId), Timestamp>,
     /// [`STUCK`], where a test does not say otherwise.
     stuck_after: Option<Duration>,
+    /// [`STOP_WAIT`], likewise.
+    stop_wait: Option<Duration>,
 }
 
 /// Called at each safe point of each running task.
@@ -126,17 +130,18 @@ impl Queue {
     }
 
     /// Forgets a run, unless a newer one of the same task has taken its place.
-    pub(super) fn end(&self, over: &Running) {
+    pub(super) fn end(&self, over: &Running, now: Timestamp) {
         let mut state = self.lock();
         if state.running.get(&over.pk).is_some_and(|running| running.epoch == over.epoch) {
             state.running.remove(&over.pk);
         }
         drop(state);
+        self.serves(over.lane, over.account_id, now);
         self.ring();
     }
 
     /// Which of the accounts' first tasks is next: the one that has waited longest, each point of priority counting
-    /// as age. An account waits from its last turn in this lane at the latest, so that one with thousands of tasks
+    /// as age. An account waits since it last had a worker of this lane, so that one with thousands of tasks
     /// does not keep another waiting for all of them, not even where there is one worker.
     pub(super) fn next_of(&self, lane: Lane, heads: &[Head]) -> Option<i64> {
         let state = self.lock();
@@ -156,6 +161,17 @@ impl Queue {
         state.served.insert((lane, account_id), now);
     }
 
+    /// How often workers have looked for work; an idle engine does not.
+    pub fn looks(&self) -> u64 {
+        self.lock().looks
+    }
+
+    /// A stop waits this long for workers that do not listen, instead of 8 seconds.
+    #[doc(hidden)]
+    pub fn stop_waits_at_most(&self, patience: Duration) {
+        self.lock().stop_wait = Some(patience);
+    }
+
     /// Reports workers that ignore a wish for this long, instead of for 30 seconds.
     #[doc(hidden)]
     pub fn report_stuck_after(&self, patience: Duration) {
@@ -165,7 +181,8 @@ impl Queue {
 
     /// The number to wait beyond; `None` when it is time to stop.
     fn turn(&self) -> Option<u64> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.looks += 1;
         (!state.stopping).then_some(state.turn)
     }
 
@@ -225,8 +242,9 @@ impl Workers {
     /// Ends the workers; false when one of them did not stop in time. What it had is rescued at the next start.
     pub fn stop(self) -> bool {
         self.engine.queue.stop();
-        let patience = Instant::now();
-        while patience.elapsed() < STOP_WAIT && !self.threads.iter().all(JoinHandle::is_finished) {
+        let wait = self.engine.queue.lock().stop_wait.unwrap_or(STOP_WAIT);
+        let asked = Instant::now();
+        while asked.elapsed() < wait && !self.threads.iter().all(JoinHandle::is_finished) {
             std::thread::sleep(STOP_LOOK);
         }
         let (over, stuck): (Vec<_>, Vec<_>) =

@@ -4,9 +4,11 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::domain::id::AccountId;
 use crate::domain::progress::Rate;
 use crate::domain::task::Task;
 use crate::domain::time::Timestamp;
+use crate::domain::work::Lane;
 
 /// Why a running task is to stop at its next safe point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,8 @@ pub struct Running {
     pub pk: i64,
     pub epoch: i64,
     pub name: String,
+    pub lane: Lane,
+    pub account_id: AccountId,
     stop: AtomicU8,
     heard: Mutex<Heard>,
     stuck: AtomicBool,
@@ -45,6 +49,8 @@ impl Running {
             pk: task.pk,
             epoch: task.epoch,
             name: task.id.to_string(),
+            lane: task.lane,
+            account_id: task.account_id,
             stop: AtomicU8::new(0),
             heard: Mutex::new(Heard { rev: task.rev, asked: None }),
             stuck: AtomicBool::new(false),

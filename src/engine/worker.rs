@@ -8,7 +8,7 @@ use super::context::{Context, Ending, Stop, Work};
 use super::queue::doors;
 use super::running::{Running, Stopping};
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::task::{Status, Task, Verb};
+use crate::domain::task::{Intent, Status, Task, Verb};
 use crate::domain::work::{Lane, backoff_ms, is_passing};
 use crate::store::tasks::{self, Outcome};
 use crate::store::{Tx, queue as rows};
@@ -85,13 +85,15 @@ pub(super) fn run(engine: &Arc<Engine>, task: Task) {
         }
         std::thread::sleep(std::time::Duration::from_secs(1));
     }
-    engine.queue.end(&running);
+    engine.queue.end(&running, engine.clock.now());
 }
 
 /// The operation's own work, and the transaction of a good end.
 fn work(engine: &Arc<Engine>, task: &Task, running: &Arc<Running>) -> Work<()> {
     let operation = engine.operation(task.task_type)?.clone();
     let context = Context::new(engine.clone(), task.clone(), running.clone())?;
+    // A wish that came before the work began is honoured before it begins.
+    context.check()?;
     let ending = operation.run(&context)?;
     let engine = engine.clone();
     context.commit(move |tx, task| finish(&engine, tx, task, ending))
@@ -138,7 +140,10 @@ fn end(
 /// At a safe point: the wish is honoured; without one, or when it was withdrawn, the task goes back and the attempt
 /// does not count.
 fn stop_here(engine: &Engine, tx: &Tx<'_>, task: &Task, shutdown: bool) -> Result<()> {
-    let honoured = engine.apply(tx, task, Verb::Honour, Outcome::default())?;
+    // A pause uses up no attempt either.
+    let attempts = if task.intent == Intent::Pause { -1 } else { 0 };
+    let outcome = Outcome { attempts, ..Outcome::default() };
+    let honoured = engine.apply(tx, task, Verb::Honour, outcome)?;
     let word = match honoured.status {
         Status::InProgress => {
             let outcome = Outcome { attempts: -1, ..Outcome::default() };

@@ -150,19 +150,19 @@ pub fn mark(tx: &Tx<'_>, pk: i64, seq: i64, state: ItemState, mark: &Mark) -> Re
 pub fn reopen(tx: &Tx<'_>, pk: i64, states: &[ItemState]) -> Result<()> {
     for state in states {
         tx.connection
-            .execute(
+            .prepare_cached(
                 "update task_items set state = 0, detail = null, error_code = null, error_message = null \
                  where task_pk = ?1 and state = ?2",
-                (pk, state),
             )
+            .and_then(|mut statement| statement.execute((pk, state)))
             .map_err(failed)?;
     }
     tx.connection
-        .execute(
+        .prepare_cached(
             "update tasks set items_done = (select count(*) from task_items where task_pk = ?1 and state >= 2) \
              where id = ?1",
-            [pk],
         )
+            .and_then(|mut statement| statement.execute([pk]))
         .map_err(failed)?;
     Ok(())
 }
@@ -190,18 +190,21 @@ pub fn count_new(tx: &Tx<'_>, pk: i64) -> Result<()> {
 
 /// Forgets a task's list; what operations find while they run is appended anew.
 pub fn clear(tx: &Tx<'_>, pk: i64) -> Result<()> {
-    tx.connection.execute("delete from task_items where task_pk = ?1", [pk]).map_err(failed)?;
+    tx.connection
+        .prepare_cached("delete from task_items where task_pk = ?1")
+        .and_then(|mut statement| statement.execute([pk]))
+        .map_err(failed)?;
     set_totals(tx, pk, 0)
 }
 
 /// How many items there are, where an operation found out while it ran.
 pub fn set_totals(tx: &Tx<'_>, pk: i64, items_total: u64) -> Result<()> {
     tx.connection
-        .execute(
+        .prepare_cached(
             "update tasks set items_total = ?2, items_done = \
              (select count(*) from task_items where task_pk = ?1 and state >= 2) where id = ?1",
-            (pk, items_total as i64),
         )
+        .and_then(|mut statement| statement.execute((pk, items_total as i64)))
         .map_err(failed)?;
     Ok(())
 }

@@ -71,27 +71,26 @@ pub fn is_waiting(db: &Db, lanes: &[Lane]) -> Result<bool> {
 /// Opens the gate of tasks whose time has come; how many.
 pub fn open_due(tx: &Tx<'_>, now: Timestamp) -> Result<usize> {
     tx.connection
-        .execute(
+        .prepare_cached(
             "update tasks set gate = gate & ~1, run_at = null, updated_at = ?2 where id in \
              (select id from tasks where status = 0 and run_at is not null and gate <> 0 and run_at <= ?1 limit 500)",
-            (now, tx.now),
         )
+        .and_then(|mut statement| statement.execute((now, tx.now)))
         .map_err(failed)
 }
 
 /// When the next gate opens.
 pub fn next_due(db: &Db) -> Result<Option<Timestamp>> {
-    db.query_row(
+    db.prepare_cached(
         "select min(run_at) from tasks where status = 0 and run_at is not null and gate <> 0",
-        [],
-        |row| row.get(0),
     )
+    .and_then(|mut statement| statement.query_row([], |row| row.get(0)))
     .map_err(failed)
 }
 
 /// Tasks that a worker had when the server went down.
 pub fn orphans(db: &Db) -> Result<Vec<Task>> {
-    db.prepare(&format!(
+    db.prepare_cached(&format!(
         "select {} from tasks t where t.status = 1 and t.driver = 0 order by t.id",
         columns()
     ))
@@ -102,10 +101,10 @@ pub fn orphans(db: &Db) -> Result<Vec<Task>> {
 /// Notes that a task waits for another.
 pub fn depend(tx: &Tx<'_>, pk: i64, on: i64) -> Result<()> {
     tx.connection
-        .execute(
+        .prepare_cached(
             "insert into task_deps (task_pk, dep_pk) values (?1, ?2) on conflict do nothing",
-            (pk, on),
         )
+        .and_then(|mut statement| statement.execute((pk, on)))
         .map_err(failed)?;
     Ok(())
 }
@@ -176,9 +175,8 @@ pub fn position(db: &Db, of: &Task) -> Result<Option<u64>> {
         return Ok(None);
     }
     db.prepare_cached(
-        "select count(*) from (select 1 from tasks t join tasks me on me.id = ?2 \
-         where t.status = 0 and t.gate = 0 and t.lane = ?1 \
-         and (t.sort_key < me.sort_key or (t.sort_key = me.sort_key and t.id < me.id)) limit 1000)",
+        "select count(*) from (select 1 from tasks t where t.status = 0 and t.gate = 0 and t.lane = ?1 \
+         and (t.sort_key, t.id) < (select me.sort_key, me.id from tasks me where me.id = ?2) limit 1000)",
     )
     .and_then(|mut statement| statement.query_row((of.lane, of.pk), |row| row.get::<_, i64>(0)))
     .map(|count| Some(count as u64))
@@ -228,8 +226,8 @@ pub fn pace(
     db.prepare_cached(
         "select avg((finished_at - started_at) * 1048576.0 / units_total) from \
          (select started_at, finished_at, units_total from tasks t \
-          where account_id = ?1 and status = 3 and type = ?2 and units_total > 0 and started_at is not null \
-          order by last_activity desc limit 20)",
+          where account_id = ?1 and type = ?2 and status = 3 order by id desc limit 20) \
+         where units_total > 0 and started_at is not null",
     )
     .and_then(|mut statement| statement.query_row((owner, task_type), |row| row.get(0)))
     .map_err(failed)

@@ -8,13 +8,16 @@ use std::ptr::null_mut;
 use drive::domain::id::{AccountId, TaskId};
 use drive::domain::task::{Status, TaskType, Verb};
 use drive::domain::time::Timestamp;
-use drive::domain::work::ItemState;
+use drive::domain::work::{ItemState, Lane};
+use drive::store::items::{self, Mark};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
-use drive::store::{files, items, queue, task_facts, task_lists, uploads};
+use drive::store::{files, queue, task_facts, task_lists, uploads};
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
 
 use crate::harness::TestDrive;
+use crate::harness::scripted::{Act, Job};
+use crate::harness::world::{Make, World};
 
 /// The statements that a connection keeps prepared.
 #[expect(unsafe_code, reason = "SQLite tells its statements through pointers only")]
@@ -263,6 +266,60 @@ async fn lists_of_files_stay_in_their_indexes() {
         }
     }
     nothing(slow(&db));
+}
+
+/// Read from end to end at the start and sorted: what workers had when the server went down, as many as there were
+/// workers.
+const ORPHANS: &str = "where t.status = 1 and t.driver = 0 order by t.id";
+
+#[test]
+fn the_dispatcher_stays_in_its_indexes() {
+    let world = World::new(Make::new(&[(Lane::Quick, 2)]));
+    let owner = world.account("ada", None);
+    let job = Job::quick(&[Act::Ok, Act::Ok]);
+    let (first, second) = (world.job(owner, &job), world.job(owner, &job));
+    let wrong = world.engine.store.write_now(move |tx| {
+        let (db, pk) = (tx.connection, first.pk);
+        db.flush_prepared_statement_cache();
+        queue::heads(db, Lane::Quick, 1)?;
+        queue::is_waiting(db, &[Lane::Quick])?;
+        queue::open_due(tx, tx.now)?;
+        queue::next_due(db)?;
+        queue::depend(tx, second.pk, pk)?;
+        queue::dependents(db, pk)?;
+        queue::failed_dependency(db, pk)?;
+        queue::open_if_ready(tx, pk)?;
+        queue::children(db, pk)?;
+        queue::child_counts(db, pk)?;
+        queue::position(db, &first)?;
+        queue::count_open(db, owner)?;
+        queue::lengths(db)?;
+        queue::pace(db, owner, TaskType::Custom)?;
+        queue::attempt_begins(tx, &first)?;
+        queue::attempt_ends(tx, &first, "completed", None)?;
+        queue::attempts(db, pk)?;
+        items::open(db, pk, 64)?;
+        items::get(db, pk, 0)?;
+        items::page(db, pk, Some(ItemState::Done), 1, 10)?;
+        items::from(db, pk, ItemState::Open, 0, 10)?;
+        items::count(db, pk, ItemState::Open)?;
+        items::bytes_over(db, pk)?;
+        items::mark(tx, pk, 0, ItemState::Done, &Mark::default())?;
+        items::reopen(tx, pk, &[ItemState::Done])?;
+        items::clear(tx, pk)?;
+        items::insert(tx, pk, 0, &[])?;
+        let count = statements(db).len();
+        assert!(count >= 30, "only {count} statements were looked at");
+        let mut wrong = slow(db);
+        // Neither is a table: the accounts that wait in a lane, and what an inner query has cut off.
+        let inner = ["SCAN waiting\n", "SCAN (subquery-"];
+        wrong.retain(|step| !inner.iter().any(|inner| step.starts_with(inner)));
+        db.flush_prepared_statement_cache();
+        queue::orphans(db)?;
+        wrong.extend(slow(db).into_iter().filter(|step| !step.contains(ORPHANS)));
+        Ok(wrong)
+    });
+    nothing(wrong.unwrap());
 }
 
 #[tokio::test]

@@ -96,17 +96,19 @@ pub enum Kind {
 
 /// Says what a file is by its first 512 bytes; names are not asked.
 pub fn sniff(head: &[u8]) -> Option<Kind> {
-    let magics: [(&[u8], Kind); 7] = [
+    let magics: [(&[u8], Kind); 6] = [
         (b"PK\x03\x04", Kind::Zip),
         (b"PK\x05\x06", Kind::Zip),
         (b"7z\xbc\xaf\x27\x1c", Kind::SevenZip),
         (b"\x1f\x8b\x08", Kind::Gzip),
-        (b"BZh", Kind::Bzip2),
         (b"\xfd7zXZ\0", Kind::Xz),
         (b"\x28\xb5\x2f\xfd", Kind::Zstd),
     ];
     if let Some((_, kind)) = magics.iter().find(|(magic, _)| head.starts_with(magic)) {
         return Some(*kind);
+    }
+    if head.starts_with(b"BZh") && head.get(3).is_some_and(|level| (b'1'..=b'9').contains(level)) {
+        return Some(Kind::Bzip2);
     }
     // A skippable frame, such as pzstd puts first.
     if head.len() > 4 && head[0] & 0xf0 == 0x50 && head[1..4] == [0x2a, 0x4d, 0x18] {

@@ -15,6 +15,7 @@ use drive::engine::context::{Context, Ending, Stop, Work, results};
 use drive::engine::operation::{Operation, Plan, Request};
 use drive::engine::submit::Wanted;
 use drive::store::items::{self, Mark};
+use drive::store::tasks::NewTask;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -82,6 +83,30 @@ impl Job {
             parent_id: None,
             idempotency: None,
         }
+    }
+}
+
+/// The same as the table takes it, for many at once.
+pub fn new_task(account_id: AccountId, job: &Job) -> NewTask {
+    NewTask {
+        id: TaskId::generate(),
+        account_id,
+        task_type: TaskType::Custom,
+        name: "A script".to_owned(),
+        description: None,
+        driver: Driver::Server,
+        lane: job.lane,
+        gate: 0,
+        run_at: None,
+        priority: 0,
+        parameters: serde_json::to_value(job).unwrap(),
+        units_total: None,
+        items_total: 0,
+        reserved_bytes: 0,
+        estimated_ms: None,
+        stale_ms: None,
+        unique_key: None,
+        parent_pk: None,
     }
 }
 

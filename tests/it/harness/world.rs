@@ -101,6 +101,7 @@ impl World {
         let last_stop = recovery::run(&engine).unwrap();
         let db = Connection::open(&path).unwrap();
         db.busy_timeout(Duration::from_secs(5)).unwrap();
+        db.set_prepared_statement_cache_capacity(32);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         Self {
             engine,
@@ -179,7 +180,7 @@ impl World {
     }
 
     pub fn number(&self, sql: &str) -> i64 {
-        self.db.query_row(sql, [], |row| row.get(0)).unwrap()
+        self.db.prepare_cached(sql).unwrap().query_row([], |row| row.get(0)).unwrap()
     }
 
     /// Moves the clock and opens the gates that are due then.
@@ -236,14 +237,10 @@ impl World {
     }
 
     /// Ends the workers, each at its next safe point.
-    pub fn stop(&mut self) {
+    pub fn stop(&mut self) -> bool {
         self.engine.queue.stop();
-        if let Some(workers) = self.workers.take() {
-            workers.stop();
-        }
-        for (id, _) in std::mem::take(&mut self.runners) {
-            panic!("task {id} is still held");
-        }
+        assert!(self.runners.is_empty(), "a task is still held");
+        self.workers.take().is_none_or(Workers::stop)
     }
 
     /// `kill -9` and a start: the new world has the files as they are this moment.

@@ -58,6 +58,7 @@ pub fn extract(tape: &mut dyn Tape, outlet: &mut Outlet) -> Result<()> {
                 extension(tape, size, outlet)?;
             }
             EntryType::XGlobalHeader => {
+                // It says nothing that we need, but counts: there could be any number of them.
                 outlet.begin("./", What::Folder, None, None)?;
                 extension(tape, size, outlet)?;
             }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use super::*;
+use crate::blobs::archive::read::Lock;
 
 /// Is the program there?
 fn has(program: &str) -> bool {
@@ -155,14 +156,17 @@ fn assert_read(folder: &Path, command: &str, name: &str, password: Option<&str>,
     assert!(sorted(&kept.files) == sorted(files), "{command}: {:?}", kept.names());
     let seen = look(&bytes, password).unwrap();
     if password.is_some() {
-        assert_eq!(seen.lock, crate::blobs::archive::read::Lock::PasswordFits, "{command}");
+        assert_eq!(seen.lock, Lock::PasswordFits, "{command}");
         let error = read(&bytes, Some("wrong")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PasswordWrong, "{command}: {error}");
         let error = read(&bytes, None).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::PasswordRequired, "{command}: {error}");
         let lock = |password| look(&bytes, password).unwrap().lock;
-        assert_eq!(lock(Some("wrong")), crate::blobs::archive::read::Lock::PasswordWrong);
-        assert_eq!(lock(None), crate::blobs::archive::read::Lock::PasswordMissing);
+        // One wrong password of a hundred passes the check of the old encryption.
+        if !command.contains("-P") && !command.contains("ZipCrypto") {
+            assert_eq!(lock(Some("wrong")), Lock::PasswordWrong);
+        }
+        assert_eq!(lock(None), Lock::PasswordMissing);
     }
 }
 

@@ -51,8 +51,13 @@ fn many() -> Vec<File> {
 }
 
 /// Writes with a stop after each entry that allows it; gives the archive and the number of stops.
-fn with_stops(format: Format, secret: Option<ZipSecret>, files: &[File]) -> (Vec<u8>, usize) {
-    let mut writer = Writer::new(Vec::new(), format, 6, secret.clone()).unwrap();
+fn with_stops(
+    format: Format,
+    level: u32,
+    secret: Option<ZipSecret>,
+    files: &[File],
+) -> (Vec<u8>, usize) {
+    let mut writer = Writer::new(Vec::new(), format, level, secret.clone()).unwrap();
     let (mut rows, mut stops) = (Vec::new(), 0);
     let mut safe = Vec::new();
     let mut done = 0;
@@ -79,7 +84,8 @@ fn with_stops(format: Format, secret: Option<ZipSecret>, files: &[File]) -> (Vec
         rows = serde_json::from_str(&text).unwrap();
         let sink = std::mem::replace(
             &mut writer,
-            Writer::resume(Vec::new(), format, 6, secret.clone(), offset, index as u64).unwrap(),
+            Writer::resume(Vec::new(), format, level, secret.clone(), offset, index as u64)
+                .unwrap(),
         );
         safe.extend_from_slice(&sink.into_bytes()[..(offset - done) as usize]);
         done = offset;
@@ -100,9 +106,14 @@ fn going_on_gives_the_same_bytes_at_every_boundary() {
         (Format::TarZst, None, 3),
     ] {
         let at_once = archive(format, 6, secret.clone(), &files);
-        let (stopped, stops) = with_stops(format, secret, &files);
+        let (stopped, stops) = with_stops(format, 6, secret, &files);
         assert_eq!(stops, stops_expected, "{format:?}");
         assert!(at_once == stopped, "{format:?}: an interruption changed the archive");
+    }
+    for level in [0, 1, 3, 9] {
+        let at_once = archive(Format::Zip, level, None, &samples());
+        let (stopped, _) = with_stops(Format::Zip, level, None, &samples());
+        assert!(at_once == stopped, "level {level}: an interruption changed the archive");
     }
 }
 
