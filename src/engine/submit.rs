@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::context::purpose;
 use super::operation::{Plan, Request};
 use super::{Engine, announce_quota};
-use crate::domain::account::Caller;
+use crate::domain::account::{Caller, Role};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Driver, Status, Task, TaskType};
@@ -47,6 +47,9 @@ pub enum Submitted {
 impl Engine {
     /// Checks, plans and queues a task.
     pub async fn submit(self: &Arc<Self>, caller: Caller, wanted: Wanted) -> Result<Submitted> {
+        if caller.role < Role::User {
+            return Err(Error::new(Kind::Forbidden, "A guest may look, but not ask for tasks."));
+        }
         if let Some(known) = self.repeated(caller.account_id, wanted.idempotency.clone()).await? {
             return Ok(Submitted::Known(Box::new(known)));
         }

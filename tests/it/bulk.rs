@@ -189,6 +189,10 @@ async fn wrong_wishes_are_refused_and_named() {
         let refusal = refusal.refused(400, "INVALID_REQUEST");
         assert_eq!(refusal["details"]["field"], field, "{parameters}: {refusal}");
     }
+    let guest = drive.account("eve", "guest", None).await;
+    let asked =
+        guest.ask("BulkOperation", json!({ "operationType": "restore", "filter": {} })).await;
+    asked.refused(403, "FORBIDDEN");
     let foreign = other.ask("BulkOperation", wish("tag", &ids, json!({ "add": ["x"] }))).await;
     foreign.refused(404, "NOT_FOUND");
     assert_eq!(user.get("/api/tasks?type=BulkOperation").await.ok(), json!([]));

@@ -107,7 +107,9 @@ async fn undisturbed(scene: &Scene, case: &Case) -> (BTreeSet<String>, i64, u64)
     (picture(&user).await, quota(&user).await.0, passed.load(Ordering::Relaxed))
 }
 
-fn points(all: u64) -> Vec<u64> {
+/// Safe points to try. What age writes before a file has a random length, so there the last ones may not be reached.
+fn points(case: &Case, all: u64) -> Vec<u64> {
+    let all = if case.is_exact() { all } else { all * 9 / 10 };
     let step = all.div_ceil(POINTS).max(1);
     let mut points: Vec<u64> = (1..=all).step_by(step as usize).collect();
     points.push(all);
@@ -131,7 +133,7 @@ async fn held(scene: &Scene, case: &Case, user: &Client, point: u64) -> (String,
 
 async fn resumed_is_undisturbed(scene: &Scene, case: &Case) {
     let (after, used, all) = undisturbed(scene, case).await;
-    for point in points(all) {
+    for point in points(case, all) {
         let user = scene.account().await;
         let (task_id, go) = held(scene, case, &user, point).await;
         let asked = user.call(&format!("/api/tasks/{task_id}/pause")).await;
@@ -149,13 +151,17 @@ async fn resumed_is_undisturbed(scene: &Scene, case: &Case) {
         let now = picture(&user).await;
         let unlike: Vec<_> = now.symmetric_difference(&after).collect();
         assert!(unlike.is_empty(), "{} at {point} of {all}: {unlike:#?}", case.name);
-        assert_eq!(quota(&user).await, (used, 0), "{} at {point} of {all}", case.name);
+        let (used_now, reserved) = quota(&user).await;
+        assert_eq!(reserved, 0, "{} at {point} of {all}", case.name);
+        if case.is_exact() {
+            assert_eq!(used_now, used, "{} at {point} of {all}", case.name);
+        }
     }
 }
 
 async fn cancelled_leaves_nothing_half_done(scene: &Scene, case: &Case) {
     let (after, used, all) = undisturbed(scene, case).await;
-    for point in points(all) {
+    for point in points(case, all) {
         let user = scene.account().await;
         let (task_id, go) = held(scene, case, &user, point).await;
         let before = picture(&user).await;
@@ -169,7 +175,10 @@ async fn cancelled_leaves_nothing_half_done(scene: &Scene, case: &Case) {
         let (used_now, reserved) = quota(&user).await;
         assert_eq!(reserved, 0, "{} at {point} of {all}", case.name);
         match (task["status"].as_str().unwrap(), case.whole) {
-            ("Completed", _) => assert_eq!((now, used_now), (after.clone(), used)),
+            ("Completed", _) => {
+                assert_eq!(now, after);
+                assert!(!case.is_exact() || used_now == used, "{}", case.name);
+            }
             ("Cancelled", Whole::Task) => assert_eq!((now, used_now), (before, used_before)),
             // Each file is as it was or as it was to be, and nothing else is there.
             ("Cancelled", Whole::Item) => {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::places::announce_file;
-use super::relocate::{first_failure, list_failed};
+use super::relocate::finish;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, FileName, Folder};
@@ -13,7 +13,7 @@ use crate::domain::id::{BundleId, FileId, PoolId};
 use crate::domain::task::{Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{Item, ItemState, Lane, NewItem, is_passing};
-use crate::engine::context::{Context, Ending, Stop, Work, results};
+use crate::engine::context::{Context, Ending, Work, results};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
@@ -26,7 +26,6 @@ mod change;
 use change::Change;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
-const FAILED_LISTED: usize = 100;
 /// Names that a dry run lists.
 const SAMPLE: usize = 20;
 /// With more files than this, clients hear of each transaction once and not of each file.
@@ -132,7 +131,7 @@ impl Operation for BulkOperation {
         loop {
             let open = context.open_items()?;
             if open.is_empty() {
-                return finish(context);
+                return finish(context, "processed");
             }
             let wanted = wanted.clone();
             context.commit(move |tx, task| change_batch(tx, task, &wanted, &open))?;
@@ -297,18 +296,4 @@ fn change_one(tx: &Tx<'_>, task: &Task, wanted: &Parameters, item: &Item) -> Res
 fn fresh_name(tx: &Tx<'_>, file: &File, folder: &str, name: &str) -> Result<String> {
     let name = FileName::parse("name", name)?;
     super::places::free_name(tx.connection, file.account_id, folder, name.as_str())
-}
-
-fn finish(context: &Context) -> Work<Ending> {
-    let pk = context.task.pk;
-    let (done, failed) = context.engine.store.read_now(|db| {
-        let done = items::count(db, pk, ItemState::Done)?.0;
-        Ok((done, items::from(db, pk, ItemState::Failed, 0, FAILED_LISTED)?))
-    })?;
-    if let Some(first) = failed.first()
-        && done == 0
-    {
-        return Err(Stop::Failed(first_failure(first)));
-    }
-    results(json!({ "processed": done, "failed": list_failed(&failed) }))
 }

@@ -185,10 +185,6 @@ impl Stage {
         self.scene.lock().unwrap().begun.iter().map(|(id, _)| *id).collect()
     }
 
-    pub fn stopped(&self, id: TaskId) -> Option<Instant> {
-        self.scene.lock().unwrap().stopped.get(&id).copied()
-    }
-
     /// A run of this task begins that the test drives.
     pub fn open(&self, id: TaskId) {
         self.scene.lock().unwrap().over.remove(&id);

@@ -29,6 +29,11 @@ pub struct Case {
 }
 
 impl Case {
+    /// Do two runs give files of the same size, in the same steps?
+    pub fn is_exact(&self) -> bool {
+        self.task_type != "FileEncrypt"
+    }
+
     /// Uploads what the wish is about; its parameters.
     pub async fn prepare(&self, user: &Client) -> Value {
         (self.prepare)(user).await

@@ -4,7 +4,7 @@
 //! walked here first and its claims are held against the limits. A packed header is unpacked for that by the crate
 //! itself, from an archive made up to hold nothing else. Source of the format: `7zFormat.txt` of the LZMA SDK.
 
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek};
 
 use sevenz_rust2::{Archive, BlockDecoder, Password};
 
@@ -12,10 +12,9 @@ use super::super::outlet::check_entries;
 use super::super::read::Limits;
 use super::super::source::Source;
 use super::super::{DECODER_MEMORY_KIB, decoding, invalid, limit};
+use super::made_up::{MadeUp, START_BYTES};
 use super::{Secrecy, failed, memory};
 use crate::domain::error::Result;
-
-const START_BYTES: usize = 32;
 
 /// Bytes of a header: a path of 255 characters takes half a kilobyte in it.
 const BYTES_PER_ENTRY: u64 = 1024;
@@ -109,7 +108,7 @@ fn unpack<R: Read + Seek>(
     limits: &Limits,
 ) -> Result<(Vec<u8>, Secrecy)> {
     let most = longest(limits);
-    let mut made_up = MadeUp::new(source, streams, limits)?;
+    let mut made_up = MadeUp::new(source, header_of(streams, limits)?);
     let memory_kib = DECODER_MEMORY_KIB as usize;
     let archive = Archive::read_with_memory_limit(&mut made_up, password, memory_kib)
         .map_err(|error| failed(error, None))?;
@@ -131,67 +130,15 @@ fn unpack<R: Read + Seek>(
     Ok((header, secrecy))
 }
 
-/// The archive with another header behind it: one file, which is the packed header.
-struct MadeUp<'a, R> {
-    source: &'a mut Source<R>,
-    start: [u8; START_BYTES],
-    header: Vec<u8>,
-    position: u64,
-}
-
-impl<'a, R: Read + Seek> MadeUp<'a, R> {
-    fn new(source: &'a mut Source<R>, streams: &[u8], limits: &Limits) -> Result<Self> {
-        let mut walk = Walk::new(streams, limits);
-        walk.streams()?.ok_or_else(|| invalid(None, "a packed 7z header is malformed"))?;
-        // Without its end.
-        let described = &streams[..streams.len() - walk.bytes.len() - 1];
-        // What a file needs to be read, and what most writers leave out here.
-        let substreams: &[u8] = if walk.has_substreams { &[] } else { &[SUBSTREAMS, END] };
-        let header =
-            [&[HEADER, MAIN_STREAMS], described, substreams, &[END, FILES, 1, END, END]].concat();
-        let offset = source.size() - START_BYTES as u64;
-        let mut place = Vec::new();
-        place.extend(offset.to_le_bytes());
-        place.extend((header.len() as u64).to_le_bytes());
-        place.extend(crc32fast::hash(&header).to_le_bytes());
-        let mut start = [0; START_BYTES];
-        start[..8].copy_from_slice(b"7z\xbc\xaf\x27\x1c\0\x04");
-        start[8..12].copy_from_slice(&crc32fast::hash(&place).to_le_bytes());
-        start[12..].copy_from_slice(&place);
-        Ok(Self { source, start, header, position: 0 })
-    }
-
-    fn size(&self) -> u64 {
-        self.source.size() + self.header.len() as u64
-    }
-}
-
-impl<R: Read + Seek> Read for MadeUp<'_, R> {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        let (at, size) = (self.position, self.source.size());
-        let count = if at < START_BYTES as u64 {
-            (&self.start[at as usize..]).read(into)?
-        } else if at < size {
-            self.source.go_to(at);
-            self.source.read(into)?
-        } else {
-            self.header.get((at - size) as usize..).unwrap_or_default().read(into)?
-        };
-        self.position += count as u64;
-        Ok(count)
-    }
-}
-
-impl<R: Read + Seek> Seek for MadeUp<'_, R> {
-    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
-        let position = match to {
-            SeekFrom::Start(position) => Some(position),
-            SeekFrom::End(by) => self.size().checked_add_signed(by),
-            SeekFrom::Current(by) => self.position.checked_add_signed(by),
-        };
-        self.position = position.ok_or(io::ErrorKind::InvalidInput)?;
-        Ok(self.position)
-    }
+/// A header that names one file, which is the packed header itself.
+fn header_of(streams: &[u8], limits: &Limits) -> Result<Vec<u8>> {
+    let mut walk = Walk::new(streams, limits);
+    walk.streams()?.ok_or_else(|| invalid(None, "a packed 7z header is malformed"))?;
+    // Without its end.
+    let described = &streams[..streams.len() - walk.bytes.len() - 1];
+    // What a file needs to be read, and what most writers leave out here.
+    let substreams: &[u8] = if walk.has_substreams { &[] } else { &[SUBSTREAMS, END] };
+    Ok([&[HEADER, MAIN_STREAMS], described, substreams, &[END, FILES, 1, END, END]].concat())
 }
 
 /// Holds every count of a header against the limits.

@@ -2,6 +2,7 @@
 //! so that an entry cannot be had without those before it.
 
 mod header;
+mod made_up;
 mod memory;
 
 use std::io::{Read, Seek};
