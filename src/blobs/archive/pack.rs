@@ -12,7 +12,7 @@ use crate::domain::error::{Error, Result};
 const OUT: usize = 64 * 1024;
 
 /// zstd's levels for ours, 0 to 9: about the time that gzip takes for the same number, and 6 as `zstd` by itself.
-const ZSTD_LEVELS: [i32; 10] = [1, 1, 2, 2, 3, 3, 3, 6, 9, 15];
+const ZSTD_LEVELS: [i32; 10] = [1, 1, 2, 2, 3, 3, 3, 6, 9, 11];
 
 /// A member's header: deflate, no name, no time, system unknown. RFC 1952, section 2.3.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
