@@ -78,6 +78,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
     pauseTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/pause`),
     resumeTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/resume`),
     cancelTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/cancel`),
+    retryTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/retry`),
 
     openUploads: () => everyUpload(page, "InProgress,Paused"),
     createUpload: (body, signal) => data("POST", "/api/files/upload/create", { body, signal }),

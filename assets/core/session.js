@@ -89,7 +89,7 @@ export class Session {
     this.#store.replaceTasks(items);
   }
 
-  /** @param {"pause" | "resume" | "cancel"} verb @param {string} taskId */
+  /** @param {"pause" | "resume" | "cancel" | "retry"} verb @param {string} taskId */
   async changeTask(verb, taskId) {
     try {
       const task = await this.#api[`${verb}Task`](taskId);

@@ -1,7 +1,7 @@
 // <task-card>: one task: what it does, its state in a word, how far it is, and what can be done about it. Knows no task
 // type; what the server says about it is enough.
 //
-// Properties: `task`. Attributes set: data-task, data-status. Actions: "task" {verb, taskId}: pause, resume, cancel.
+// Properties: `task`. Attributes set: data-task, data-status. Actions: "task" {verb, taskId}: pause, resume, cancel, retry.
 
 import { ago, bytesOf, count, exactTime, percent, timeLeft } from "../core/format.js";
 import { DriveElement } from "./element.js";
@@ -27,6 +27,8 @@ const ICONS = Object.freeze({
   Paused: "pause",
   Pending: "clock",
 });
+
+const TOGGLE = Object.freeze({ Paused: ["resume", "Resume"], Failed: ["retry", "Try again"] });
 
 const OPEN = ["Pending", "InProgress", "Paused"];
 
@@ -91,9 +93,10 @@ export class TaskCard extends DriveElement {
   }
 
   #updateVerbs(isOpen, status, title) {
-    const verb = status === "Paused" ? "resume" : "pause";
-    const word = status === "Paused" ? "Resume" : "Pause";
-    this.#toggle.hidden = !isOpen;
+    const [verb, word] = TOGGLE[status] ?? ["pause", "Pause"];
+    // An upload is tried again where its file is at hand: in the tray.
+    const canRetry = status === "Failed" && this.#task.type !== "FileUpload";
+    this.#toggle.hidden = !isOpen && !canRetry;
     this.#cancel.hidden = !isOpen;
     setAttribute(this.#toggle, "data-action", verb);
     setAttribute(this.#toggle, "aria-label", `${word}: ${title}`);
@@ -114,9 +117,11 @@ function titleOf({ name, description, parameters }) {
   return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
 }
 
-function factsOf({ status, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining }) {
+function factsOf(task) {
+  const { status, phase, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining } = task;
   if (!OPEN.includes(status)) return "";
   const parts = [percent((progress ?? 0) / 100)];
+  if (status === "InProgress" && phase) parts.push(phase);
   if (itemsTotal > 1) parts.push(`${itemsDone ?? 0} of ${count(itemsTotal, "item")}`);
   if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
   if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));

@@ -114,7 +114,10 @@ impl Operation for FileCompress {
             ..asked
         };
         let parameters = serde_json::to_value(&parameters).map_err(Error::internal)?;
-        let title = format!("Compress {} files into {name}", chosen.items.len());
+        let title = match chosen.items.as_slice() {
+            [one] => format!("Compress {} into {name}", one.name),
+            many => format!("Compress {} files into {name}", many.len()),
+        };
         let mut plan = Plan::new(title, Lane::Cpu, parameters);
         plan.items = chosen.items;
         plan.secret = secret;

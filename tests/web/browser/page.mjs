@@ -80,6 +80,7 @@ test("the page", async (t) => {
     ["goes on when the server was killed and came back", survivesServer],
     ["shows an upload of another tab", showsOthers],
     ["says in the row why an upload failed, and recovers", showsFailure],
+    ["shows a script's task live, and tries a failed one again", drivesTasks],
     ["names every control, and can be walked by keyboard", isAccessible],
     ["works on plain http, where the browser has no digest", worksInsecurely],
     ["signs out and in", signsOutAndIn],
@@ -218,6 +219,33 @@ async function showsFailure() {
   faults.forgive();
   await row("late.bin").locator("[data-action=retry]").click();
   await inState("late.bin", "done");
+}
+
+/** A task of another program: told over REST, seen on the page without a reload. */
+async function drivesTasks() {
+  const post = (path, body) =>
+    page.evaluate(
+      async ([to, json]) => {
+        const headers = { "content-type": "application/json" };
+        const answer = await fetch(`/api/tasks${to}`, { method: "POST", headers, body: JSON.stringify(json) });
+        return answer.json();
+      },
+      [path, body],
+    );
+  await page.getByRole("link", { name: "Tasks" }).click();
+  const { taskId } = await post("", { type: "Custom", name: "Back-up of the attic" });
+  const card = page.locator(`task-card[data-task="${taskId}"]`);
+  await card.and(page.locator("[data-status=InProgress]")).waitFor();
+  await post(`/${taskId}/progress`, { progress: 40, statusMessage: "part 2 of 4" });
+  await card.getByText("40 % · part 2 of 4").waitFor();
+  await post(`/${taskId}/fail`, { errorMessage: "The tape is full." });
+  await card.getByText("The tape is full.").waitFor();
+  await photograph(page, "task-failed");
+  await card.getByRole("button", { name: "Try again: Back-up of the attic" }).click();
+  await card.and(page.locator("[data-status=InProgress]")).waitFor();
+  await post(`/${taskId}/complete`, {});
+  await card.and(page.locator("[data-status=Completed]")).waitFor();
+  await page.getByRole("link", { name: "Files", exact: true }).click();
 }
 
 async function isAccessible() {
