@@ -127,14 +127,14 @@ impl<'a> Outlet<'a> {
         name: &str,
         way: Way,
     ) -> Result<()> {
-        if self.to_end(&mut stream.take(count), name, way)? < count {
+        if self.drain(&mut stream.take(count), name, way)? < count {
             return Err(invalid(Some(name), "the archive ends before its content"));
         }
         Ok(())
     }
 
     /// All of a stream; gives the number of bytes.
-    pub fn to_end(&mut self, stream: &mut dyn Read, name: &str, way: Way) -> Result<u64> {
+    pub fn drain(&mut self, stream: &mut dyn Read, name: &str, way: Way) -> Result<u64> {
         let mut buffer = std::mem::take(&mut self.piece);
         buffer.resize(PIECE, 0);
         let mut total = 0;

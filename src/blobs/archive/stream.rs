@@ -29,7 +29,7 @@ pub fn extract<R: Read + Seek>(
     }
     let name = without_ending(name);
     let way = outlet.begin(name, What::File, None, None)?;
-    outlet.to_end(&mut stream, name, way)?;
+    outlet.drain(&mut stream, name, way)?;
     outlet.end(way)
 }
 

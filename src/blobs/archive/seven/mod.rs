@@ -150,7 +150,7 @@ fn entry_in_block(
         }
         return Ok(false);
     }
-    outlet.to_end(content, &entry.name, way)?;
+    outlet.drain(content, &entry.name, way)?;
     outlet.end(way)?;
     Ok(true)
 }

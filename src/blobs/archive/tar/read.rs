@@ -69,7 +69,7 @@ pub fn extract(tape: &mut dyn Tape, outlet: &mut Outlet) -> Result<()> {
     if tape.pass(0).map_err(|error| decoding(None, &error))? {
         return Ok(());
     }
-    outlet.to_end(&mut Whole(tape), "", Way::Drop).map(drop)
+    outlet.drain(&mut Whole(tape), "", Way::Drop).map(drop)
 }
 
 /// The next header, or `None` at the block of zeros that ends the archive.

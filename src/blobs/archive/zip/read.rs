@@ -120,7 +120,7 @@ impl<R: Read + Seek> Extraction<'_, R> {
             checksum: crc32fast::Hasher::new(),
             left: row.size,
         };
-        outlet.to_end(&mut content, &row.name, Way::Give)?;
+        outlet.drain(&mut content, &row.name, Way::Give)?;
         if content.left > 0 {
             return Err(invalid(Some(&row.name), "it is shorter than the zip file says"));
         }
