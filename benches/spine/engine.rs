@@ -234,13 +234,15 @@ fn throughput(folder: &Path, producers: usize) {
                     .enable_all()
                     .build()
                     .expect("a runtime");
-                (0..EACH).for_each(|_| drop(bench.submit(&runtime, owner)));
+                for _ in 0..EACH {
+                    bench.submit(&runtime, owner);
+                }
             });
         }
     });
     let made = begin.elapsed();
     let store = &bench.engine.store;
-    let left = || store.read_now(|db| queue::lengths(db)).expect("lengths");
+    let left = || store.read_now(queue::lengths).expect("lengths");
     while left().iter().any(|(_, waiting, running)| waiting + running > 0) {
         std::thread::sleep(Duration::from_millis(2));
     }
