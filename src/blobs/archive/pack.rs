@@ -12,7 +12,10 @@ use crate::domain::error::{Error, Result};
 const OUT: usize = 64 * 1024;
 
 /// zstd's levels for ours, 0 to 9: about the time that gzip takes for the same number, and 6 as `zstd` by itself.
-const ZSTD_LEVELS: [i32; 10] = [1, 1, 2, 2, 3, 3, 3, 6, 9, 11];
+const ZSTD_LEVELS: [i32; 10] = [1, 1, 2, 2, 3, 3, 3, 6, 9, 15];
+
+/// Tables of at most 16 MiB each. Levels from 10 would take more than twice the memory for hardly a better result.
+const ZSTD_TABLE_LOG_MAX: u32 = 22;
 
 /// A member's header: deflate, no name, no time, system unknown. RFC 1952, section 2.3.
 const GZIP_HEADER: [u8; 10] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255];
@@ -160,6 +163,11 @@ impl Packer {
 fn zstd_encoder(level: i32) -> Result<Encoder<'static>> {
     let mut encoder = Encoder::new(level).map_err(zstd_failed)?;
     encoder.set_parameter(CParameter::ChecksumFlag(true)).map_err(zstd_failed)?;
+    if level >= 10 {
+        for table in [CParameter::HashLog, CParameter::ChainLog] {
+            encoder.set_parameter(table(ZSTD_TABLE_LOG_MAX)).map_err(zstd_failed)?;
+        }
+    }
     Ok(encoder)
 }
 
