@@ -62,7 +62,8 @@ impl Uploads {
             return Ok(file);
         }
         if open.has_ended() {
-            return Err(begun_anew());
+            // It ended this moment: how, its row says. When that is open, it was begun anew.
+            return self.ended(owner, id).await?.ok_or_else(begun_anew);
         }
         let count = open.upload.plan.count();
         let (missing, present) = open.missing(MISSING_LISTED);
