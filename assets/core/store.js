@@ -48,11 +48,15 @@ export class Store extends EventTarget {
     if (this.uploads.delete(key)) this.#emit("uploads", key);
   }
 
-  /** Merges, because events carry only some of a task's fields. A fact that is over is never undone by a late one. */
+  /**
+   * Merges, because events carry only some of a task's fields. What is late never undoes what is newer; an end is undone
+   * only by what is known to be newer, such as another try.
+   */
   putTask(task) {
     const known = this.tasks.get(task.taskId);
+    if (known?.rev > task.rev) return;
     const settled = known && !OPEN_STATUSES.includes(known.status);
-    if (settled && OPEN_STATUSES.includes(task.status)) return;
+    if (settled && OPEN_STATUSES.includes(task.status) && !(task.rev > known.rev)) return;
     this.tasks.set(task.taskId, { ...known, ...task });
     this.#emit(known ? "task" : "tasks", task.taskId);
   }

@@ -32,6 +32,17 @@ test("the store tells what changed, and is silent when nothing did", () => {
   assert.deepEqual(heard, ["connection", "uploads a", "upload a", "uploads a"]);
 });
 
+test("a newer revision reopens a task that is tried again, an older one changes nothing", () => {
+  const store = new Store();
+  store.putTask({ taskId: "a", status: "Failed", rev: 5 });
+  store.putTask({ taskId: "a", status: "InProgress", rev: 4 });
+  assert.equal(store.tasks.get("a").status, "Failed");
+  store.putTask({ taskId: "a", status: "InProgress", rev: 6 });
+  assert.equal(store.tasks.get("a").status, "InProgress");
+  store.putTask({ taskId: "a", progress: 1, rev: 5 });
+  assert.equal(store.tasks.get("a").progress, undefined);
+});
+
 test("a task that has ended is not reopened by a late event, but keeps learning", () => {
   const store = new Store();
   store.putTask({ taskId: "t", status: "InProgress", name: "Upload File" });
