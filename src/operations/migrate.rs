@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::places::{Places, announce_change, own_files, publish};
+use super::places::{self, Places, announce_change, own_files, publish};
 use super::relocate::{Verify, admit, first_failure, list_failed, transfer};
 use crate::domain::account::{Caller, Role};
 use crate::domain::error::{Error, Kind, Result};
@@ -161,8 +161,7 @@ impl StorageMigration {
                 let copy = publish(tx, task.pk, copy_of(&file, &switch))?;
                 announce_change(tx, "file.created", &copy)?;
             } else {
-                file_changes::switch(tx, &file, &switch)?;
-                let moved = File { pool_id: switch.pool_id, ..file };
+                let moved = places::switch(tx, task.pk, &file, &switch)?;
                 announce_change(tx, "file.updated", &moved)?;
             }
             items::mark(tx, task.pk, seq, ItemState::Done, &Mark::default()).map(|_| ())
@@ -171,7 +170,7 @@ impl StorageMigration {
 }
 
 /// A second file over what was brought into the other pool.
-pub(super) fn copy_of(file: &File, to: &Switch) -> File {
+fn copy_of(file: &File, to: &Switch) -> File {
     File {
         id: FileId::generate(),
         object_id: to.object_id,

@@ -238,28 +238,33 @@ pub fn new_file(
 pub fn publish(tx: &Tx<'_>, task_pk: i64, mut file: File) -> Result<File> {
     (file.created_at, file.updated_at, file.uploaded_at) = (tx.now, tx.now, tx.now);
     file.name = free_name(tx.connection, file.account_id, &file.folder, &file.name)?;
-    let reserved = tasks::by_pk(tx.connection, task_pk)?.map_or(0, |task| task.reserved_bytes);
-    let from_reserved = reserved.min(file.charge);
-    if from_reserved > 0 {
-        accounts::settle(tx, file.account_id, from_reserved, from_reserved)?;
-        tasks::hold(tx, task_pk, -(from_reserved as i64))?;
-    }
-    if file.charge > from_reserved {
-        accounts::charge(tx, file.account_id, file.charge - from_reserved)?;
+    let reserved = take_reserved(tx, task_pk, file.account_id, file.charge)?;
+    accounts::settle(tx, file.account_id, reserved, reserved)?;
+    if file.charge > reserved {
+        accounts::charge(tx, file.account_id, file.charge - reserved)?;
     }
     objects::share(tx, file.object_id)?;
     files::insert(tx, &file)?;
     Ok(file)
 }
 
+/// Takes bytes out of what a task has reserved, at most `wanted`; how many. The account's side is the caller's. What is
+/// reserved belongs to the task's own account: the files of others, which an administrator's task may work on, are
+/// charged to those alone.
+fn take_reserved(tx: &Tx<'_>, task_pk: i64, owner: AccountId, wanted: u64) -> Result<u64> {
+    let task = tasks::by_pk(tx.connection, task_pk)?.filter(|task| task.account_id == owner);
+    let taken = task.map_or(0, |task| task.reserved_bytes).min(wanted);
+    if taken > 0 {
+        tasks::hold(tx, task_pk, -(taken as i64))?;
+    }
+    Ok(taken)
+}
+
 /// Puts other bytes below a file. What the task has reserved for it pays first, as far as it is needed.
 pub fn switch(tx: &Tx<'_>, task_pk: i64, file: &File, to: &Switch) -> Result<File> {
-    let reserved = tasks::by_pk(tx.connection, task_pk)?.map_or(0, |task| task.reserved_bytes);
-    let from_reserved = reserved.min(to.charge.saturating_sub(file.charge));
-    if from_reserved > 0 {
-        accounts::release(tx, file.account_id, from_reserved)?;
-        tasks::hold(tx, task_pk, -(from_reserved as i64))?;
-    }
+    let more = to.charge.saturating_sub(file.charge);
+    let reserved = take_reserved(tx, task_pk, file.account_id, more)?;
+    accounts::release(tx, file.account_id, reserved)?;
     file_changes::switch(tx, file, to)?;
     let switched = file_changes::find(tx.connection, file.account_id, file.id)?;
     switched.ok_or_else(|| Error::not_found("file"))

@@ -105,6 +105,42 @@ async fn the_source_may_stay_and_damage_is_found_before_anything_is_switched() {
 }
 
 #[tokio::test]
+async fn what_was_reserved_pays_for_a_dearer_pool_and_for_the_own_account_alone() {
+    let far = other_disk();
+    let drive = TestDrive::spawn_with(&[
+        ("DRIVE_POOL2_NAME", "far"),
+        ("DRIVE_POOL2_PATH", far.path().join("pool").to_str().unwrap()),
+        ("DRIVE_POOL2_QUOTA_MULTIPLIER", "2"),
+    ]);
+    let (admin, user) = (drive.admin().await, drive.account("bob", "user", Some(2000)).await);
+    let (here, there) = pools(&user).await;
+    let wish = |from: &Value, to: &Value, moves: bool| json!({ "sourcePoolId": from, "targetPoolId": to, "deleteSource": moves });
+    let quota = async |client: &Client| {
+        let quota = client.get("/api/quota").await.ok();
+        (quota["used"].as_i64().unwrap(), quota["reserved"].as_i64().unwrap())
+    };
+    user.upload("a.bin", &bytes(1, 1000), json!({})).await;
+    // Twice the bytes are just what the quota allows: they are not asked for twice.
+    let task = user.run("StorageMigration", wish(&here, &there, true)).await;
+    assert_eq!(
+        (&task["results"]["migratedCount"], quota(&user).await),
+        (&json!(1), (2000, 0)),
+        "{task}"
+    );
+    user.run("StorageMigration", wish(&there, &here, true)).await;
+    assert_eq!(quota(&user).await, (1000, 0));
+
+    // An administrator's copies of other people's files: what the task reserved is for its own account's files.
+    let held = user.create("open.bin", 500, json!({})).await.ok();
+    admin.upload("b.bin", &bytes(2, 300), json!({})).await;
+    let task = admin.run("StorageMigration", wish(&here, &there, false)).await;
+    assert_eq!(task["results"]["migratedCount"], 1, "bob has no room for his copy: {task}");
+    assert_eq!(task["results"]["failed"][0]["errorCode"], "QUOTA_EXCEEDED", "{task}");
+    assert_eq!((quota(&admin).await, quota(&user).await), ((900, 0), (1000, 500)));
+    user.delete(&format!("/api/files/upload/task/{}", id(&held))).await.ok();
+}
+
+#[tokio::test]
 async fn what_cannot_be_migrated_is_refused_before_it_begins() {
     let far = other_disk();
     let drive = two_pools(&far);
