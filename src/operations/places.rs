@@ -157,11 +157,10 @@ impl<W: io::Write> io::Write for Outlet<'_, W> {
     }
 }
 
-/// Makes a finished draft an object of its task: the row first, so that nothing on the disk is without one; then the
-/// rename. It is shown by no file yet.
-pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject> {
+/// The object that a finished draft is to become.
+pub fn object_of(draft: &Draft, pool_id: PoolId) -> Result<NewObject> {
     let facts = draft.facts()?;
-    let object = NewObject {
+    Ok(NewObject {
         id: draft.id(),
         pool_id,
         size: facts.size,
@@ -169,8 +168,13 @@ pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject>
         blake3: facts.blake3,
         block_size: facts.block_size,
         blocks: facts.blocks,
-    };
-    draft.flush_to_disk()?;
+    })
+}
+
+/// Makes a finished draft an object of its task: the row first, so that nothing on the disk is without one; then the
+/// rename. It is shown by no file yet.
+pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject> {
+    let object = object_of(&draft, pool_id)?;
     let object = context.commit(move |tx, task| {
         objects::insert_held(tx, &object, task.pk)?;
         Ok(object)
@@ -181,19 +185,8 @@ pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject>
 
 /// The same for many at once, so that they share their commit and the flushes of their folders.
 pub fn seal_all(context: &Context, pool_id: PoolId, drafts: Vec<Draft>) -> Work<()> {
-    let mut objects = Vec::new();
-    for draft in &drafts {
-        let facts = draft.facts()?;
-        objects.push(NewObject {
-            id: draft.id(),
-            pool_id,
-            size: facts.size,
-            sha256: facts.sha256,
-            blake3: facts.blake3,
-            block_size: facts.block_size,
-            blocks: facts.blocks,
-        });
-    }
+    let objects =
+        drafts.iter().map(|draft| object_of(draft, pool_id)).collect::<Result<Vec<_>>>()?;
     context.commit(move |tx, task| {
         objects.iter().try_for_each(|object| objects::insert_held(tx, object, task.pk))
     })?;

@@ -26,16 +26,21 @@ pub fn insert(tx: &Tx<'_>, new: &NewObject) -> Result<()> {
     insert_as(tx, new, 1, None)
 }
 
-/// Shown by nobody yet: it belongs to a task until that publishes it, and is garbage if the task ends otherwise.
+/// Shown by nobody yet: it belongs to a task until that publishes it, and is garbage if the task ends otherwise. Again by
+/// the same task says what it is now: a run that broke off before the rename may have left the row.
 pub fn insert_held(tx: &Tx<'_>, new: &NewObject, task_pk: i64) -> Result<()> {
     insert_as(tx, new, 0, Some(task_pk))
 }
 
 fn insert_as(tx: &Tx<'_>, new: &NewObject, refs: i64, task_pk: Option<i64>) -> Result<()> {
-    tx.connection
+    let inserted = tx
+        .connection
         .prepare_cached(
             "insert into objects (id, pool_id, size, sha256, blake3, refs, task_pk, created_at, block_size, blocks) \
-             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) on conflict (id) do update set \
+               size = excluded.size, sha256 = excluded.sha256, blake3 = excluded.blake3, \
+               block_size = excluded.block_size, blocks = excluded.blocks \
+             where refs = 0 and task_pk = excluded.task_pk",
         )
         .and_then(|mut statement| {
             statement.execute((
@@ -52,7 +57,10 @@ fn insert_as(tx: &Tx<'_>, new: &NewObject, refs: i64, task_pk: Option<i64>) -> R
             ))
         })
         .map_err(failed)?;
-    Ok(())
+    match inserted {
+        1 => Ok(()),
+        _ => Err(Error::internal(format!("object {} belongs to someone else", new.id))),
+    }
 }
 
 /// An object of this content that **this account** already shows somewhere: only its own bytes prove possession.

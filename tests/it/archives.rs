@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::harness::client::Client;
+use crate::harness::client::{Client, id};
 use crate::harness::tasks::Tasks as _;
 use crate::harness::{TestDrive, bytes};
 
@@ -46,8 +46,8 @@ async fn tree(user: &Client) {
 }
 
 async fn fetch(user: &Client, task: &Value, folder: &Path, name: &str) {
-    let id = task["results"]["resultFileId"].as_str().unwrap_or_else(|| panic!("{task}"));
-    std::fs::write(folder.join(name), user.content(id).await).unwrap();
+    let file_id = task["results"]["resultFileId"].as_str().unwrap_or_else(|| panic!("{task}"));
+    std::fs::write(folder.join(name), user.content(file_id).await).unwrap();
 }
 
 #[tokio::test]
@@ -274,6 +274,44 @@ async fn purge(user: &Client, file: &Value) {
         "operationType": "purge", "targetIds": [file["id"]], "operationParameters": { "confirm": true },
     });
     user.run("BulkOperation", wish).await;
+}
+
+/// A crash between the row of the finished archive and its rename leaves the row beside the staging file.
+#[tokio::test]
+async fn an_archive_whose_row_was_left_by_a_crash_is_gone_on_with() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    tree(&user).await;
+    let (reached, hears) = std::sync::mpsc::sync_channel(1);
+    let (go, waits) = std::sync::mpsc::sync_channel::<()>(1);
+    let waits = std::sync::Mutex::new(waits);
+    let passed = std::sync::atomic::AtomicU64::new(0);
+    drive.probe(Some(std::sync::Arc::new(move || {
+        if passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 4 {
+            reached.send(()).unwrap();
+            let _ = waits.lock().unwrap().recv();
+        }
+    })));
+    let task = id(&user.ask("FileCompress", json!({ "folder": "/photos" })).await.ok());
+    tokio::task::spawn_blocking(move || hears.recv().unwrap()).await.unwrap();
+    user.call(&format!("/api/tasks/{task}/pause")).await.ok();
+    drop(go);
+    drive.probe(None);
+    user.until(&task, &["Paused"]).await;
+    let left = drive.db().execute(
+        "insert into objects (id, pool_id, size, sha256, blake3, refs, task_pk, created_at, block_size, blocks) \
+         select json_extract(t.checkpoint, '$.objectId'), (select id from pools), 7, zeroblob(32), zeroblob(32), 0, \
+         t.id, 0, 1048576, x'' from tasks t where t.task_id = ?1",
+        [&task],
+    );
+    assert_eq!(left.unwrap(), 1);
+    user.call(&format!("/api/tasks/{task}/resume")).await.ok();
+    let task = user.ended(&task).await;
+    // In its first attempt: it does not begin anew.
+    assert_eq!((&task["status"], &task["attempt"]), (&json!("Completed"), &json!(1)), "{task}");
+    let folder = tempfile::tempdir().unwrap();
+    fetch(&user, &task, folder.path(), "made.zip").await;
+    agrees(folder.path(), "unzip", &["-t", "made.zip"]);
 }
 
 #[tokio::test]

@@ -22,6 +22,7 @@ use crate::domain::file::{ContentType, File, LockKey, name_once_locked};
 use crate::domain::id::ObjectId;
 use crate::domain::task::Verb;
 use crate::domain::upload::NewUpload;
+use crate::operations::places::object_of;
 use crate::store::objects::NewObject;
 use crate::store::tasks::Outcome;
 use crate::store::{accounts, files, objects, upkeep, uploads};
@@ -47,7 +48,7 @@ impl Part {
         let (size, recipient) = (plain.size, &key.recipient);
         let draft =
             lock::encrypt(&self.pool, &self.staging, size, plain.sha256, recipient, |_| Ok(()))?;
-        let object = lock::object_of(&draft, &self.pool)?;
+        let object = object_of(&draft, self.pool.id)?;
         draft.seal()?;
         Ok(object)
     }

@@ -26,6 +26,7 @@ use crate::domain::progress::Throttle;
 use crate::domain::task::Status;
 use crate::engine::Engine;
 use crate::operations::encrypt::Hashed;
+use crate::operations::places::object_of;
 use crate::store::objects::{self, NewObject};
 use crate::store::{tasks, uploads};
 
@@ -206,27 +207,13 @@ fn make_object(
     };
     let size = open.upload.plan.file_size();
     let draft = encrypt(&open.pool, &open.staging, size, sha256, recipient, tell)?;
-    let (object, pk) = (object_of(&draft, &open.pool)?, open.task_pk);
-    draft.flush_to_disk()?;
+    let (object, pk) = (object_of(&draft, open.pool.id)?, open.task_pk);
     let object = engine.store.write_now(move |tx| {
         objects::insert_held(tx, &object, pk)?;
         Ok(object)
     })?;
     draft.seal()?;
     Ok(object)
-}
-
-pub(super) fn object_of(draft: &Draft, pool: &PoolDir) -> Result<NewObject> {
-    let facts = draft.facts()?;
-    Ok(NewObject {
-        id: draft.id(),
-        pool_id: pool.id,
-        size: facts.size,
-        sha256: facts.sha256,
-        blake3: facts.blake3,
-        block_size: facts.block_size,
-        blocks: facts.blocks,
-    })
 }
 
 /// Encrypts the first `size` bytes of a staging file to a draft in the same pool, and holds what it reads against its
