@@ -4,21 +4,19 @@
 //! By then the private half is gone, so a ciphertext cannot be opened to see whether it is good. What can go wrong is
 //! the source: it is held against its hash while it is read, and only then the file is switched.
 
-use std::io::{self, Read};
 use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
 
+use super::outcome::outcome;
 use super::places::{
-    self, Feed, Outlet, Places, announce_change, item_file, own_files, publish, rename, seal,
+    self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files, publish, rename,
+    seal,
 };
-use super::relocate::{first_failure, list_failed};
 use crate::blobs::cipher;
-use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, LockKey};
 use crate::domain::id::{AccountId, FileId};
@@ -26,7 +24,7 @@ use crate::domain::password::Password;
 use crate::domain::task::TaskType;
 use crate::domain::work::{Item, ItemState, Lane, NewItem};
 use crate::engine::Engine;
-use crate::engine::context::{Context, Ending, Stop, Work, corrupt, results};
+use crate::engine::context::{Context, Ending, Work, corrupt, results};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::store::file_changes::Switch;
 use crate::store::items::{self, Mark};
@@ -246,24 +244,17 @@ fn key(context: &Context) -> Result<LockKey> {
     Ok(LockKey { recipient, wrapped_key })
 }
 
-/// The results of either direction. Nothing done at all is a failure.
+/// The results of either direction.
 pub(super) fn finish(context: &Context) -> Work<Ending> {
+    let outcome = outcome(context, LISTED)?;
     let pk = context.task.pk;
-    let (count, done, failed) = context.engine.store.read_now(|db| {
-        let count = items::count(db, pk, ItemState::Done)?.0;
-        let done = items::from(db, pk, ItemState::Done, 0, LISTED)?;
-        Ok((count, done, items::from(db, pk, ItemState::Failed, 0, LISTED)?))
-    })?;
-    if let Some(first) = failed.first()
-        && count == 0
-    {
-        return Err(Stop::Failed(first_failure(first)));
-    }
+    let done =
+        context.engine.store.read_now(|db| items::from(db, pk, ItemState::Done, 0, LISTED))?;
     let ids: Vec<_> = done
         .into_iter()
         .filter_map(|item| item.detail.map(|detail| detail["fileId"].clone()))
         .collect();
-    results(json!({ "fileIds": ids, "fileCount": count, "failed": list_failed(&failed) }))
+    results(json!({ "fileIds": ids, "fileCount": outcome.done, "failed": outcome.failed }))
 }
 
 pub(super) fn schema(password_min: u32) -> Value {
@@ -277,28 +268,4 @@ pub(super) fn schema(password_min: u32) -> Value {
             "keepOriginal": { "type": "boolean", "default": false, "title": "Keep the original" }
         }
     })
-}
-
-/// A source that is hashed while it is read.
-pub(super) struct Hashed<R> {
-    pub source: R,
-    hasher: Sha256,
-}
-
-impl<R> Hashed<R> {
-    pub fn new(source: R) -> Self {
-        Self { source, hasher: Sha256::new() }
-    }
-
-    pub fn finish(self) -> Digest {
-        Digest(self.hasher.finalize().into())
-    }
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.source.read(buffer)?;
-        self.hasher.update(&buffer[..read]);
-        Ok(read)
-    }
 }

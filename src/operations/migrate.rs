@@ -6,8 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::outcome::{FAILED_LISTED, outcome};
 use super::places::{self, Places, announce_change, own_files, publish};
-use super::relocate::{Verify, admit, first_failure, list_failed, transfer};
+use super::relocate::{Verify, admit, transfer};
 use crate::domain::account::{Caller, Role};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
@@ -16,14 +17,13 @@ use crate::domain::pool::Pool;
 use crate::domain::task::TaskType;
 use crate::domain::work::{Item, ItemState, Lane, NewItem};
 use crate::engine::Engine;
-use crate::engine::context::{Context, Ending, Stop, Work, results};
+use crate::engine::context::{Context, Ending, Work, results};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::engine::submit::ITEMS_MAX;
 use crate::store::file_changes::{self, Switch};
 use crate::store::items::{self, Mark};
 
 const PAGE: usize = 1_000;
-const FAILED_LISTED: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -239,23 +239,13 @@ fn reserve(files: &[File], target: &Pool, owner: AccountId, moves: bool) -> u64 
 }
 
 fn finish(context: &Context) -> Work<Ending> {
+    let outcome = outcome(context, FAILED_LISTED)?;
     let pk = context.task.pk;
-    let (done, skipped, failed) = context.engine.store.read_now(|db| {
-        Ok((
-            items::count(db, pk, ItemState::Done)?,
-            items::count(db, pk, ItemState::Skipped)?.0,
-            items::from(db, pk, ItemState::Failed, 0, FAILED_LISTED)?,
-        ))
-    })?;
-    if let Some(first) = failed.first()
-        && done.0 == 0
-    {
-        return Err(Stop::Failed(first_failure(first)));
-    }
+    let skipped = context.engine.store.read_now(|db| items::count(db, pk, ItemState::Skipped))?.0;
     results(json!({
-        "migratedCount": done.0,
-        "migratedBytes": done.1,
+        "migratedCount": outcome.done,
+        "migratedBytes": outcome.bytes,
         "skippedCount": skipped,
-        "failed": list_failed(&failed),
+        "failed": outcome.failed,
     }))
 }

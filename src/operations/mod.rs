@@ -12,6 +12,7 @@ pub mod decompress;
 pub mod decrypt;
 pub mod encrypt;
 pub mod migrate;
+pub mod outcome;
 pub mod passwords;
 pub mod places;
 pub mod relocate;

@@ -5,12 +5,14 @@ use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
 use serde_json::json;
+use sha2::{Digest as _, Sha256};
 
 use super::passwords::Passwords;
 use crate::blobs::draft::{Draft, error_of};
 use crate::blobs::reader::Reader;
 use crate::blobs::{Blobs, PoolDir};
 use crate::domain::account::{Caller, Role};
+use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
 use crate::domain::file::{ContentType, File};
@@ -129,6 +131,30 @@ impl<R: Seek> Seek for Feed<'_, R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.context.check().map_err(|stop| self.context.refuse(stop))?;
         self.source.seek(to)
+    }
+}
+
+/// A source that is hashed while it is read.
+pub struct Hashed<R> {
+    pub source: R,
+    hasher: Sha256,
+}
+
+impl<R> Hashed<R> {
+    pub fn new(source: R) -> Self {
+        Self { source, hasher: Sha256::new() }
+    }
+
+    pub fn finish(self) -> Digest {
+        Digest(self.hasher.finalize().into())
+    }
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.source.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        Ok(read)
     }
 }
 

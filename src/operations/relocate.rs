@@ -6,7 +6,10 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::places::{self, Feed, Outlet, Places, announce_change, item_file, own_files, seal};
+use super::outcome::finish;
+use super::places::{
+    self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files, seal,
+};
 use crate::blobs::draft::copy;
 use crate::blobs::staging;
 use crate::domain::error::{Error, Result};
@@ -16,14 +19,11 @@ use crate::domain::pool::Pool;
 use crate::domain::task::TaskType;
 use crate::domain::work::{Item, ItemState, Lane, NewItem};
 use crate::engine::Engine;
-use crate::engine::context::{Context, Ending, Stop, Work, corrupt, results};
+use crate::engine::context::{Context, Ending, Work, corrupt};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::store::file_changes::{self, Amend, Switch};
 use crate::store::items::{self, Mark};
 use crate::store::objects::{self, NewObject};
-
-/// Failed items that the results list; the rest is in the task's items.
-const FAILED_LISTED: usize = 100;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -255,70 +255,8 @@ fn copy_verified(context: &Context, places: &Places, file: &File, pool: &Pool) -
 
 /// Reads a file and holds it against its hash.
 pub(super) fn check_hash(context: &Context, places: &Places, file: &File) -> Work<()> {
-    let mut source = Feed::new(context, places.open(file)?);
-    let mut hasher = HashSink::default();
-    let read = copy(&mut source, &mut hasher).map_err(|error| Error::io("reading a file", &error));
-    context.settle(read)?;
-    if hasher.finish() == file.sha256 { Ok(()) } else { Err(corrupt(&file.name).into()) }
-}
-
-#[derive(Default)]
-struct HashSink(sha2::Sha256);
-
-impl HashSink {
-    fn finish(self) -> crate::domain::digest::Digest {
-        use sha2::Digest as _;
-        crate::domain::digest::Digest(self.0.finalize().into())
-    }
-}
-
-impl std::io::Write for HashSink {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        use sha2::Digest as _;
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-/// The results of a task over many files: how many are done, which failed. Nothing done at all is a failure.
-pub(super) fn finish(context: &Context, counted: &'static str) -> Work<Ending> {
-    let pk = context.task.pk;
-    let (done, failed) = context.engine.store.read_now(|db| {
-        let done = items::count(db, pk, ItemState::Done)?.0;
-        Ok((done, items::from(db, pk, ItemState::Failed, 0, FAILED_LISTED)?))
-    })?;
-    if let Some(first) = failed.first()
-        && done == 0
-    {
-        return Err(Stop::Failed(first_failure(first)));
-    }
-    results(json!({ counted: done, "failed": list_failed(&failed) }))
-}
-
-/// The failure of an item as the failure of its task.
-pub(super) fn first_failure(item: &Item) -> Error {
-    use crate::domain::error::Kind;
-    let code = item.error_code.as_deref().unwrap_or_default();
-    let kind = Kind::ALL.iter().copied().find(|kind| kind.code() == code).unwrap_or(Kind::Internal);
-    let message = item.error_message.as_deref().unwrap_or("It failed.");
-    Error::new(kind, format!("{}: {message}", item.name))
-}
-
-/// Failed items as results list them.
-pub(super) fn list_failed(failed: &[Item]) -> Value {
-    failed
-        .iter()
-        .map(|item| {
-            json!({
-                "fileId": item.item["fileId"],
-                "name": item.name,
-                "errorCode": item.error_code,
-                "errorMessage": item.error_message,
-            })
-        })
-        .collect()
+    let mut source = Hashed::new(Feed::new(context, places.open(file)?));
+    let read = copy(&mut source, &mut std::io::sink());
+    context.settle(read.map_err(|error| Error::io("reading a file", &error)))?;
+    if source.finish() == file.sha256 { Ok(()) } else { Err(corrupt(&file.name).into()) }
 }

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::outcome::finish;
 use super::places::announce_file;
-use super::relocate::finish;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, FileName, Folder};

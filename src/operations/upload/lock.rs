@@ -25,8 +25,7 @@ use crate::domain::file::{File, LockKey};
 use crate::domain::progress::Throttle;
 use crate::domain::task::Status;
 use crate::engine::Engine;
-use crate::operations::encrypt::Hashed;
-use crate::operations::places::object_of;
+use crate::operations::places::{Hashed, object_of};
 use crate::store::objects::{self, NewObject};
 use crate::store::{tasks, uploads};
 
