@@ -20,8 +20,9 @@ use crate::domain::id::{AccountId, FileId, PoolId};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
 use crate::engine::context::{Context, Work};
+use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
-use crate::store::file_changes::{Amend, Switch};
+use crate::store::file_changes::{Amend, Filter, Switch};
 use crate::store::objects::{self, NewObject};
 use crate::store::{Db, Tx, accounts, events, file_changes, files, tasks};
 
@@ -45,9 +46,20 @@ impl Places {
             .ok_or_else(|| Error::not_found("pool").with("field", field))
     }
 
-    /// Where things go that name no pool.
+    /// Where a task that names no pool puts what it makes.
     pub fn default_pool(&self) -> Result<&Pool> {
         self.pools.first().ok_or_else(|| Error::internal("there is no pool"))
+    }
+
+    /// The pool that a request names as its `targetPoolId`, or else this one.
+    pub fn target(&self, asked: Option<PoolId>, otherwise: PoolId) -> Result<&Pool> {
+        self.pool(asked.unwrap_or(otherwise), "parameters.targetPoolId")
+    }
+
+    /// The pool that was chosen when the task was planned.
+    pub fn planned(&self, chosen: Option<PoolId>) -> Result<&Pool> {
+        let chosen = chosen.ok_or_else(|| Error::internal("a planned parameter is missing"))?;
+        self.pool(chosen, "targetPoolId")
     }
 
     pub fn dir(&self, id: PoolId) -> Result<&Arc<PoolDir>> {
@@ -94,6 +106,43 @@ pub fn own_files(engine: &Engine, owner: AccountId, ids: &[FileId]) -> Result<Ve
             })
             .collect()
     })
+}
+
+/// The one file a request is about, which is to be read: an encrypted one cannot be.
+pub fn readable_file(engine: &Engine, owner: AccountId, id: FileId) -> Result<File> {
+    let now = engine.clock.now();
+    let file = engine
+        .store
+        .read_now(|db| files::get(db, owner, id, now))
+        .map_err(|error| error.with("field", "parameters.fileId").with("fileId", id.to_string()))?;
+    if file.lock.is_some() {
+        let message = format!("\"{}\" is encrypted. Decrypt it first.", file.name);
+        return Err(Error::new(Kind::PasswordRequired, message).with("field", "parameters.fileId"));
+    }
+    Ok(file)
+}
+
+/// All files of a folder and below it. None, or more than a task takes, is refused; `remedy` says what to do then.
+pub fn files_below(
+    engine: &Engine,
+    owner: AccountId,
+    folder: &str,
+    remedy: &str,
+) -> Result<Vec<File>> {
+    let filter = Filter { folder: Some(folder.to_owned()), deep: true, ..Filter::default() };
+    let now = engine.clock.now();
+    let files = engine
+        .store
+        .read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
+    let field = "parameters.folder";
+    if files.is_empty() {
+        return Err(Error::invalid(field, format!("There is no file in {folder}.")));
+    }
+    if files.len() > ITEMS_MAX {
+        let message = format!("{folder} has more than {ITEMS_MAX} files; {remedy}");
+        return Err(Error::invalid(field, message).with("limit", ITEMS_MAX));
+    }
+    Ok(files)
 }
 
 /// A file that an item names, as it is now.

@@ -127,7 +127,7 @@ impl Operation for FileCompress {
     fn run(&self, context: &Context) -> Work<Ending> {
         let wanted: Parameters =
             serde_json::from_value(context.task.parameters.clone()).map_err(Error::internal)?;
-        let pool = self.places.pool(required(wanted.target_pool_id)?, "targetPoolId")?.clone();
+        let pool = self.places.planned(wanted.target_pool_id)?.clone();
         let mut work = Archive::open(context, &self.places, &pool, &wanted)?;
         let filled = work.fill();
         if let Err(stop) = filled {
@@ -165,17 +165,11 @@ impl Operation for FileCompress {
 
 impl FileCompress {
     fn target(&self, asked: &Parameters, caller: &Caller, format: Format) -> Result<&Pool> {
-        let pool = match asked.target_pool_id {
-            Some(id) => self.places.pool(id, "parameters.targetPoolId")?,
-            None => self.places.default_pool()?,
-        };
+        let default = self.places.default_pool()?.id;
+        let pool = self.places.target(asked.target_pool_id, default)?;
         self.places.admit(pool, 0, format.content_type(), caller)?;
         Ok(pool)
     }
-}
-
-fn required<T>(value: Option<T>) -> Result<T> {
-    value.ok_or_else(|| Error::internal("a planned parameter is missing"))
 }
 
 fn format(asked: &Parameters) -> Result<Format> {

@@ -22,7 +22,7 @@ use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::operations::places::{
-    self, Feed, Outlet, Places, announce_change, own_files, publish, seal,
+    self, Feed, Outlet, Places, announce_change, publish, readable_file, seal,
 };
 
 /// Pictures with more pixels than this are converted one at a time, so that their memory is needed once.
@@ -95,23 +95,12 @@ impl Operation for FileConversion {
 
     fn plan(&self, engine: &Engine, request: &Request) -> Result<Plan> {
         let asked: Parameters = request.parse()?;
-        let file = own_files(engine, request.caller.account_id, &[asked.file_id])
-            .map_err(|error| error.with("field", "parameters.fileId"))?
-            .remove(0);
-        if file.lock.is_some() {
-            let message = format!("\"{}\" is encrypted. Decrypt it first.", file.name);
-            return Err(
-                Error::new(Kind::PasswordRequired, message).with("field", "parameters.fileId")
-            );
-        }
+        let file = readable_file(engine, request.caller.account_id, asked.file_id)?;
         let options: Options = input::object(asked.options.clone(), "parameters.options")?;
         let target = Target::parse(&asked.target_format)
             .map_err(|error| error.with("field", "parameters.targetFormat"))?;
         let source = self.check(&file, &options, target)?;
-        let pool = match asked.target_pool_id {
-            Some(id) => self.places.pool(id, "parameters.targetPoolId")?,
-            None => self.places.pool(file.pool_id, "parameters.targetPoolId")?,
-        };
+        let pool = self.places.target(asked.target_pool_id, file.pool_id)?;
         self.places.admit(pool, 0, target.content_type(), &request.caller)?;
         let name =
             asked.output_file_name.clone().unwrap_or_else(|| renamed(&file.name, source, target));
@@ -138,10 +127,7 @@ impl Operation for FileConversion {
         let wanted: Parameters =
             serde_json::from_value(context.task.parameters.clone()).map_err(Error::internal)?;
         let file = places::item_file(context, &json!(wanted.file_id))?;
-        let pool_id = wanted
-            .target_pool_id
-            .ok_or_else(|| Error::internal("a planned parameter is missing"))?;
-        let pool = self.places.pool(pool_id, "targetPoolId")?.clone();
+        let pool = self.places.planned(wanted.target_pool_id)?.clone();
         let target = Target::parse(&wanted.target_format)?;
         let options: Options =
             serde_json::from_value(wanted.options.clone().into()).map_err(Error::internal)?;

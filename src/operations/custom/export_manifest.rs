@@ -11,16 +11,15 @@ use super::Handler;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, FileName, Folder};
-use crate::domain::id::{AccountId, FileId, PoolId};
+use crate::domain::id::{AccountId, PoolId};
 use crate::domain::pool::Pool;
-use crate::domain::time::Timestamp;
 use crate::domain::work::Lane;
 use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Plan, Request};
-use crate::engine::submit::ITEMS_MAX;
-use crate::operations::places::{Outlet, Places, announce_change, publish, seal};
-use crate::store::file_changes::{self, Filter};
+use crate::operations::places::{
+    Outlet, Places, announce_change, files_below, new_file, publish, seal,
+};
 
 const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 const FILE_NAME: &str = "manifest-sha256.txt";
@@ -73,7 +72,7 @@ impl Handler for ExportManifest {
             Folder::parse_as(field, text).map(|folder| folder.as_str().to_owned())
         };
         let name = asked.file_name.as_deref().unwrap_or(FILE_NAME);
-        let pool = target(places, asked.target_pool_id)?;
+        let pool = places.target(asked.target_pool_id, places.default_pool()?.id)?;
         let wish = Wish {
             folder: folder("parameters.folder", &asked.folder)?,
             file_name: FileName::parse("parameters.fileName", name)?.as_str().to_owned(),
@@ -110,9 +109,12 @@ impl Handler for ExportManifest {
             sink.into_inner().map_err(|error| Error::io("writing a manifest", error.error()));
         let object = seal(context, pool.id, context.settle(sink)?.sink)?;
         let (count, bytes) = (files.len(), files.iter().map(|file| file.size).sum::<u64>());
-        let charge = pool.charge(object.size);
+        let owner = context.task.account_id;
+        let file = File {
+            content_type: CONTENT_TYPE.to_owned(),
+            ..new_file(owner, pool, &object, &wish.file_name, &wish.target_folder)
+        };
         Ok(Box::new(move |tx, task| {
-            let file = new_file(task.account_id, wish, object.id, &object, charge);
             let file = publish(tx, task.pk, file)?;
             announce_change(tx, "file.created", &file)?;
             Ok(json!({
@@ -122,13 +124,6 @@ impl Handler for ExportManifest {
                 "totalBytes": bytes,
             }))
         }))
-    }
-}
-
-fn target(places: &Places, id: Option<PoolId>) -> Result<&Pool> {
-    match id {
-        Some(id) => places.pool(id, "parameters.targetPoolId"),
-        None => places.pools.first().ok_or_else(|| Error::internal("there is no pool")),
     }
 }
 
@@ -143,52 +138,7 @@ fn admit(places: &Places, pool: &Pool, size: u64, caller: &Caller) -> Result<()>
 }
 
 fn listed(engine: &Engine, owner: AccountId, folder: &str) -> Result<Vec<File>> {
-    let filter = Filter { folder: Some(folder.to_owned()), deep: true, ..Filter::default() };
-    let now = engine.clock.now();
-    let files = engine
-        .store
-        .read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
-    let field = "parameters.folder";
-    if files.is_empty() {
-        return Err(Error::invalid(field, format!("There is no file in {folder}.")));
-    }
-    if files.len() > ITEMS_MAX {
-        let message =
-            format!("{folder} has more than {ITEMS_MAX} files; list its folders one by one.");
-        return Err(Error::invalid(field, message).with("limit", ITEMS_MAX));
-    }
-    Ok(files)
-}
-
-fn new_file(
-    owner: AccountId,
-    wish: Wish,
-    object_id: crate::domain::id::ObjectId,
-    object: &crate::store::objects::NewObject,
-    charge: u64,
-) -> File {
-    let unset = Timestamp(0);
-    File {
-        id: FileId::generate(),
-        account_id: owner,
-        pool_id: wish.target_pool_id,
-        bundle_id: None,
-        object_id,
-        name: wish.file_name,
-        folder: wish.target_folder,
-        content_type: CONTENT_TYPE.to_owned(),
-        size: object.size,
-        sha256: object.sha256,
-        charge,
-        lock: None,
-        tags: Vec::new(),
-        last_modified: None,
-        created_at: unset,
-        updated_at: unset,
-        uploaded_at: unset,
-        expired_at: None,
-        deleted_at: None,
-    }
+    files_below(engine, owner, folder, "list its folders one by one.")
 }
 
 /// The lines of a manifest, in the order of the files.
@@ -234,27 +184,23 @@ fn encoded(path: &str) -> String {
 mod tests {
     use super::*;
     use crate::domain::digest::Digest;
-    use crate::domain::id::{BundleId, ObjectId};
+    use crate::domain::id::ObjectId;
+    use crate::domain::pool::Policy;
+    use crate::store::objects::NewObject;
 
     fn file(folder: &str, name: &str) -> File {
-        let wish = Wish {
-            folder: String::new(),
-            file_name: name.to_owned(),
-            target_folder: folder.to_owned(),
-            target_pool_id: PoolId::generate(),
-        };
-        let object = crate::store::objects::NewObject {
+        let pool =
+            Pool { id: PoolId::generate(), name: "default".into(), policy: Policy::default() };
+        let object = NewObject {
             id: ObjectId::generate(),
-            pool_id: wish.target_pool_id,
+            pool_id: pool.id,
             size: 1,
             sha256: Digest([0xab; 32]),
             blake3: Digest([0; 32]),
             block_size: 1,
             blocks: Vec::new(),
         };
-        let mut file = new_file(AccountId::generate(), wish, object.id, &object, 1);
-        file.bundle_id = Some(BundleId::generate());
-        file
+        new_file(AccountId::generate(), &pool, &object, name, folder)
     }
 
     #[test]

@@ -13,9 +13,9 @@ use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Stop, Work, results};
 use crate::engine::operation::{Plan, Request};
 use crate::engine::submit::ITEMS_MAX;
-use crate::operations::places::{Places, own_files};
+use crate::operations::places::{Places, files_below, own_files};
 use crate::operations::relocate::check_hash;
-use crate::store::file_changes::{self, Filter};
+use crate::store::file_changes;
 use crate::store::files;
 use crate::store::items::{self, Mark};
 
@@ -23,6 +23,8 @@ use crate::store::items::{self, Mark};
 const CORRUPT_LISTED: usize = 100;
 /// Files read at once from a pool's list.
 const PAGE: usize = 1_000;
+/// What to do with more files than a task takes.
+const ONE_BY_ONE: &str = "check one folder after the other.";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -115,17 +117,7 @@ type Found = (String, Value, Vec<NewItem>);
 fn of_folder(engine: &Engine, owner: AccountId, folder: Option<&str>) -> Result<Found> {
     let folder = folder.map(|text| Folder::parse_as("parameters.folder", text)).transpose()?;
     let path = folder.as_ref().map_or("/", Folder::as_str).to_owned();
-    let filter = Filter { folder: Some(path.clone()), deep: true, ..Filter::default() };
-    let now = engine.clock.now();
-    let files = engine
-        .store
-        .read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
-    if files.is_empty() {
-        return Err(Error::invalid("parameters.folder", format!("There is no file in {path}.")));
-    }
-    if files.len() > ITEMS_MAX {
-        return Err(too_many("parameters.folder"));
-    }
+    let files = files_below(engine, owner, &path, ONE_BY_ONE)?;
     let name = if path == "/" { "Verify all files".to_owned() } else { format!("Verify {path}") };
     Ok((name, json!({ "folder": path }), files.iter().map(item).collect()))
 }
@@ -149,18 +141,13 @@ fn of_pool(places: &Places, engine: &Engine, caller: &Caller, id: PoolId) -> Res
             items.push(NewItem { name, item: about, bytes: file.size });
         }
         if items.len() > ITEMS_MAX {
-            return Err(too_many("parameters.poolId"));
+            let message = format!("The pool has more than {ITEMS_MAX} files; {ONE_BY_ONE}");
+            return Err(Error::invalid("parameters.poolId", message).with("limit", ITEMS_MAX));
         }
         if page.len() < PAGE {
             return Ok((format!("Verify pool {}", pool.name), json!({ "poolId": id }), items));
         }
     }
-}
-
-fn too_many(field: &str) -> Error {
-    let message =
-        format!("These are more than {ITEMS_MAX} files; check one folder after the other.");
-    Error::invalid(field, message).with("limit", ITEMS_MAX)
 }
 
 fn item(file: &File) -> NewItem {

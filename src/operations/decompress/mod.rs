@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
-use super::places::{self, Feed, Places, announce_file, own_files, publish};
+use super::places::{self, Feed, Places, announce_file, publish, readable_file};
 use crate::blobs::archive::read::{Inspected, Lock, extract, inspect};
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Kind, Result};
@@ -98,19 +98,8 @@ impl Operation for FileDecompress {
     fn plan(&self, engine: &Engine, request: &Request) -> Result<Plan> {
         let mut asked: Parameters = request.parse()?;
         let caller = &request.caller;
-        let file = own_files(engine, caller.account_id, &[asked.file_id])
-            .map_err(|error| error.with("field", "parameters.fileId"))?
-            .remove(0);
-        if file.lock.is_some() {
-            let message = format!("\"{}\" is encrypted. Decrypt it first.", file.name);
-            return Err(
-                Error::new(Kind::PasswordRequired, message).with("field", "parameters.fileId")
-            );
-        }
-        let pool = match asked.target_pool_id {
-            Some(id) => self.places.pool(id, "parameters.targetPoolId")?,
-            None => self.places.pool(file.pool_id, "parameters.targetPoolId")?,
-        };
+        let file = readable_file(engine, caller.account_id, asked.file_id)?;
+        let pool = self.places.target(asked.target_pool_id, file.pool_id)?;
         let folder = match &asked.target_folder {
             Some(text) => Folder::parse_as("parameters.targetFolder", text)?,
             None => Folder::parse(&format!("{}/{}", file.folder, stem(&file.name)))?,
@@ -144,10 +133,7 @@ impl Operation for FileDecompress {
         let wanted: Parameters =
             serde_json::from_value(context.task.parameters.clone()).map_err(Error::internal)?;
         let file = places::item_file(context, &json!(wanted.file_id))?;
-        let pool_id = wanted
-            .target_pool_id
-            .ok_or_else(|| Error::internal("a planned parameter is missing"))?;
-        let pool = self.places.pool(pool_id, "targetPoolId")?.clone();
+        let pool = self.places.planned(wanted.target_pool_id)?.clone();
         let secret = context.secret()?;
         let password = match &secret {
             Some(secret) => Some(std::str::from_utf8(secret).map_err(Error::internal)?),
@@ -159,10 +145,7 @@ impl Operation for FileDecompress {
         let source = Feed::new(context, self.places.open(&file)?);
         let out = extract(source, file.size, &file.name, password, &limits, &mut unpack);
         context.settle(out)?;
-        unpack.make_objects().map_err(|error| match context.settle::<()>(Err(error)) {
-            Err(stop) => stop,
-            Ok(()) => Error::internal("no failure").into(),
-        })?;
+        context.settle(unpack.make_objects())?;
         context.phase("finishing", None)?;
         Ok(finish(wanted, pool))
     }
