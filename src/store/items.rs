@@ -1,6 +1,6 @@
 //! The frozen work lists of tasks over many files.
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::Row;
 use serde_json::Value;
 
 use super::columns::{Json, failed};
@@ -46,12 +46,6 @@ pub fn open(db: &Db, pk: i64, limit: usize) -> Result<Vec<Item>> {
     ))
     .and_then(|mut statement| statement.query_map((pk, limit as i64), item)?.collect())
     .map_err(failed)
-}
-
-pub fn get(db: &Db, pk: i64, seq: i64) -> Result<Option<Item>> {
-    db.prepare_cached(&format!("select {COLUMNS} from task_items where task_pk = ?1 and seq = ?2"))
-        .and_then(|mut statement| statement.query_row((pk, seq), item).optional())
-        .map_err(failed)
 }
 
 /// One page of a list, in order; all states, or one.

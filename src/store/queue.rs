@@ -183,7 +183,7 @@ pub fn position(db: &Db, of: &Task) -> Result<Option<u64>> {
     .map_err(failed)
 }
 
-/// Tasks of one account that are pending, running or paused, and of all accounts.
+/// Tasks of one account that are pending, running or paused, without its uploads.
 pub fn count_open(db: &Db, owner: AccountId) -> Result<u64> {
     db.prepare_cached(
         "select count(*) from tasks where account_id = ?1 and status in (0, 1, 2) and type <> 'FileUpload'",

@@ -321,9 +321,9 @@ pub fn set_checkpoint(tx: &Tx<'_>, pk: i64, checkpoint: Option<Value>) -> Result
 /// Staging files that open tasks will go on with.
 pub fn kept_drafts(connection: &Connection) -> Result<Vec<ObjectId>> {
     connection
-        .prepare(
-            "select json_extract(checkpoint, '$.objectId') from tasks where status in (0, 1, 2) \
-             and json_extract(checkpoint, '$.objectId') is not null",
+        .prepare_cached(
+            "select json_extract(checkpoint, '$.objectId') from tasks where checkpoint is not null \
+             and status in (0, 1, 2) and json_extract(checkpoint, '$.objectId') is not null",
         )
         .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
         .map_err(failed)

@@ -293,7 +293,9 @@ pub fn count_open(connection: &Connection, owner: AccountId) -> Result<u64> {
 pub fn count_all_open(connection: &Connection) -> Result<u64> {
     task_lists::count(
         connection,
-        "select count(*) from tasks where type = 'FileUpload' and status in (1, 2)",
+        // Open uploads are among the tasks that can expire, and these have an index of their own.
+        "select count(*) from tasks where expires_at > 0 and status in (0, 1, 2) \
+         and type = 'FileUpload' and status <> 0",
         &[],
     )
 }

@@ -157,6 +157,7 @@ create index tasks_running  on tasks(lane, account_id) where status = 1 and driv
 create index tasks_queue    on tasks(lane, sort_key, id) where status = 0 and gate = 0;
 create index tasks_due      on tasks(run_at) where status = 0 and run_at is not null and gate <> 0;
 create index tasks_expiry   on tasks(expires_at) where expires_at is not null and status in (0, 1, 2);
+create index tasks_kept     on tasks(status) where checkpoint is not null;
 create index tasks_cleanup  on tasks(id) where cleanup = 1;
 create index tasks_prune    on tasks(finished_at) where finished_at is not null;
 -- Lists skip rows and count them inside these indexes alone, so type and status are in each.
