@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 
+use super::Engine;
 use super::operation::Within;
-use super::{Engine, requested};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::{AccountId, TaskId};
@@ -199,7 +199,6 @@ impl Engine {
     fn announce_amended(&self, tx: &Tx<'_>, task: &Task) {
         let mut data = super::progress_data(task);
         data["priority"] = task.priority.into();
-        data["requested"] = requested(task).into();
         tx.announce(Event::passing(
             task.account_id,
             "task.progress",

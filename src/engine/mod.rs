@@ -45,7 +45,7 @@ pub struct Settings {
     pub keep_finished_ms: i64,
     /// Time between two sweeps of the janitor.
     pub sweep_ms: i64,
-    /// Worker threads of each lane; 0 stops a lane.
+    /// Worker threads of each lane.
     pub workers: HashMap<Lane, usize>,
 }
 

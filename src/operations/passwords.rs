@@ -169,11 +169,6 @@ impl Passwords {
         state.wrong.retain(|_, tries| tries.iter().any(|at| at.elapsed() < WRONG_WINDOW));
     }
 
-    /// How long it takes until [`Passwords::relax`] finds a key that is used now no longer.
-    pub fn keeps_for() -> Duration {
-        KEEP
-    }
-
     fn known(&self, mark: &Mark) -> Option<Arc<Identity>> {
         let mut state = self.lock();
         let opened = state.opened.get_mut(mark).filter(|opened| opened.used.elapsed() < KEEP)?;

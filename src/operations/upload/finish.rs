@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use super::open::Open;
-use super::{Uploads, announce_file, begun_anew, detached, finished};
+use super::{Uploads, begun_anew, detached, finished};
 use crate::blobs::ledger;
 use crate::blobs::staging;
 use crate::domain::digest::{DeclaredHash, Digest};
@@ -16,6 +16,7 @@ use crate::domain::file::{ContentType, File, Lock, name_once_locked};
 use crate::domain::id::{AccountId, FileId, TaskId};
 use crate::domain::task::{Status, Task, Verb};
 use crate::engine::Engine;
+use crate::operations::places::announce_change;
 use crate::store::objects::NewObject;
 use crate::store::tasks::Outcome;
 use crate::store::uploads::{self, Record};
@@ -322,5 +323,5 @@ pub(super) fn announce_completed(tx: &Tx<'_>, file: &File, task: &Task) -> Resul
         "completedAt": task.updated_at,
     });
     events::record(tx, Event::lasting(file.account_id, "upload.completed", Some(task.id), data))?;
-    announce_file(tx, file)
+    announce_change(tx, "file.created", file)
 }

@@ -9,7 +9,6 @@ use crate::blobs::Blobs;
 use crate::blobs::staging::{self, Staging};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::event::Event;
 use crate::domain::file::File;
 use crate::domain::id::{AccountId, FileId, ObjectId, PoolId, TaskId};
 use crate::domain::pool::Pool;
@@ -20,8 +19,9 @@ use crate::domain::work::Lane;
 use crate::engine::operation::{Operation, Renewal};
 use crate::engine::recovery::LastStop;
 use crate::engine::{Engine, announce_quota};
+use crate::operations::places::announce_change;
 use crate::store::tasks::NewTask;
-use crate::store::{Store, Tx, accounts, events, files, objects, uploads};
+use crate::store::{Store, Tx, accounts, files, objects, uploads};
 
 pub mod begin;
 pub mod direct;
@@ -147,15 +147,8 @@ fn add_name(tx: &Tx<'_>, mut file: File) -> Result<File> {
     accounts::charge(tx, file.account_id, file.charge)?;
     objects::share(tx, file.object_id)?;
     files::insert(tx, &file)?;
-    announce_file(tx, &file)?;
+    announce_change(tx, "file.created", &file)?;
     Ok(file)
-}
-
-fn announce_file(tx: &Tx<'_>, file: &File) -> Result<()> {
-    let data =
-        json!({ "fileId": file.id, "name": file.name, "folder": file.folder, "size": file.size });
-    events::record(tx, Event::lasting(file.account_id, "file.created", None, data))?;
-    announce_quota(tx, file.account_id)
 }
 
 /// Why an upload that has ended takes nothing more.
