@@ -282,16 +282,7 @@ async fn an_archive_whose_row_was_left_by_a_crash_is_gone_on_with() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;
     tree(&user).await;
-    let (reached, hears) = std::sync::mpsc::sync_channel(1);
-    let (go, waits) = std::sync::mpsc::sync_channel::<()>(1);
-    let waits = std::sync::Mutex::new(waits);
-    let passed = std::sync::atomic::AtomicU64::new(0);
-    drive.probe(Some(std::sync::Arc::new(move || {
-        if passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed) == 4 {
-            reached.send(()).unwrap();
-            let _ = waits.lock().unwrap().recv();
-        }
-    })));
+    let (hears, go) = drive.hold_at(5);
     let task = id(&user.ask("FileCompress", json!({ "folder": "/photos" })).await.ok());
     tokio::task::spawn_blocking(move || hears.recv().unwrap()).await.unwrap();
     user.call(&format!("/api/tasks/{task}/pause")).await.ok();

@@ -50,13 +50,10 @@ impl World {
         let packed = client.run("FileCompress", wish).await;
         let rows: String = (0..20_000).map(|n| format!("{n},name {n}\n")).collect();
         let table = client.upload("t.csv", format!("n,name\n{rows}").as_bytes(), json!({})).await;
-        let pools = client.get("/api/pools").await.ok();
-        let pools = pools
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|pool| (pool["name"].as_str().unwrap().to_owned(), pool["id"].clone()))
-            .collect();
+        let mut pools = BTreeMap::new();
+        for name in ["default", "far"] {
+            pools.insert(name.to_owned(), client.pool(name).await);
+        }
         assert_eq!(server.stop(), Some(0));
         Self {
             data_dir: data_dir.to_owned(),

@@ -17,11 +17,7 @@ fn two_pools(far: &TempDir) -> TestDrive {
 }
 
 async fn pools(user: &Client) -> (Value, Value) {
-    let pools = user.get("/api/pools").await.ok();
-    let of = |name: &str| {
-        pools.as_array().unwrap().iter().find(|pool| pool["name"] == name).unwrap()["id"].clone()
-    };
-    (of("default"), of("far"))
+    (user.pool("default").await, user.pool("far").await)
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! FileMove: between folders, bundles and pools.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::harness::tasks::Tasks as _;
 use crate::harness::{TestDrive, bytes, other_disk};
@@ -38,19 +38,15 @@ async fn files_move_between_pools_on_one_disk_and_on_two() {
         ("DRIVE_POOL3_QUOTA_MULTIPLIER", "2"),
     ]);
     let user = drive.account("ada", "user", Some(10_000_000)).await;
-    let pools = user.get("/api/pools").await.ok();
-    let pool = |name: &str| -> Value {
-        pools.as_array().unwrap().iter().find(|pool| pool["name"] == name).unwrap()["id"].clone()
-    };
     let content = bytes(1, 3_000_000);
     let file = user.upload("big.bin", &content, json!({})).await;
     let id = file["id"].as_str().unwrap();
     for (target, used) in [("near", 3_000_000), ("far", 6_000_000), ("default", 3_000_000)] {
-        let task =
-            user.run("FileMove", json!({ "fileIds": [id], "targetPoolId": pool(target) })).await;
+        let pool = user.pool(target).await;
+        let task = user.run("FileMove", json!({ "fileIds": [id], "targetPoolId": pool })).await;
         assert_eq!(task["status"], "Completed", "{task}");
         let now = user.get(&format!("/api/files/{id}")).await.ok();
-        assert_eq!(now["poolId"], pool(target), "{target}");
+        assert_eq!(now["poolId"], pool, "{target}");
         assert_eq!(user.content(id).await, content);
         let quota = user.get("/api/quota").await.ok();
         assert_eq!((&quota["used"], &quota["reserved"]), (&json!(used), &json!(0)), "{target}");

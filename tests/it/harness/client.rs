@@ -172,6 +172,13 @@ impl Client {
         self.complete(&id).await.ok()
     }
 
+    /// The id of the pool with this name.
+    pub async fn pool(&self, name: &str) -> Value {
+        let pools = self.get("/api/pools").await.ok();
+        let found = pools.as_array().unwrap().iter().find(|pool| pool["name"] == name);
+        found.unwrap_or_else(|| panic!("no pool {name} in {pools}"))["id"].clone()
+    }
+
     pub async fn content(&self, file_id: &str) -> Vec<u8> {
         let answer = self.get(&format!("/api/files/{file_id}/content")).await;
         assert_eq!(answer.status, 200);

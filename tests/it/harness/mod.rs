@@ -3,7 +3,8 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 
 use drive::app::App;
@@ -197,6 +198,21 @@ impl TestDrive {
         let owner: String = self.db().query_row(sql, [task_id], |row| row.get(0)).unwrap();
         let owner = AccountId::parse(&owner).unwrap();
         engine.command(owner, TaskId::parse(task_id).unwrap(), verb).await
+    }
+
+    /// Holds the first task that comes to its `point`th safe point until the second end is dropped; the first one hears
+    /// that it is there.
+    pub fn hold_at(&self, point: u64) -> (mpsc::Receiver<()>, mpsc::SyncSender<()>) {
+        let (reached, hears) = mpsc::sync_channel(1);
+        let (go, waits) = mpsc::sync_channel::<()>(1);
+        let (passed, waits) = (AtomicU64::new(0), Mutex::new(waits));
+        self.probe(Some(Arc::new(move || {
+            if passed.fetch_add(1, Ordering::Relaxed) + 1 == point {
+                let _ = reached.send(());
+                let _ = waits.lock().unwrap().recv();
+            }
+        })));
+        (hears, go)
     }
 
     /// Opens the gates of scheduled tasks that are due at the time of the test's clock.

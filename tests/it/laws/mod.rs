@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, mpsc};
+use std::sync::{Arc, mpsc};
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -78,20 +78,6 @@ async fn quota(user: &Client) -> (i64, i64) {
     (quota["used"].as_i64().unwrap(), quota["reserved"].as_i64().unwrap())
 }
 
-/// Holds the first task that comes to its `point`th safe point until the other end is dropped.
-fn hold_at(drive: &TestDrive, point: u64) -> (mpsc::Receiver<()>, mpsc::SyncSender<()>) {
-    let (reached, hears) = mpsc::sync_channel(1);
-    let (go, waits) = mpsc::sync_channel::<()>(1);
-    let (passed, waits) = (AtomicU64::new(0), Mutex::new(waits));
-    drive.probe(Some(Arc::new(move || {
-        if passed.fetch_add(1, Ordering::Relaxed) + 1 == point {
-            let _ = reached.send(());
-            let _ = waits.lock().unwrap().recv();
-        }
-    })));
-    (hears, go)
-}
-
 /// Runs the wish undisturbed; what the account has then, its quota, and how many safe points were passed.
 async fn undisturbed(scene: &Scene, case: &Case) -> (BTreeSet<String>, i64, u64) {
     let user = scene.account().await;
@@ -125,7 +111,7 @@ async fn held(
     point: u64,
 ) -> (String, mpsc::SyncSender<()>) {
     let wish = case.prepare(user).await;
-    let (reached, go) = hold_at(&scene.drive, point);
+    let (reached, go) = scene.drive.hold_at(point);
     let task = user.ask(case.task_type, wish).await;
     assert_eq!(task.status, 201, "{}", String::from_utf8_lossy(&task.body));
     tokio::task::spawn_blocking(move || {

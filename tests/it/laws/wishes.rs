@@ -60,11 +60,6 @@ pub async fn files(user: &Client) -> Vec<Value> {
     ids
 }
 
-pub async fn pool(user: &Client, name: &str) -> Value {
-    let pools = user.get("/api/pools").await.ok();
-    pools.as_array().unwrap().iter().find(|pool| pool["name"] == name).unwrap()["id"].clone()
-}
-
 pub fn types() -> BTreeSet<String> {
     [
         file_move(),
@@ -92,7 +87,7 @@ pub fn file_move() -> Vec<Case> {
             prepare: |user| {
                 Box::pin(async move {
                     let ids = files(user).await;
-                    let far = pool(user, "far").await;
+                    let far = user.pool("far").await;
                     json!({ "fileIds": ids, "targetPoolId": far, "targetFolder": "/out" })
                 })
             },
@@ -120,8 +115,8 @@ pub fn storage_migration() -> Vec<Case> {
                 Box::pin(async move {
                     files(user).await;
                     json!({
-                        "sourcePoolId": pool(user, "default").await,
-                        "targetPoolId": pool(user, "far").await,
+                        "sourcePoolId": user.pool("default").await,
+                        "targetPoolId": user.pool("far").await,
                     })
                 })
             },
@@ -134,8 +129,8 @@ pub fn storage_migration() -> Vec<Case> {
                 Box::pin(async move {
                     files(user).await;
                     json!({
-                        "sourcePoolId": pool(user, "default").await,
-                        "targetPoolId": pool(user, "far").await,
+                        "sourcePoolId": user.pool("default").await,
+                        "targetPoolId": user.pool("far").await,
                         "deleteSource": false,
                     })
                 })
@@ -175,7 +170,7 @@ async fn compress_as(user: &Client, format: &str, password: Option<&str>) -> Val
     files(user).await;
     let mut wish = json!({
         "folder": "/in", "compressionFormat": format, "outputFileName": "all",
-        "targetFolder": "/made", "targetPoolId": pool(user, "far").await,
+        "targetFolder": "/made", "targetPoolId": user.pool("far").await,
     });
     if let Some(password) = password {
         wish["password"] = json!(password);
