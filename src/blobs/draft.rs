@@ -161,10 +161,15 @@ impl Draft {
         self.hash(bytes);
         self.fresh += bytes.len() as u64;
         if self.fresh >= WRITEBACK_BYTES {
-            self.staging.start_writeback(self.size - self.fresh, self.fresh);
-            self.fresh = 0;
+            self.start_writeback();
         }
         Ok(())
+    }
+
+    /// Asks the kernel to begin writing what is new, so that the flush at the end is short.
+    pub fn start_writeback(&mut self) {
+        self.staging.start_writeback(self.size - self.fresh, self.fresh);
+        self.fresh = 0;
     }
 }
 

@@ -80,6 +80,11 @@ impl Context {
     /// `Err` when the work is to stop here: pause, cancel, expiry, shutdown.
     pub fn check(&self) -> Work<()> {
         self.engine.queue.pass_probe();
+        self.glance()
+    }
+
+    /// The same while nothing is done but waiting; no point of the work.
+    pub fn glance(&self) -> Work<()> {
         if self.running.stopping() == Stopping::No { Ok(()) } else { Err(Stop::Interrupted) }
     }
 

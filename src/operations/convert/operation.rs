@@ -2,11 +2,12 @@
 //! over; the new file appears when it is whole.
 
 use std::io::{BufReader, Read as _};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
+use super::apart::{Share, apart};
 use super::{
     HEAD_BYTES_MAX, Options, Source, Target, archive, image, markdown, source_of, table, targets,
 };
@@ -27,7 +28,6 @@ use crate::operations::places::{
 
 /// Pictures with more pixels than this are converted one at a time, so that their memory is needed once.
 const LARGE_PIXELS: u64 = 16_000_000;
-static LARGE: Mutex<()> = Mutex::new(());
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -220,8 +220,11 @@ impl FileConversion {
             Source::Image => {
                 let facts = image::inspect(BufReader::new(self.places.open(file)?))?;
                 let large = u64::from(facts.width) * u64::from(facts.height) > LARGE_PIXELS;
-                let _turn = large.then(|| LARGE.lock().unwrap_or_else(PoisonError::into_inner));
-                let made = image::convert(BufReader::new(feed()?), target, options, &mut sink)?;
+                let share = if large { Share::All } else { Share::One };
+                let (stored, options) = (self.places.open(file)?, options.clone());
+                let made = apart(context, stored, share, &mut sink, move |source, sink| {
+                    image::convert(source, target, &options, sink)
+                })?;
                 Ok(
                     json!({ "width": made.width, "height": made.height, "firstFrameOnly": facts.animated }),
                 )

@@ -19,9 +19,10 @@ use crate::store::{Tx, accounts};
 
 const RATIO_MAX: u64 = 100;
 const DEPTH_MAX: usize = 32;
-/// Entries that are made objects together, so that they share their flushes.
-const BATCH: usize = 128;
-const BATCH_BYTES: u64 = 32 << 20;
+/// Entries that wait to be made objects; from here on the older half is, so that they share their flushes while the
+/// disk is busy with the younger half already.
+const WAITING_MAX: usize = 128;
+const WAITING_BYTES_MAX: u64 = 64 << 20;
 /// Quota is set aside in steps of this size.
 const RESERVE_STEP: u64 = 16 << 20;
 const SNIFF_BYTES: usize = 512;
@@ -109,9 +110,14 @@ impl<'a> Unpack<'a> {
         })
     }
 
+    /// Makes all that is out objects.
     pub fn make_objects(&mut self) -> Result<()> {
-        let waiting = std::mem::take(&mut self.waiting);
-        self.waiting_bytes = 0;
+        self.make_older(self.waiting.len())
+    }
+
+    fn make_older(&mut self, count: usize) -> Result<()> {
+        let waiting: Vec<_> = self.waiting.drain(..count).collect();
+        self.waiting_bytes -= waiting.iter().map(|coming| coming.draft.size()).sum::<u64>();
         if waiting.is_empty() {
             return Ok(());
         }
@@ -225,7 +231,7 @@ impl Visitor for Unpack<'_> {
     }
 
     fn entry_end(&mut self) -> Result<()> {
-        let Some(current) = self.current.take() else { return Ok(()) };
+        let Some(mut current) = self.current.take() else { return Ok(()) };
         let (seq, size) = (current.seq, current.draft.size());
         let kind = ContentType::parse(&content_type(&current.name, &current.head))?;
         let refused = self.places.takes(self.pool, size, &kind).err();
@@ -233,10 +239,11 @@ impl Visitor for Unpack<'_> {
             let name = format!("{}/{}", current.folder.trim_end_matches('/'), current.name);
             return self.pass_over(seq, &name, refusal.message());
         }
+        current.draft.start_writeback();
         self.waiting_bytes += size;
         self.waiting.push(current);
-        if self.waiting.len() >= BATCH || self.waiting_bytes >= BATCH_BYTES {
-            self.make_objects()?;
+        if self.waiting.len() >= WAITING_MAX || self.waiting_bytes >= WAITING_BYTES_MAX {
+            self.make_older(self.waiting.len() / 2)?;
         }
         Ok(())
     }

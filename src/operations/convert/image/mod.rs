@@ -4,7 +4,8 @@
 //!
 //! Memory: decoding takes at most [`DECODE_BYTES_MAX`], all of a conversion at most [`MEMORY_BYTES_MAX`]; what would need more is
 //! refused before anything is decoded. [`memory_bytes`] tells before the work begins: a JPEG photo of 12 megapixels takes about
-//! 40 MiB, 100 as WebP. No stream is touched while pixels are computed, which takes up to ten seconds for the largest picture.
+//! 40 MiB, 100 as WebP. No stream is touched while pixels are computed, which takes up to ten seconds for the largest picture;
+//! hence it is done apart from the worker.
 
 use std::io::{BufRead, BufWriter, Cursor, Seek, SeekFrom, Write};
 
