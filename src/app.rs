@@ -15,7 +15,7 @@ use actix_web::{App as ActixApp, HttpServer, web};
 use crate::blobs::sealed::ServerKey;
 use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::domain::chunks::MIB;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::PoolId;
@@ -26,6 +26,7 @@ use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
+use crate::http::access::Class;
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
 use crate::operations::passwords::Passwords;
@@ -236,6 +237,7 @@ fn engine_settings(config: &Config) -> EngineSettings {
         stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
         paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
         keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
+        keep_audit_ms: i64::from(config.audit.keep_days) * 24 * HOUR_MS,
         sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
         workers: HashMap::from([
             (Lane::Quick, config.tasks.quick_workers),
@@ -321,6 +323,17 @@ fn setup_code(data_dir: &Path, store: &Store) -> Result<Option<String>> {
     Ok(Some(code))
 }
 
+fn per_minute(limits: &Limits) -> Vec<(Class, u32)> {
+    vec![
+        (Class::Login, limits.login_per_minute),
+        (Class::Create, limits.create_per_minute),
+        (Class::Chunk, limits.chunk_per_minute),
+        (Class::Write, limits.write_per_minute),
+        (Class::Read, limits.read_per_minute),
+        (Class::Events, limits.events_per_minute),
+    ]
+}
+
 fn http_settings(
     config: &Config,
     data_dir: &Path,
@@ -332,6 +345,9 @@ fn http_settings(
         access_ms: i64::from(config.auth.access_minutes) * 60 * 1000,
         session_ms: i64::from(config.auth.session_days) * 24 * HOUR_MS,
         default_quota: config.default_quota(),
+        trusted_proxies: config.trusted_proxies()?,
+        limits_enabled: config.limits.enabled,
+        per_minute: per_minute(&config.limits),
         setup_code,
         setup_done: Box::new(move || {
             let _ = std::fs::remove_file(&code_file);

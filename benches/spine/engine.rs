@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use drive::blobs::Blobs;
 use drive::blobs::sealed::ServerKey;
 use drive::clock::Clock;
-use drive::domain::account::{Caller, Role};
+use drive::domain::account::{Caller, Role, Scopes};
 use drive::domain::error::{Kind, Result};
 use drive::domain::id::{AccountId, SessionId, TaskId};
 use drive::domain::task::{Driver, TaskType};
@@ -77,6 +77,7 @@ impl Bench {
             stale_ms: day,
             paused_ms: day,
             keep_finished_ms: day,
+            keep_audit_ms: day,
             sweep_ms: day,
             workers: HashMap::from([(Lane::Quick, workers)]),
         };
@@ -121,8 +122,13 @@ impl Bench {
 
     fn submit(&self, runtime: &tokio::runtime::Runtime, owner: AccountId) -> TaskId {
         loop {
-            let caller =
-                Caller { account_id: owner, session_id: SessionId::generate(), role: Role::User };
+            let caller = Caller {
+                account_id: owner,
+                session_id: SessionId::generate(),
+                name: "someone".into(),
+                role: Role::User,
+                scopes: Scopes::ALL,
+            };
             match runtime.block_on(self.engine.submit(caller, wanted())) {
                 Ok(Submitted::New(task) | Submitted::Known(task)) => return task.id,
                 Err(error) if error.kind() == Kind::TooMany => {

@@ -10,11 +10,14 @@ use crate::app::{App, open_store};
 use crate::clock::Clock;
 use crate::config::merged::Merged;
 use crate::config::{Config, Flags};
-use crate::domain::account::{Role, check_password, parse_name};
+use crate::domain::account::{Account, Role, Scopes, check_password, parse_name};
 use crate::domain::error::{Error, Result};
-use crate::http::tokens::hash_password;
-use crate::store::accounts::{self, NewAccount};
-use crate::store::{Listener, Store, sessions};
+use crate::domain::id::AccountId;
+use crate::http::tokens::{hash_password, new_token};
+use crate::store::accounts::{self, Change, NewAccount};
+use crate::store::audit::{self, Entry, Verdict};
+use crate::store::sessions::{self, NewToken};
+use crate::store::{Listener, Store, Tx};
 use crate::telemetry;
 
 /// A self-hosted file drive whose uploads and long jobs survive anything.
@@ -38,8 +41,38 @@ enum Command {
     /// Make and mend accounts, also while the server runs
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Make tokens for programs
+    #[command(subcommand)]
+    Token(TokenCommand),
+    /// Look after the audit log
+    #[command(subcommand)]
+    Audit(AuditCommand),
     /// Show all settings and where each came from
     Config,
+}
+
+#[derive(Subcommand)]
+enum TokenCommand {
+    /// Make a token of an account and print it, once
+    Create {
+        /// The account
+        name: String,
+        /// What the token is for
+        #[arg(long, default_value = "command line")]
+        label: String,
+        /// What it may do: files:read, files:write, tasks, admin (may be given several times)
+        #[arg(long = "scope", required = true)]
+        scopes: Vec<String>,
+        /// Days until it ends
+        #[arg(long, default_value_t = 90, value_parser = clap::value_parser!(i64).range(1..=3650))]
+        days: i64,
+    },
+}
+
+#[derive(Subcommand)]
+enum AuditCommand {
+    /// Compute the chain of the log anew and tell whether a row was changed or taken away
+    Verify,
 }
 
 #[derive(Subcommand)]
@@ -108,6 +141,71 @@ fn run(cli: &Cli) -> Result<()> {
             store.close();
             outcome
         }
+        Some(Command::Token(command)) => {
+            let store = open_store(&config, Clock::default(), Listener::none())?;
+            let outcome = token(command, &store);
+            store.close();
+            outcome
+        }
+        Some(Command::Audit(AuditCommand::Verify)) => {
+            let store = open_store(&config, Clock::default(), Listener::none())?;
+            let outcome = verify_audit(&store);
+            store.close();
+            outcome
+        }
+    }
+}
+
+fn token(command: &TokenCommand, store: &Store) -> Result<()> {
+    let TokenCommand::Create { name, label, scopes, days } = command;
+    let scopes = Scopes::parse(scopes.iter().map(String::as_str))?;
+    let (text, hash) = new_token()?;
+    let (name, label, days) = (name.clone(), label.clone(), *days);
+    store.write_now(move |tx| {
+        let account = find(tx, &name)?;
+        let new = NewToken {
+            account_id: account.id,
+            name: label,
+            scopes,
+            hash,
+            address: "command line".to_owned(),
+            expires_at: tx.now.plus_ms(days * 24 * 3600 * 1000),
+        };
+        sessions::insert_token(tx, &new)?;
+        audit::append(tx, &by_command("token.create", &account.id.to_string()))
+    })?;
+    say(&mut std::io::stdout(), &text);
+    Ok(())
+}
+
+/// A row of the audit log for what was done at the command line.
+fn by_command(action: &str, object: &str) -> Entry {
+    Entry {
+        account_id: None,
+        account: "command line".to_owned(),
+        session_id: None,
+        action: action.to_owned(),
+        object: object.to_owned(),
+        address: String::new(),
+        outcome: "ok".to_owned(),
+    }
+}
+
+fn verify_audit(store: &Store) -> Result<()> {
+    match store.read_now(audit::verify)? {
+        Verdict::Whole { rows, last } => {
+            say(
+                &mut std::io::stdout(),
+                &format!("The audit log is whole: {rows} rows, the last hash is {last}."),
+            );
+            Ok(())
+        }
+        Verdict::Broken { seq } => Err(Error::invalid(
+            "audit",
+            format!(
+                "The audit log is broken: row {seq}, or one before it, was changed or taken away."
+            ),
+        )),
     }
 }
 
@@ -167,11 +265,15 @@ fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<(
                 password_hash: hash_password(&read_password()?)?,
                 quota_bytes: config.default_quota(),
             };
-            let id = store.write_now(move |tx| accounts::insert(tx, &new))?;
+            let id = store.write_now(move |tx| {
+                let id = accounts::insert(tx, &new)?;
+                audit::append(tx, &by_command("account.create", &id.to_string()))?;
+                Ok(id)
+            })?;
             say(&mut out, &format!("Made the account {name} ({role}), id {id}."));
         }
         AccountCommand::List => {
-            for account in store.read_now(accounts::list)? {
+            for account in store.read_now(|db| accounts::list(db, Clock::default().now()))? {
                 let state = if account.disabled { "disabled" } else { "" };
                 let line = format!(
                     "{:<24} {:<6} {:>16} bytes {state}",
@@ -184,11 +286,14 @@ fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<(
         }
         AccountCommand::Passwd { name, .. } => {
             let hash = hash_password(&read_password()?)?;
-            change(store, name, move |tx, name| accounts::set_password(tx, name, &hash))?;
+            let work = move |tx: &Tx<'_>, id| accounts::set_password(tx, id, &hash);
+            change(store, name, "account.password", work)?;
             say(&mut out, &format!("{name} has a new password; all its sign-ins have ended."));
         }
         AccountCommand::Disable { name } => {
-            change(store, name, accounts::disable)?;
+            let off = Change { disabled: Some(true), ..Change::default() };
+            let work = move |tx: &Tx<'_>, id| accounts::change(tx, id, &off).map(|_| ());
+            change(store, name, "account.change", work)?;
             say(&mut out, &format!("{name} is disabled; all its sign-ins have ended."));
         }
     }
@@ -199,15 +304,22 @@ fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<(
 fn change(
     store: &Store,
     name: &str,
-    work: impl FnOnce(&crate::store::Tx<'_>, &str) -> Result<bool> + Send + 'static,
+    action: &'static str,
+    work: impl FnOnce(&Tx<'_>, AccountId) -> Result<()> + Send + 'static,
 ) -> Result<()> {
     let name = name.to_owned();
     store.write_now(move |tx| {
-        if !work(tx, &name)? {
-            return Err(Error::invalid("name", format!("There is no account {name}.")));
-        }
-        sessions::revoke_all(tx, &name)
+        let account = find(tx, &name)?;
+        work(tx, account.id)?;
+        sessions::revoke_all(tx, account.id)?;
+        audit::append(tx, &by_command(action, &account.id.to_string()))
     })
+}
+
+fn find(tx: &Tx<'_>, name: &str) -> Result<Account> {
+    let found = accounts::find(tx.connection, name, tx.now)?;
+    let missing = || Error::invalid("name", format!("There is no account {name}."));
+    found.map(|(account, _)| account).ok_or_else(missing)
 }
 
 /// The first line of standard input.

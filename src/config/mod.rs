@@ -11,6 +11,7 @@ use crate::domain::account::Role;
 use crate::domain::chunks::CHUNK_STEP_BYTES;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::PoolId;
+use crate::domain::net::Network;
 use crate::domain::pool::{Encryption, Policy};
 
 pub mod merged;
@@ -49,6 +50,8 @@ pub struct Config {
     pub janitor: Janitor,
     pub accounts: Accounts,
     pub auth: Auth,
+    pub audit: Audit,
+    pub limits: Limits,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -59,6 +62,7 @@ pub struct Server {
     pub public_url: String,
     pub workers: usize,
     pub insecure_http: bool,
+    pub trusted_proxies: Vec<String>,
     pub shutdown_seconds: u64,
 }
 
@@ -127,6 +131,37 @@ pub struct Auth {
     pub session_days: u32,
 }
 
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    pub keep_days: u32,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    pub enabled: bool,
+    pub login_per_minute: u32,
+    pub create_per_minute: u32,
+    pub chunk_per_minute: u32,
+    pub write_per_minute: u32,
+    pub read_per_minute: u32,
+    pub events_per_minute: u32,
+}
+
+impl Limits {
+    fn all(&self) -> [(&'static str, u32); 6] {
+        [
+            ("limits.login_per_minute", self.login_per_minute),
+            ("limits.create_per_minute", self.create_per_minute),
+            ("limits.chunk_per_minute", self.chunk_per_minute),
+            ("limits.write_per_minute", self.write_per_minute),
+            ("limits.read_per_minute", self.read_per_minute),
+            ("limits.events_per_minute", self.events_per_minute),
+        ]
+    }
+}
+
 impl PoolSection {
     pub fn policy(&self) -> Policy {
         Policy {
@@ -162,6 +197,7 @@ impl Config {
             ("janitor.keep_finished_days", self.janitor.keep_finished_days),
             ("auth.access_minutes", self.auth.access_minutes),
             ("auth.session_days", self.auth.session_days),
+            ("audit.keep_days", self.audit.keep_days),
         ];
         for (key, value) in times {
             if value == 0 || value > 100_000 {
@@ -197,6 +233,10 @@ impl Config {
                  (DRIVE_SERVER_INSECURE_HTTP=true) for a network you trust.",
             );
         }
+        if let Some((key, _)) = self.limits.all().into_iter().find(|(_, count)| *count == 0) {
+            return refuse(key, "must be at least 1.");
+        }
+        self.trusted_proxies()?;
         self.preferred_pool().map(|_| ())
     }
 
@@ -236,6 +276,14 @@ impl Config {
                 )
             }),
         }
+    }
+
+    pub fn trusted_proxies(&self) -> Result<Vec<Network>> {
+        let wrong = |error: Error| {
+            let key = "server.trusted_proxies";
+            Error::invalid(key, format!("{key}: {}", error.message()))
+        };
+        self.server.trusted_proxies.iter().map(|text| Network::parse(text).map_err(wrong)).collect()
     }
 
     pub fn default_quota(&self) -> Option<u64> {

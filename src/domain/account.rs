@@ -1,5 +1,7 @@
 //! Accounts, roles and quota.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{Error, Kind, Result};
@@ -42,6 +44,8 @@ pub struct Account {
     pub disabled: bool,
     pub quota: Quota,
     pub created_at: Timestamp,
+    /// Signing in takes a code beside the password.
+    pub second_factor: bool,
 }
 
 /// Bytes of an account. `limit` is `None` where there is none.
@@ -74,12 +78,98 @@ impl Quota {
     }
 }
 
+/// Part of what an account may do. A token is limited to those it was made with, and never more than its account may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    FilesRead,
+    FilesWrite,
+    Tasks,
+    Admin,
+    /// The account itself: its password, sign-ins and tokens. No token has it.
+    Own,
+}
+
+impl Scope {
+    /// Those that a token can be made with.
+    pub const OF_TOKENS: [Self; 4] = [Self::FilesRead, Self::FilesWrite, Self::Tasks, Self::Admin];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::FilesRead => "files:read",
+            Self::FilesWrite => "files:write",
+            Self::Tasks => "tasks",
+            Self::Admin => "admin",
+            Self::Own => "account",
+        }
+    }
+}
+
+/// A set of scopes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes(u8);
+
+impl Scopes {
+    pub const ALL: Self = Self(0x1f);
+    pub const NONE: Self = Self(0);
+
+    pub fn contains(self, scope: Scope) -> bool {
+        self.0 & (1 << scope as u8) != 0
+    }
+
+    /// Of a token: names of scopes, each once at least.
+    pub fn parse<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Self> {
+        let mut bits = 0;
+        for name in names {
+            let known = Scope::OF_TOKENS.into_iter().find(|scope| scope.name() == name);
+            let scope = known.ok_or_else(|| {
+                let message = "scopes are of files:read, files:write, tasks, admin.";
+                Error::invalid("scopes", message)
+            })?;
+            bits |= 1 << scope as u8;
+        }
+        match bits {
+            0 => Err(Error::invalid("scopes", "scopes must name at least one.")),
+            bits => Ok(Self(bits)),
+        }
+    }
+
+    pub fn names(self) -> Vec<&'static str> {
+        let all = Scope::OF_TOKENS.into_iter().filter(|scope| self.contains(*scope));
+        all.map(Scope::name).collect()
+    }
+}
+
 /// Who is asking: an account in one of its sessions.
 #[derive(Clone, Debug)]
 pub struct Caller {
     pub account_id: AccountId,
     pub session_id: SessionId,
+    /// The account's name.
+    pub name: Arc<str>,
     pub role: Role,
+    pub scopes: Scopes,
+}
+
+impl Caller {
+    /// Refuses who lacks the role or, as a token, the scope.
+    pub fn must(&self, least: Role, scope: Option<Scope>) -> Result<()> {
+        if self.role < least {
+            let message =
+                format!("This needs the role {}; yours is {}.", least.name(), self.role.name());
+            return Err(Error::new(Kind::Forbidden, message).with("role", least.name()));
+        }
+        match scope.filter(|scope| !self.scopes.contains(*scope)) {
+            None => Ok(()),
+            Some(Scope::Own) => Err(Error::new(
+                Kind::ScopeMissing,
+                "A token cannot do this; sign in with the password.",
+            )),
+            Some(scope) => {
+                let message = format!("This token was made without the scope {}.", scope.name());
+                Err(Error::new(Kind::ScopeMissing, message).with("scope", scope.name()))
+            }
+        }
+    }
 }
 
 /// An account's name: 1 to 64 letters, digits and `. _ - @`, compared without regard to case.

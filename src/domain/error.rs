@@ -45,7 +45,9 @@ kinds! {
         // The caller may not.
         NotSignedIn = "NOT_SIGNED_IN",
         SignInFailed = "SIGN_IN_FAILED",
+        CodeRequired = "CODE_REQUIRED",
         Forbidden = "FORBIDDEN",
+        ScopeMissing = "SCOPE_MISSING",
         CrossSite = "CROSS_SITE",
         SetupClosed = "SETUP_CLOSED",
         QuotaExceeded = "QUOTA_EXCEEDED",

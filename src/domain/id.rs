@@ -69,11 +69,13 @@ ids! {
     BundleId = "bundleId";
     /// What a person sees: a name in a folder.
     FileId = "fileId";
+    /// Bytes that an account may use for a while.
+    GrantId = "grantId";
     /// Sealed bytes on disk; several files may show the same object.
     ObjectId = "objectId";
     /// A place where objects are kept, with its policy.
     PoolId = "poolId";
-    /// One signed-in device.
+    /// One signed-in device, or one token.
     SessionId = "sessionId";
     /// One persistent run of an operation.
     TaskId = "taskId";

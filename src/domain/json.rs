@@ -1,6 +1,7 @@
 //! JSON objects from outside: camelCase, snake_case as an alias, unknown fields refused by name.
 
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
 use super::error::{Error, Result};
@@ -50,6 +51,13 @@ fn join(within: &str, name: &str) -> String {
         (within, "." | "") => within.to_owned(),
         (within, name) => format!("{within}.{name}"),
     }
+}
+
+/// Tells a field that is `null` (`Some(None)`) from one that was left out (`None`, by `#[serde(default)]`).
+pub fn maybe<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    from: D,
+) -> std::result::Result<Option<Option<T>>, D::Error> {
+    Option::deserialize(from).map(Some)
 }
 
 /// `file_name` → `fileName`.

@@ -8,6 +8,7 @@ pub mod event;
 pub mod file;
 pub mod id;
 pub mod json;
+pub mod net;
 pub mod password;
 pub mod pool;
 pub mod progress;

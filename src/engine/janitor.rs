@@ -10,7 +10,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::time::Timestamp;
 use crate::store::tasks::Outcome;
-use crate::store::{events, idempotency, objects, sessions, tasks, upkeep};
+use crate::store::{audit, events, grants, idempotency, objects, sessions, tasks, upkeep};
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
@@ -123,6 +123,9 @@ pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
     {}
     while engine.store.write_now(|tx| idempotency::prune(tx, DAY_MS, BATCH))? == BATCH {}
     engine.store.write_now(sessions::prune)?;
+    engine.store.write_now(grants::prune)?;
+    let before = now.plus_ms(-engine.settings.keep_audit_ms);
+    engine.store.write_now(move |tx| audit::prune(tx, before))?;
     for operation in engine.operations() {
         operation.relax();
     }

@@ -43,6 +43,7 @@ pub struct Settings {
     pub paused_ms: i64,
     /// Finished tasks are forgotten after this time.
     pub keep_finished_ms: i64,
+    pub keep_audit_ms: i64,
     /// Time between two sweeps of the janitor.
     pub sweep_ms: i64,
     /// Worker threads of each lane.
@@ -268,7 +269,7 @@ impl Engine {
 
 /// Tells an account's clients how many bytes it uses now.
 pub fn announce_quota(tx: &Tx<'_>, owner: crate::domain::id::AccountId) -> Result<()> {
-    let Ok(quota) = accounts::quota_of(tx.connection, owner) else { return Ok(()) };
+    let Ok(quota) = accounts::quota_of(tx.connection, owner, tx.now) else { return Ok(()) };
     let data = json!({ "used": quota.used, "reserved": quota.reserved, "limit": quota.limit });
     events::record(tx, Event::lasting(owner, "quota.changed", None, data))
 }

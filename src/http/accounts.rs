@@ -1,227 +1,218 @@
-//! Signing in and out, the first set-up, and the caller's own account.
+//! Accounts, as administrators see and change them.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use subtle::ConstantTimeEq;
 
 use super::State;
-use super::auth::{Signed, not_signed_in};
-use super::input::{Body, NoBody, text};
+use super::account::view;
+use super::auth::Signed;
+use super::input::{Body, NoBody};
 use super::problem::Problem;
-use super::tokens::{fingerprint, hash_password, secret, verify_password};
-use crate::domain::account::{Account, Caller, Role, check_password, parse_name};
-use crate::domain::error::{Error, Kind, Result};
-use crate::domain::id::AccountId;
-use crate::store::accounts::{self, NewAccount};
-use crate::store::sessions::{self, NewSession};
+use crate::domain::account::{Role, check_password, parse_name};
+use crate::domain::error::{Error, Result};
+use crate::domain::id::{AccountId, GrantId};
+use crate::domain::time::Timestamp;
+use crate::store::accounts::{self, Change, NewAccount};
+use crate::store::grants::{self, Grant, NewGrant};
+use crate::store::{second_factor, sessions};
 
 type Answer = Result<HttpResponse, Problem>;
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SetupRequest {
-    code: String,
-    name: String,
-    password: String,
+/// The largest number of bytes that a quota or a grant can have: 8 EiB less one.
+const BYTES_MAX: u64 = i64::MAX as u64 / 2;
+const REASON_MAX: usize = 500;
+
+pub async fn list(state: web::Data<State>) -> Answer {
+    let now = state.engine.clock.now();
+    let all = state.engine.store.read(move |db| accounts::list(db, now)).await?;
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(("x-total", all.len().to_string()));
+    Ok(answer.json(all.iter().map(view).collect::<Vec<_>>()))
 }
 
-/// Makes the first administrator, with the code that the server printed at its start.
-pub async fn setup(
-    state: web::Data<State>,
-    request: HttpRequest,
-    Body(wanted): Body<SetupRequest>,
-) -> Answer {
-    if !state.same_site(&request) {
-        return Err(super::auth::cross_site().into());
-    }
-    let name = parse_name(&wanted.name)?;
-    check_password(&wanted.password)?;
-    let closed = || {
-        Error::new(
-            Kind::SetupClosed,
-            "The set-up code is wrong or was used. The server prints it when it starts.",
-        )
-    };
-    let code = state.settings.setup_code.as_deref().ok_or_else(closed)?;
-    if !bool::from(code.as_bytes().ct_eq(wanted.code.as_bytes())) {
-        return Err(closed().into());
-    }
-    let password_hash = state.hash(wanted.password).await?;
-    let quota_bytes = state.settings.default_quota;
-    let account_id = state
-        .engine
-        .store
-        .write(move |tx| {
-            if accounts::has_admin(tx.connection)? {
-                return Err(Error::new(
-                    Kind::SetupClosed,
-                    "Drive is set up already; sign in instead.",
-                ));
-            }
-            accounts::insert(
-                tx,
-                &NewAccount { name, password_hash, role: Role::Admin, quota_bytes },
-            )
-        })
-        .await?;
-    (state.settings.setup_done)();
-    tracing::info!(account.id = %account_id, "the first administrator was made");
-    state.sign_in(account_id, &request).await
+fn account_id(text: &str) -> Result<AccountId> {
+    AccountId::parse(text).map_err(|_| Error::not_found("account"))
 }
 
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct LoginRequest {
-    name: String,
-    password: String,
+fn checked(bytes: u64, field: &str) -> Result<u64> {
+    if bytes > BYTES_MAX {
+        return Err(Error::invalid(field, format!("{field} must be at most {BYTES_MAX}.")));
+    }
+    Ok(bytes)
 }
 
-pub async fn login(
-    state: web::Data<State>,
-    request: HttpRequest,
-    Body(wanted): Body<LoginRequest>,
-) -> Answer {
-    if !state.same_site(&request) {
-        return Err(super::auth::cross_site().into());
-    }
-    let name = wanted.name.clone();
-    let found = state.engine.store.read(move |db| accounts::find(db, &name)).await?;
-    let (account, hash) = found.unzip();
-    // An unknown name costs the same time as a wrong password.
-    let hash = hash.unwrap_or_else(|| state.settings.dummy_hash.clone());
-    let fits = state.verify(wanted.password, hash).await?;
-    match account.filter(|account| fits && !account.disabled) {
-        Some(account) => state.sign_in(account.id, &request).await,
-        None => Err(Error::new(Kind::SignInFailed, "The name or the password is wrong.").into()),
-    }
+pub async fn get(state: web::Data<State>, id: web::Path<String>) -> Answer {
+    Ok(HttpResponse::Ok().json(view(&state.account(account_id(&id)?).await?)))
 }
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct RefreshRequest {
-    refresh_token: String,
+pub struct CreateRequest {
+    name: String,
+    password: String,
+    role: Option<String>,
+    /// `null`: no limit; left out: the default of the settings.
+    #[serde(default, deserialize_with = "crate::domain::json::maybe")]
+    quota_bytes: Option<Option<u64>>,
 }
 
-/// Exchanges a refresh token, which is used up by it.
-pub async fn refresh(state: web::Data<State>, Body(wanted): Body<RefreshRequest>) -> Answer {
-    let old = fingerprint(&wanted.refresh_token);
-    let now = state.engine.clock.now();
-    let session = state.engine.store.read(move |db| sessions::by_refresh(db, old)).await?;
-    let session = session.filter(|session| session.expires_at > now).ok_or_else(not_signed_in)?;
-    let (refresh_token, new) = secret()?;
-    let (id, life) = (session.id, state.settings.session_ms);
-    if !state.engine.store.write(move |tx| sessions::rotate(tx, id, old, new, life)).await? {
-        return Err(not_signed_in().into());
+pub async fn create(state: web::Data<State>, Body(wanted): Body<CreateRequest>) -> Answer {
+    let name = parse_name(&wanted.name)?;
+    check_password(&wanted.password)?;
+    let role = wanted.role.as_deref().map_or(Ok(Role::User), Role::parse)?;
+    let quota_bytes = match wanted.quota_bytes {
+        None => state.settings.default_quota,
+        Some(limit) => limit.map(|bytes| checked(bytes, "quotaBytes")).transpose()?,
+    };
+    let password_hash = state.hash(wanted.password).await?;
+    let new = NewAccount { name, password_hash, role, quota_bytes };
+    let id = state.engine.store.write(move |tx| accounts::insert(tx, &new)).await?;
+    Ok(HttpResponse::Created().json(view(&state.account(id).await?)))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChangeRequest {
+    role: Option<String>,
+    disabled: Option<bool>,
+    #[serde(default, deserialize_with = "crate::domain::json::maybe")]
+    quota_bytes: Option<Option<u64>>,
+    /// A new password, set for someone who forgot theirs; all their sign-ins end.
+    password: Option<String>,
+    /// `false` takes the second factor away from someone who lost it.
+    second_factor: Option<bool>,
+}
+
+pub async fn change(
+    state: web::Data<State>,
+    id: web::Path<String>,
+    Body(wanted): Body<ChangeRequest>,
+) -> Answer {
+    let id = account_id(&id)?;
+    let quota_bytes = match wanted.quota_bytes {
+        Some(Some(bytes)) => Some(Some(checked(bytes, "quotaBytes")?)),
+        other => other,
+    };
+    if wanted.second_factor == Some(true) {
+        let message = "secondFactor can only be set to false; its owner turns it on.";
+        return Err(Error::invalid("secondFactor", message).into());
     }
-    let account = state.account(session.account_id).await?;
-    let access_token = state.keys.sign(account.id, id, now, state.settings.access_ms)?;
-    Ok(HttpResponse::Ok().json(tokens(&state, &access_token, &refresh_token, &account)))
+    let role = wanted.role.as_deref().map(Role::parse).transpose()?;
+    let change = Change { role, disabled: wanted.disabled, quota_bytes };
+    let hash = match wanted.password {
+        None => None,
+        Some(password) => {
+            check_password(&password)?;
+            Some(state.hash(password).await?)
+        }
+    };
+    let (ended, account) = state
+        .engine
+        .store
+        .write(move |tx| {
+            let account = accounts::change(tx, id, &change)?;
+            if wanted.second_factor == Some(false) {
+                second_factor::remove(tx, id)?;
+            }
+            let mut ended = Vec::new();
+            if let Some(hash) = &hash {
+                accounts::set_password(tx, id, hash)?;
+            }
+            // A new role or a lock-out must not wait for what was looked up a moment ago.
+            if hash.is_some() || change.disabled == Some(true) {
+                ended = sessions::revoke_all(tx, id)?;
+            }
+            Ok((ended, account))
+        })
+        .await?;
+    state.known.forget_account(id);
+    state.close(&ended);
+    Ok(HttpResponse::Ok().json(view(&account)))
 }
 
-pub async fn logout(state: web::Data<State>, Signed(caller): Signed, _: NoBody) -> Answer {
-    let id = caller.session_id;
-    state.engine.store.write(move |tx| sessions::revoke(tx, id)).await?;
-    state.gate.forget(id);
-    state.live.close_session(id);
-    Ok(HttpResponse::NoContent().cookie(state.cookie("")).finish())
-}
-
-/// A ticket that opens one socket within 30 seconds, for clients that can send neither cookie nor header.
-pub async fn ws_ticket(state: web::Data<State>, Signed(caller): Signed, _: NoBody) -> Answer {
-    let (ticket, hash) = secret()?;
-    state.gate.keep_ticket(hash, caller)?;
-    Ok(HttpResponse::Ok().json(json!({ "ticket": ticket, "expiresIn": 30 })))
-}
-
-pub async fn me(state: web::Data<State>, Signed(caller): Signed) -> Answer {
-    Ok(HttpResponse::Ok().json(view(&state.account(caller.account_id).await?)))
-}
-
-pub async fn quota(state: web::Data<State>, Signed(caller): Signed) -> Answer {
-    let owner = caller.account_id;
-    let quota = state.engine.store.read(move |db| accounts::quota_of(db, owner)).await?;
-    Ok(HttpResponse::Ok().json(json!({
-        "used": quota.used,
-        "reserved": quota.reserved,
-        "limit": quota.limit,
-        "trash": 0,
-    })))
-}
-
-impl State {
-    async fn account(&self, id: AccountId) -> Result<Account> {
-        self.engine
-            .store
-            .read(move |db| accounts::get(db, id))
-            .await?
-            .ok_or_else(|| Error::not_found("account"))
-    }
-
-    /// Begins a session and answers with its tokens and its cookie.
-    async fn sign_in(&self, account_id: AccountId, request: &HttpRequest) -> Answer {
-        let ((refresh_token, refresh_hash), (cookie, cookie_hash)) = (secret()?, secret()?);
-        let device = text(request, "user-agent").map(|agent| agent.chars().take(200).collect());
-        let new = NewSession {
-            account_id,
-            refresh_hash,
-            cookie_hash,
-            device,
-            lifetime_ms: self.settings.session_ms,
-        };
-        let session_id = self.engine.store.write(move |tx| sessions::insert(tx, &new)).await?;
-        let account = self.account(account_id).await?;
-        let now = self.engine.clock.now();
-        let access_token = self.keys.sign(account_id, session_id, now, self.settings.access_ms)?;
-        let caller = Caller { account_id, session_id, role: account.role };
-        tracing::info!(account.id = %caller.account_id, session.id = %caller.session_id, "signed in");
-        Ok(HttpResponse::Ok().cookie(self.cookie(&cookie)).json(tokens(
-            self,
-            &access_token,
-            &refresh_token,
-            &account,
-        )))
-    }
-
-    /// Password work is slow and takes 19 MiB, so two are done at once and few may wait.
-    async fn with_permit<T: Send + 'static>(
-        &self,
-        work: impl FnOnce() -> T + Send + 'static,
-    ) -> Result<T> {
-        let busy =
-            || Error::new(Kind::TooMany, "Too many people are signing in. Try again in a moment.");
-        let _place = self.password_queue.try_acquire().map_err(|_| busy())?;
-        let _permit = self.password_work.acquire().await.map_err(|_| busy())?;
-        tokio::task::spawn_blocking(work).await.map_err(Error::internal)
-    }
-
-    async fn hash(&self, password: String) -> Result<String> {
-        self.with_permit(move || hash_password(&password)).await?
-    }
-
-    async fn verify(&self, password: String, hash: String) -> Result<bool> {
-        self.with_permit(move || verify_password(&password, &hash)).await
-    }
-}
-
-fn tokens(state: &State, access_token: &str, refresh_token: &str, account: &Account) -> Value {
+fn grant_view(grant: &Grant) -> Value {
     json!({
-        "accessToken": access_token,
-        "refreshToken": refresh_token,
-        "tokenType": "Bearer",
-        "expiresIn": state.settings.access_ms / 1000,
-        "account": view(account),
+        "id": grant.id,
+        "bytes": grant.bytes,
+        "reason": grant.reason,
+        "grantedBy": grant.granted_by,
+        "createdAt": grant.created_at,
+        "expiresAt": grant.expires_at,
     })
 }
 
-fn view(account: &Account) -> Value {
-    json!({
-        "id": account.id,
-        "name": account.name,
-        "role": account.role,
-        "quotaBytes": account.quota.limit,
-        "usedBytes": account.quota.used,
-        "reservedBytes": account.quota.reserved,
-        "createdAt": account.created_at,
-    })
+pub async fn list_grants(state: web::Data<State>, id: web::Path<String>) -> Answer {
+    let (id, now) = (account_id(&id)?, state.engine.clock.now());
+    state.account(id).await?;
+    let grants = state.engine.store.read(move |db| grants::list(db, id, now)).await?;
+    Ok(HttpResponse::Ok().json(grants.iter().map(grant_view).collect::<Vec<_>>()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct GrantRequest {
+    bytes: u64,
+    expires_at: Timestamp,
+    reason: Option<String>,
+}
+
+/// Gives an account more room for a while. When it ends, what lies over the quota stays, but nothing can be added.
+pub async fn grant(
+    state: web::Data<State>,
+    Signed(caller): Signed,
+    id: web::Path<String>,
+    Body(wanted): Body<GrantRequest>,
+) -> Answer {
+    let id = account_id(&id)?;
+    state.account(id).await?;
+    if wanted.bytes == 0 || wanted.bytes > BYTES_MAX / 128 {
+        let message = format!("bytes must be between 1 and {}.", BYTES_MAX / 128);
+        return Err(Error::invalid("bytes", message).into());
+    }
+    if wanted.expires_at <= state.engine.clock.now() {
+        return Err(Error::invalid("expiresAt", "expiresAt must be in the future.").into());
+    }
+    if wanted.reason.as_ref().is_some_and(|reason| reason.len() > REASON_MAX) {
+        let message = format!("reason must have at most {REASON_MAX} bytes.");
+        return Err(Error::invalid("reason", message).into());
+    }
+    let new = NewGrant {
+        account_id: id,
+        bytes: wanted.bytes,
+        reason: wanted.reason,
+        granted_by: caller.account_id.to_string(),
+        expires_at: wanted.expires_at,
+    };
+    let store = &state.engine.store;
+    let made = store
+        .write(move |tx| {
+            let made = grants::insert(tx, &new)?;
+            crate::engine::announce_quota(tx, id)?;
+            Ok(made)
+        })
+        .await?;
+    Ok(HttpResponse::Created().json(grant_view(&made)))
+}
+
+pub async fn end_grant(
+    state: web::Data<State>,
+    ids: web::Path<(String, String)>,
+    _: NoBody,
+) -> Answer {
+    let (id, grant) = ids.into_inner();
+    let id = account_id(&id)?;
+    let grant = GrantId::parse(&grant).map_err(|_| Error::not_found("grant"))?;
+    let store = &state.engine.store;
+    let there = store
+        .write(move |tx| {
+            let there = grants::remove(tx, id, grant)?;
+            crate::engine::announce_quota(tx, id)?;
+            Ok(there)
+        })
+        .await?;
+    if !there {
+        return Err(Error::not_found("grant").into());
+    }
+    Ok(HttpResponse::NoContent().finish())
 }

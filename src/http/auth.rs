@@ -1,32 +1,30 @@
-//! Who is asking. One gate stands before every route; what needs no sign-in is listed in [`PUBLIC`].
+//! Who is asking: sessions, tickets, cookies.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::body::MessageBody;
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::dev::Payload;
 use actix_web::http::{Method, header};
-use actix_web::middleware::Next;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 
 use super::State;
 use super::input::text;
 use super::problem::Problem;
-use super::tokens::fingerprint;
+use super::tokens::{TOKEN_PREFIX, fingerprint};
 use crate::domain::account::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::id::SessionId;
+use crate::domain::id::{AccountId, SessionId};
 use crate::domain::time::Timestamp;
 use crate::store::sessions::{self, Session};
 
-/// Routes below `/api` that nobody needs to be signed in for.
-pub const PUBLIC: &[&str] = &["/auth/setup", "/auth/login", "/auth/refresh"];
 pub const COOKIE: &str = "drive_session";
 /// A session is looked up again after this time, so that a revocation by another process is seen within a second.
 const REMEMBER: Duration = Duration::from_millis(400);
+/// How much later than noted a session may have been used last.
+const SEEN_MS: i64 = 60_000;
 const REMEMBERED_MAX: usize = 10_000;
 const TICKET_LIFE: Duration = Duration::from_secs(30);
 const TICKETS_MAX: usize = 1_000;
@@ -35,11 +33,12 @@ const TICKETS_MAX: usize = 1_000;
 enum By {
     Id(SessionId),
     Cookie(Digest),
+    Token(Digest),
 }
 
 /// Sessions looked up a moment ago, and tickets for sockets.
 #[derive(Default)]
-pub struct Gate {
+pub struct Known {
     remembered: Mutex<HashMap<By, (Session, Instant)>>,
     tickets: Mutex<HashMap<Digest, (Caller, Instant)>>,
 }
@@ -48,11 +47,17 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-impl Gate {
+impl Known {
     /// Forgets a session that was just revoked.
     pub fn forget(&self, id: SessionId) {
         lock(&self.remembered).retain(|_, (session, _)| session.id != id);
         lock(&self.tickets).retain(|_, (caller, _)| caller.session_id != id);
+    }
+
+    /// Forgets what was known of an account that was just changed.
+    pub fn forget_account(&self, id: AccountId) {
+        lock(&self.remembered).retain(|_, (session, _)| session.account_id != id);
+        lock(&self.tickets).retain(|_, (caller, _)| caller.account_id != id);
     }
 
     /// Keeps a ticket for one use within 30 seconds.
@@ -78,7 +83,7 @@ impl Gate {
 
 impl State {
     async fn session(&self, by: By) -> Result<Option<Session>> {
-        if let Some((session, seen)) = lock(&self.gate.remembered).get(&by)
+        if let Some((session, seen)) = lock(&self.known.remembered).get(&by)
             && seen.elapsed() < REMEMBER
         {
             return Ok(Some(session.clone()));
@@ -89,9 +94,13 @@ impl State {
             .read(move |db| match by {
                 By::Id(id) => sessions::by_id(db, id),
                 By::Cookie(hash) => sessions::by_cookie(db, hash),
+                By::Token(hash) => sessions::by_token(db, hash),
             })
             .await?;
-        let mut remembered = lock(&self.gate.remembered);
+        if let Some(session) = &found {
+            self.note_use(session);
+        }
+        let mut remembered = lock(&self.known.remembered);
         if remembered.len() >= REMEMBERED_MAX {
             remembered.clear();
         }
@@ -102,11 +111,21 @@ impl State {
         Ok(found)
     }
 
+    /// Notes now and then that a session is in use; nobody waits for it.
+    fn note_use(&self, session: &Session) {
+        if self.engine.clock.now().0 - session.last_seen.0 > SEEN_MS {
+            let (store, id) = (self.engine.store.clone(), session.id);
+            tokio::spawn(async move { store.write(move |tx| sessions::touch(tx, id)).await });
+        }
+    }
+
     fn caller(&self, session: Session, now: Timestamp) -> Option<Caller> {
         (session.expires_at > now).then_some(Caller {
             account_id: session.account_id,
             session_id: session.id,
+            name: session.name,
             role: session.role,
+            scopes: session.scopes,
         })
     }
 
@@ -118,9 +137,13 @@ impl State {
         }))
     }
 
-    /// The holder of an access token whose session lives.
+    /// The holder of an access token whose session lives, or of a token that was made for a program.
     pub async fn by_token(&self, token: &str) -> Result<Option<Caller>> {
         let now = self.engine.clock.now();
+        if token.starts_with(TOKEN_PREFIX) {
+            let session = self.session(By::Token(fingerprint(token))).await?;
+            return Ok(session.and_then(|session| self.caller(session, now)));
+        }
         let Some(claims) = self.keys.verify(token, now) else { return Ok(None) };
         let session = self.session(By::Id(claims.sid)).await?;
         Ok(session
@@ -193,26 +216,6 @@ pub fn not_signed_in() -> Error {
 
 pub fn cross_site() -> Error {
     Error::new(Kind::CrossSite, "This request came from a page of another site and was refused.")
-}
-
-/// Stands before every route below `/api`.
-pub async fn gate<B: MessageBody + 'static>(
-    request: ServiceRequest,
-    next: Next<B>,
-) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let state = request
-        .app_data::<web::Data<State>>()
-        .cloned()
-        .ok_or_else(|| Problem(Error::internal("no state")))?;
-    let pattern = request.match_pattern().unwrap_or_default();
-    let route = pattern.trim_start_matches("/api").trim_start_matches("/drive");
-    // What matches no route is answered 404 further in; there is nothing to protect.
-    if !pattern.is_empty() && !PUBLIC.contains(&route) {
-        let caller = state.authenticate(request.request()).await.map_err(Problem)?;
-        let caller = caller.ok_or_else(|| Problem(not_signed_in()))?;
-        request.extensions_mut().insert(caller);
-    }
-    next.call(request).await
 }
 
 /// The caller, as the gate found it.

@@ -3,27 +3,39 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{HttpRequest, HttpResponse, web};
 use tokio::sync::Semaphore;
 
 use crate::domain::error::{Error, Kind};
+use crate::domain::net::Network;
 use crate::engine::Engine;
 use crate::engine::live::Live;
 use crate::operations::upload::Uploads;
 
+#[macro_use]
+pub mod access;
+pub mod account;
 pub mod accounts;
+pub mod address;
 pub mod assets;
+pub mod audit;
 pub mod auth;
 pub mod content;
 pub mod files;
+pub mod gate;
 pub mod guard;
 pub mod health;
 pub mod input;
+pub mod limits;
 pub mod locks;
 pub mod problem;
+pub mod second_factor;
+pub mod sign_in;
 pub mod socket;
 pub mod tasks;
+pub mod throttle;
 pub mod tokens;
 pub mod uploads;
 
@@ -40,6 +52,11 @@ pub struct Settings {
     pub access_ms: i64,
     pub session_ms: i64,
     pub default_quota: Option<u64>,
+    pub trusted_proxies: Vec<Network>,
+    /// False: neither rates nor guesses are limited.
+    pub limits_enabled: bool,
+    /// How many requests of each class in a minute.
+    pub per_minute: Vec<(access::Class, u32)>,
     /// The code that allows the first set-up; `None` when there is an administrator.
     pub setup_code: Option<String>,
     /// Called when the first administrator is there.
@@ -54,7 +71,9 @@ pub struct State {
     pub uploads: Arc<Uploads>,
     pub live: Arc<Live>,
     pub keys: tokens::Keys,
-    pub gate: auth::Gate,
+    pub known: auth::Known,
+    pub throttle: throttle::Throttle,
+    pub limiter: limits::Limiter,
     pub settings: Settings,
     pub started: Instant,
     /// Requests that wait for the end of a task.
@@ -76,7 +95,9 @@ impl State {
             uploads,
             live,
             keys: tokens::Keys::new(secret),
-            gate: auth::Gate::default(),
+            known: auth::Known::default(),
+            throttle: throttle::Throttle::default(),
+            limiter: limits::Limiter::new(settings.limits_enabled, &settings.per_minute),
             settings,
             started: Instant::now(),
             waiters: tasks::wait::Waiters::default(),
@@ -88,74 +109,106 @@ impl State {
 
 /// Every route of the server.
 pub fn routes(config: &mut web::ServiceConfig) {
+    outside(config);
     config
-        .route("/health/uploads", web::get().to(health::uploads))
-        .route("/health/live", web::get().to(health::alive))
-        .route("/health/ready", web::get().to(health::ready))
-        .route("/metrics", web::get().to(health::metrics))
-        .route("/ws", web::get().to(socket::connect))
-        .route("/api/ws", web::get().to(socket::connect))
-        .route("/drive/ws", web::get().to(socket::connect))
-        .service(web::scope("/api").wrap(from_fn(auth::gate)).configure(api))
-        .service(web::scope("/drive").wrap(from_fn(auth::gate)).configure(api))
-        .route("/", web::get().to(assets::index))
-        .route("/a/{hash}/{path:.*}", web::get().to(assets::asset))
+        .service(web::scope("/api").wrap(from_fn(gate::gate)).configure(api))
+        .service(web::scope("/drive").wrap(from_fn(gate::gate)).configure(api))
         .default_service(web::to(unknown));
 }
 
-/// Everything below `/api`, and again below `/drive`.
+routes! {
+    /// Routes without a prefix. A socket signs in by itself, perhaps with its first message, and is held against
+    /// [`access::TASKS_READ`] then.
+    pub const OUTSIDE, fn outside {
+        GET    "/health/uploads"  PUBLIC Read "" => health::uploads;
+        GET    "/health/live"     PUBLIC Read "" => health::alive;
+        GET    "/health/ready"    PUBLIC Read "" => health::ready;
+        GET    "/metrics"         PUBLIC Read "" => health::metrics;
+        GET    "/ws"              PUBLIC Events "" => socket::connect;
+        GET    "/api/ws"          PUBLIC Events "" => socket::connect;
+        GET    "/drive/ws"        PUBLIC Events "" => socket::connect;
+        GET    "/"                PUBLIC Read "" => assets::index;
+        GET    "/a/{hash}/{path:.*}" PUBLIC Read "" => assets::asset;
+    }
+}
+
+routes! {
+    /// Everything below `/api`, and again below `/drive`.
+    pub const API, fn within {
+        POST   "/auth/setup"                              PUBLIC      Login  "account.setup"     => sign_in::setup;
+        POST   "/auth/login"                              PUBLIC      Login  "account.sign_in"   => sign_in::login;
+        POST   "/auth/refresh"                            PUBLIC      Login  ""                  => sign_in::refresh;
+        POST   "/auth/logout"                             ANYONE      Write  "account.sign_out"  => sign_in::logout;
+        POST   "/auth/ws-ticket"                          TASKS_READ  Events ""                  => sign_in::ws_ticket;
+        GET    "/account"                                 ANYONE      Read   ""                  => account::me;
+        GET    "/quota"                                   ANYONE      Read   ""                  => account::quota;
+        POST   "/account/password"                        OWN         Login  "account.password"  => account::password;
+        GET    "/account/totp"                            OWN         Read   ""                  => second_factor::status;
+        POST   "/account/totp"                            OWN         Login  "account.totp"      => second_factor::begin;
+        POST   "/account/totp/confirm"                    OWN         Login  "account.totp_on"   => second_factor::confirm;
+        POST   "/account/totp/remove"                     OWN         Login  "account.totp_off"  => second_factor::remove;
+        GET    "/auth/sessions"                           OWN         Read   ""                  => account::sessions;
+        DELETE "/auth/sessions"                           OWN         Write  "session.end_others" => account::end_other_sessions;
+        DELETE "/auth/sessions/{session_id}"              OWN         Write  "session.end"       => account::end_session;
+        GET    "/tokens"                                  OWN         Read   ""                  => account::tokens;
+        POST   "/tokens"                                  OWN         Write  "token.create"      => account::make_token;
+        DELETE "/tokens/{session_id}"                     OWN         Write  "token.remove"      => account::remove_token;
+        GET    "/accounts"                                ADMIN       Read   ""                  => accounts::list;
+        POST   "/accounts"                                ADMIN       Write  "account.create"    => accounts::create;
+        GET    "/accounts/{account_id}"                   ADMIN       Read   ""                  => accounts::get;
+        PATCH  "/accounts/{account_id}"                   ADMIN       Write  "account.change"    => accounts::change;
+        GET    "/accounts/{account_id}/grants"            ADMIN       Read   ""                  => accounts::list_grants;
+        POST   "/accounts/{account_id}/grants"            ADMIN       Write  "grant.create"      => accounts::grant;
+        DELETE "/accounts/{account_id}/grants/{grant_id}" ADMIN       Write  "grant.end"         => accounts::end_grant;
+        GET    "/audit"                                   ANYONE      Read   ""                  => audit::list;
+        POST   "/files/upload/create"                     FILES_WRITE Create "upload.create"     => uploads::create::create;
+        POST   "/files/upload/chunk/{task_id}/{index}"    FILES_WRITE Chunk  ""                  => uploads::body::chunk;
+        PUT    "/files/upload/chunk/{task_id}/{index}"    FILES_WRITE Chunk  ""                  => uploads::body::chunk;
+        POST   "/files/upload/complete/{task_id}"         FILES_WRITE Write  "upload.complete"   => uploads::complete;
+        POST   "/files/upload/direct"                     FILES_WRITE Create "file.create"       => uploads::body::direct;
+        PUT    "/files/upload/direct"                     FILES_WRITE Create "file.create"       => uploads::body::direct;
+        GET    "/files/upload/tasks"                      FILES_READ  Read   ""                  => uploads::list;
+        GET    "/files/upload/tasks/recent"               FILES_READ  Read   ""                  => uploads::recent;
+        DELETE "/files/upload/tasks/cleanup"              FILES_WRITE Write  "upload.cleanup"    => uploads::cleanup;
+        GET    "/files/upload/tasks/{task_id}/details"    FILES_READ  Read   ""                  => uploads::details;
+        GET    "/files/upload/progress/{task_id}"         FILES_READ  Read   ""                  => uploads::progress;
+        GET    "/files/upload/resume/{task_id}"           FILES_READ  Read   ""                  => uploads::resume;
+        DELETE "/files/upload/task/{task_id}"             FILES_WRITE Write  "upload.cancel"     => uploads::cancel;
+        GET    "/files/upload/stats"                      FILES_READ  Read   ""                  => uploads::stats;
+        GET    "/files"                                   FILES_READ  Read   ""                  => files::list;
+        GET    "/files/{file_id}"                         FILES_READ  Read   ""                  => files::get;
+        GET    "/files/{file_id}/content"                 FILES_READ  Read   "file.read"         => content::content;
+        HEAD   "/files/{file_id}/content"                 FILES_READ  Read   ""                  => content::content;
+        GET    "/files/{file_id}/key"                     FILES_READ  Read   "file.key"          => locks::key;
+        POST   "/files/{file_id}/password"                FILES_WRITE Write  "file.password"     => locks::change;
+        GET    "/tasks"                                   TASKS_READ  Read   ""                  => tasks::lists::list;
+        POST   "/tasks"                                   TASKS       Create "task.create"       => tasks::create::create;
+        GET    "/tasks/recent"                            TASKS_READ  Read   ""                  => tasks::lists::recent;
+        GET    "/tasks/stats"                             TASKS_READ  Read   ""                  => tasks::overview::stats;
+        DELETE "/tasks/cleanup"                           TASKS       Write  "task.cleanup"      => tasks::overview::cleanup;
+        POST   "/tasks/pause"                             TASKS       Write  "task.pause"        => tasks::many::pause;
+        POST   "/tasks/resume"                            TASKS       Write  "task.resume"       => tasks::many::resume;
+        POST   "/tasks/cancel"                            TASKS       Write  "task.cancel"       => tasks::many::cancel;
+        POST   "/tasks/retry"                             TASKS       Write  "task.retry"        => tasks::many::retry;
+        GET    "/tasks/{task_id}"                         TASKS_READ  Read   ""                  => tasks::get;
+        PATCH  "/tasks/{task_id}"                         TASKS       Write  "task.change"       => tasks::amend;
+        GET    "/tasks/{task_id}/items"                   TASKS_READ  Read   ""                  => tasks::items;
+        GET    "/tasks/{task_id}/wait"                    TASKS_READ  Read   ""                  => tasks::wait::wait;
+        POST   "/tasks/{task_id}/pause"                   TASKS       Write  "task.pause"        => tasks::pause;
+        POST   "/tasks/{task_id}/resume"                  TASKS       Write  "task.resume"       => tasks::resume;
+        POST   "/tasks/{task_id}/cancel"                  TASKS       Write  "task.cancel"       => tasks::cancel;
+        POST   "/tasks/{task_id}/retry"                   TASKS       Write  "task.retry"        => tasks::retry;
+        POST   "/tasks/{task_id}/progress"                TASKS       Write  ""                  => tasks::reports::progress;
+        POST   "/tasks/{task_id}/complete"                TASKS       Write  "task.complete"     => tasks::reports::complete;
+        POST   "/tasks/{task_id}/fail"                    TASKS       Write  "task.fail"         => tasks::reports::fail;
+        GET    "/operations"                              ANYONE      Read   ""                  => tasks::overview::operations;
+        GET    "/pools"                                   ANYONE      Read   ""                  => files::pools;
+    }
+}
+
 fn api(config: &mut web::ServiceConfig) {
-    config
-        .route("/auth/setup", web::post().to(accounts::setup))
-        .route("/auth/login", web::post().to(accounts::login))
-        .route("/auth/refresh", web::post().to(accounts::refresh))
-        .route("/auth/logout", web::post().to(accounts::logout))
-        .route("/auth/ws-ticket", web::post().to(accounts::ws_ticket))
-        .route("/account", web::get().to(accounts::me))
-        .route("/quota", web::get().to(accounts::quota))
-        .route("/files/upload/create", web::post().to(uploads::create::create))
-        .route("/files/upload/chunk/{task_id}/{index}", web::post().to(uploads::body::chunk))
-        .route("/files/upload/chunk/{task_id}/{index}", web::put().to(uploads::body::chunk))
-        .route("/files/upload/complete/{task_id}", web::post().to(uploads::complete))
-        .route("/files/upload/direct", web::post().to(uploads::body::direct))
-        .route("/files/upload/direct", web::put().to(uploads::body::direct))
-        .route("/files/upload/tasks", web::get().to(uploads::list))
-        .route("/files/upload/tasks/recent", web::get().to(uploads::recent))
-        .route("/files/upload/tasks/cleanup", web::delete().to(uploads::cleanup))
-        .route("/files/upload/tasks/{task_id}/details", web::get().to(uploads::details))
-        .route("/files/upload/progress/{task_id}", web::get().to(uploads::progress))
-        .route("/files/upload/resume/{task_id}", web::get().to(uploads::resume))
-        .route("/files/upload/task/{task_id}", web::delete().to(uploads::cancel))
-        .route("/files/upload/stats", web::get().to(uploads::stats))
-        .route("/files", web::get().to(files::list))
-        .route("/files/{file_id}", web::get().to(files::get))
-        .route("/files/{file_id}/content", web::get().to(content::content))
-        .route("/files/{file_id}/content", web::head().to(content::content))
-        .route("/files/{file_id}/key", web::get().to(locks::key))
-        .route("/files/{file_id}/password", web::post().to(locks::change))
-        .route("/tasks", web::get().to(tasks::lists::list))
-        .route("/tasks", web::post().to(tasks::create::create))
-        .route("/tasks/recent", web::get().to(tasks::lists::recent))
-        .route("/tasks/stats", web::get().to(tasks::overview::stats))
-        .route("/tasks/cleanup", web::delete().to(tasks::overview::cleanup))
-        .route("/tasks/pause", web::post().to(tasks::many::pause))
-        .route("/tasks/resume", web::post().to(tasks::many::resume))
-        .route("/tasks/cancel", web::post().to(tasks::many::cancel))
-        .route("/tasks/retry", web::post().to(tasks::many::retry))
-        .route("/tasks/{task_id}", web::get().to(tasks::get))
-        .route("/tasks/{task_id}", web::patch().to(tasks::amend))
-        .route("/tasks/{task_id}/items", web::get().to(tasks::items))
-        .route("/tasks/{task_id}/wait", web::get().to(tasks::wait::wait))
-        .route("/tasks/{task_id}/pause", web::post().to(tasks::pause))
-        .route("/tasks/{task_id}/resume", web::post().to(tasks::resume))
-        .route("/tasks/{task_id}/cancel", web::post().to(tasks::cancel))
-        .route("/tasks/{task_id}/retry", web::post().to(tasks::retry))
-        .route("/tasks/{task_id}/progress", web::post().to(tasks::reports::progress))
-        .route("/tasks/{task_id}/complete", web::post().to(tasks::reports::complete))
-        .route("/tasks/{task_id}/fail", web::post().to(tasks::reports::fail))
-        .route("/operations", web::get().to(tasks::overview::operations))
-        .route("/pools", web::get().to(files::pools))
-        .default_service(web::to(unknown));
+    within(config);
+    config.default_service(web::to(unknown));
 }
 
 /// No route, or a route with another method.

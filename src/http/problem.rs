@@ -44,6 +44,9 @@ impl ResponseError for Problem {
         }
         if let Some(seconds) = self.0.details().get("retryAfter").and_then(Value::as_u64) {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            if let Some(limit) = self.0.details().get("perMinute").and_then(Value::as_u64) {
+                super::limits::tell(response.headers_mut(), limit, 0, seconds);
+            }
         }
         response.extensions_mut().insert(Facts {
             code: self.0.kind().code(),
@@ -62,6 +65,11 @@ struct Facts {
     cause: Option<String>,
 }
 
+/// The code word of an error answer.
+pub fn code_of(response: &HttpResponse<impl MessageBody>) -> Option<&'static str> {
+    response.extensions().get::<Facts>().map(|facts| facts.code)
+}
+
 /// The status of each kind of error; the README lists it beside its code word.
 pub fn status(kind: Kind) -> u16 {
     match kind {
@@ -75,8 +83,9 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::PasswordRequired
         | Kind::ConversionUnsupported
         | Kind::ConfirmationRequired => 400,
-        Kind::NotSignedIn | Kind::SignInFailed => 401,
+        Kind::NotSignedIn | Kind::SignInFailed | Kind::CodeRequired => 401,
         Kind::Forbidden
+        | Kind::ScopeMissing
         | Kind::CrossSite
         | Kind::SetupClosed
         | Kind::QuotaExceeded

@@ -13,8 +13,11 @@ use serde_json::{Value, json};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout};
 
 use super::State;
+use super::access::{Class, TASKS_READ};
+use super::address::network;
 use super::auth::{cross_site, not_signed_in};
 use super::input::Query;
+use super::limits::Who;
 use super::problem::Problem;
 use super::tasks::view;
 use crate::domain::account::Caller;
@@ -57,9 +60,14 @@ pub async fn connect(
         return Err(cross_site().into());
     }
     let caller = match &asked.ticket {
-        Some(ticket) => Some(state.gate.take_ticket(ticket).ok_or_else(not_signed_in)?),
+        Some(ticket) => Some(state.known.take_ticket(ticket).ok_or_else(not_signed_in)?),
         None => state.authenticate(&request).await?,
     };
+    let who = network(state.address(&request));
+    state.limiter.count(Class::Events, Who::Address(who))?;
+    if let Some(caller) = &caller {
+        TASKS_READ.admit(caller)?;
+    }
     let (response, session, stream) = actix_ws::handle(&request, payload).map_err(|_| {
         crate::domain::error::Error::invalid("Upgrade", "Open this address as a WebSocket.")
     })?;
@@ -154,8 +162,8 @@ impl Socket {
                 .filter(|_| message["type"] == "auth")
                 .ok_or(Some(BAD_SIGN_IN))?;
             return match self.state.by_token(token).await {
-                Ok(Some(caller)) => Ok(caller),
-                Ok(None) => Err(Some(BAD_SIGN_IN)),
+                Ok(Some(caller)) if TASKS_READ.admit(&caller).is_ok() => Ok(caller),
+                Ok(_) => Err(Some(BAD_SIGN_IN)),
                 Err(_) => Err(Some(BROKEN)),
             };
         }

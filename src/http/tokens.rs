@@ -154,6 +154,16 @@ pub fn secret() -> Result<(String, Digest)> {
     Ok((text, hash))
 }
 
+/// What a token for a program begins with, so that people, and tools that look for leaked secrets, know it.
+pub const TOKEN_PREFIX: &str = "drv_";
+
+/// A new token for a program, and the hash that is stored in its place.
+pub fn new_token() -> Result<(String, Digest)> {
+    let text = format!("{TOKEN_PREFIX}{}", secret()?.0);
+    let hash = fingerprint(&text);
+    Ok((text, hash))
+}
+
 /// What is stored of a secret with 256 random bits; such a one needs no slow hash.
 pub fn fingerprint(secret: &str) -> Digest {
     Digest(Sha256::digest(secret).into())

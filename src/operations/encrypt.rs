@@ -227,7 +227,9 @@ pub(super) fn plan(
 
 /// Refuses early what the reservation would refuse, before a password is stretched.
 pub(super) fn refuse_without_room(engine: &Engine, owner: AccountId, bytes: u64) -> Result<()> {
-    let quota = engine.store.read_now(|db| crate::store::accounts::quota_of(db, owner))?;
+    let quota = engine
+        .store
+        .read_now(|db| crate::store::accounts::quota_of(db, owner, engine.clock.now()))?;
     if quota.has_room(bytes) { Ok(()) } else { Err(quota.exceeded(bytes)) }
 }
 

@@ -1,15 +1,18 @@
 //! Accounts and the bytes they use.
 
-use rusqlite::{Connection, OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row};
 
-use super::Tx;
 use super::columns::{failed, is_duplicate};
+use super::{Db, Tx};
 use crate::domain::account::{Account, Quota, Role};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::AccountId;
+use crate::domain::time::Timestamp;
 
-const COLUMNS: &str =
-    "id, name, role, disabled, quota_bytes, used_bytes, reserved_bytes, created_at";
+/// With the moment as the first parameter: time-limited grants count as long as they last.
+const COLUMNS: &str = "id, name, role, disabled, quota_bytes + (select coalesce(sum(bytes), 0) from grants \
+    where grants.account_id = accounts.id and grants.expires_at > ?1), used_bytes, reserved_bytes, created_at, \
+    totp_confirmed";
 
 fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
     Ok(Account {
@@ -19,6 +22,7 @@ fn account(row: &Row<'_>) -> rusqlite::Result<Account> {
         disabled: row.get(3)?,
         quota: quota(row, 4)?,
         created_at: row.get(7)?,
+        second_factor: row.get(8)?,
     })
 }
 
@@ -54,66 +58,87 @@ pub fn insert(tx: &Tx<'_>, new: &NewAccount) -> Result<AccountId> {
     Ok(id)
 }
 
-pub fn get(connection: &Connection, id: AccountId) -> Result<Option<Account>> {
-    connection
-        .prepare_cached(&format!("select {COLUMNS} from accounts where id = ?1"))
-        .and_then(|mut statement| statement.query_row([id], account).optional())
+pub fn get(db: &Db, id: AccountId, now: Timestamp) -> Result<Option<Account>> {
+    db.prepare_cached(&format!("select {COLUMNS} from accounts where id = ?2"))
+        .and_then(|mut statement| statement.query_row((now, id), account).optional())
         .map_err(failed)
 }
 
 /// The account of a name and its password hash.
-pub fn find(connection: &Connection, name: &str) -> Result<Option<(Account, String)>> {
-    connection
-        .prepare_cached(&format!("select {COLUMNS}, password_hash from accounts where name = ?1"))
+pub fn find(db: &Db, name: &str, now: Timestamp) -> Result<Option<(Account, String)>> {
+    db.prepare_cached(&format!("select {COLUMNS}, password_hash from accounts where name = ?2"))
         .and_then(|mut statement| {
-            statement.query_row([name], |row| Ok((account(row)?, row.get(8)?))).optional()
+            statement.query_row((now, name), |row| Ok((account(row)?, row.get(9)?))).optional()
         })
         .map_err(failed)
 }
 
-pub fn list(connection: &Connection) -> Result<Vec<Account>> {
-    connection
-        .prepare_cached(&format!("select {COLUMNS} from accounts order by name"))
-        .and_then(|mut statement| statement.query_map([], account)?.collect())
+pub fn password_hash(db: &Db, id: AccountId) -> Result<String> {
+    db.prepare_cached("select password_hash from accounts where id = ?1 and disabled = 0")
+        .and_then(|mut statement| statement.query_row([id], |row| row.get(0)).optional())
+        .map_err(failed)?
+        .ok_or_else(|| Error::not_found("account"))
+}
+
+/// All accounts by name.
+pub fn list(db: &Db, now: Timestamp) -> Result<Vec<Account>> {
+    db.prepare_cached(&format!("select {COLUMNS} from accounts order by name"))
+        .and_then(|mut statement| statement.query_map([now], account)?.collect())
         .map_err(failed)
 }
 
 /// Is there anyone who can sign in as an administrator?
-pub fn has_admin(connection: &Connection) -> Result<bool> {
-    connection
-        .query_row(
-            "select exists (select 1 from accounts where role = 'admin' and disabled = 0)",
-            [],
-            |row| row.get(0),
-        )
-        .map_err(failed)
-}
-
-pub fn set_password(tx: &Tx<'_>, name: &str, password_hash: &str) -> Result<bool> {
-    update(
-        tx,
-        "update accounts set password_hash = ?1, updated_at = ?2 where name = ?3",
-        password_hash,
-        name,
+pub fn has_admin(db: &Db) -> Result<bool> {
+    db.query_row(
+        "select exists (select 1 from accounts where role = 'admin' and disabled = 0)",
+        [],
+        |row| row.get(0),
     )
+    .map_err(failed)
 }
 
-pub fn disable(tx: &Tx<'_>, name: &str) -> Result<bool> {
-    update(tx, "update accounts set disabled = ?1, updated_at = ?2 where name = ?3", 1, name)
+pub fn set_password(tx: &Tx<'_>, id: AccountId, password_hash: &str) -> Result<()> {
+    tx.connection
+        .execute(
+            "update accounts set password_hash = ?1, updated_at = ?2 where id = ?3",
+            (password_hash, tx.now, id),
+        )
+        .map_err(failed)?;
+    Ok(())
 }
 
-fn update(tx: &Tx<'_>, sql: &str, value: impl rusqlite::ToSql, name: &str) -> Result<bool> {
-    let changed = tx.connection.execute(sql, (value, tx.now, name)).map_err(failed)?;
-    Ok(changed == 1)
+/// What an administrator changes of an account; `None` leaves it as it is.
+#[derive(Default)]
+pub struct Change {
+    pub role: Option<Role>,
+    pub disabled: Option<bool>,
+    /// `Some(None)` takes the limit away.
+    pub quota_bytes: Option<Option<u64>>,
 }
 
-/// The account, or `NotFound` when it is gone or disabled.
-pub fn quota_of(connection: &Connection, id: AccountId) -> Result<Quota> {
-    connection
-        .prepare_cached("select quota_bytes, used_bytes, reserved_bytes from accounts where id = ?1 and disabled = 0")
-        .and_then(|mut statement| statement.query_row([id], |row| quota(row, 0)).optional())
-        .map_err(failed)?
-        .ok_or_else(|| Error::not_found("account"))
+/// Changes an account. The last administrator who can sign in stays one.
+pub fn change(tx: &Tx<'_>, id: AccountId, change: &Change) -> Result<Account> {
+    let sql = "update accounts set role = coalesce(?1, role), disabled = coalesce(?2, disabled), \
+               quota_bytes = case when ?3 then ?4 else quota_bytes end, updated_at = ?5 where id = ?6";
+    let limit = change.quota_bytes.flatten().map(|bytes| bytes as i64);
+    let had_admin = has_admin(tx.connection)?;
+    tx.connection
+        .execute(
+            sql,
+            (change.role, change.disabled, change.quota_bytes.is_some(), limit, tx.now, id),
+        )
+        .map_err(failed)?;
+    if had_admin && !has_admin(tx.connection)? {
+        let message = "This is the last administrator. Make another one first.";
+        return Err(Error::new(Kind::Conflict, message).with("accountId", id.to_string()));
+    }
+    get(tx.connection, id, tx.now)?.ok_or_else(|| Error::not_found("account"))
+}
+
+/// The bytes of an account at this moment, or `NotFound` when it is gone or disabled.
+pub fn quota_of(db: &Db, id: AccountId, now: Timestamp) -> Result<Quota> {
+    let found = get(db, id, now)?.filter(|account| !account.disabled);
+    found.map(|account| account.quota).ok_or_else(|| Error::not_found("account"))
 }
 
 /// Sets bytes aside for an open upload, all or nothing.
@@ -140,15 +165,16 @@ fn take(tx: &Tx<'_>, id: AccountId, bytes: u64, change: &str) -> Result<()> {
         .connection
         .execute(
             &format!(
-                "update accounts set {change} where id = ?2 and disabled = 0 \
-                 and (quota_bytes is null or used_bytes + reserved_bytes + ?1 <= quota_bytes)"
+                "update accounts set {change} where id = ?2 and disabled = 0 and (quota_bytes is null or \
+                 used_bytes + reserved_bytes + ?1 <= quota_bytes + (select coalesce(sum(bytes), 0) from grants \
+                 where grants.account_id = accounts.id and grants.expires_at > ?3))"
             ),
-            (bytes as i64, id),
+            (bytes as i64, id, tx.now),
         )
         .map_err(failed)?;
     match changed {
         1 => Ok(()),
-        _ => Err(quota_of(tx.connection, id)?.exceeded(bytes)),
+        _ => Err(quota_of(tx.connection, id, tx.now)?.exceeded(bytes)),
     }
 }
 

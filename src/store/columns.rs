@@ -6,7 +6,9 @@ use serde_json::Value;
 use crate::domain::account::Role;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind};
-use crate::domain::id::{AccountId, BundleId, FileId, ObjectId, PoolId, SessionId, TaskId};
+use crate::domain::id::{
+    AccountId, BundleId, FileId, GrantId, ObjectId, PoolId, SessionId, TaskId,
+};
 use crate::domain::task::{Driver, Intent, Status, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{ItemState, Lane};
@@ -62,7 +64,17 @@ macro_rules! number_columns {
     )*};
 }
 
-text_columns!(AccountId, BundleId, FileId, ObjectId, PoolId, SessionId, TaskId, DeclaredHash);
+text_columns!(
+    AccountId,
+    BundleId,
+    FileId,
+    GrantId,
+    ObjectId,
+    PoolId,
+    SessionId,
+    TaskId,
+    DeclaredHash
+);
 number_columns!(Driver, Intent, Status, Lane, ItemState);
 
 impl ToSql for TaskType {

@@ -6,7 +6,10 @@ use rusqlite_migration::{M, Migrations};
 
 use crate::domain::error::{Error, Result};
 
-const SCRIPTS: &[M<'_>] = &[M::up(include_str!("migrations/0001_init.sql"))];
+const SCRIPTS: &[M<'_>] = &[
+    M::up(include_str!("migrations/0001_init.sql")),
+    M::up(include_str!("migrations/0002_accounts.sql")),
+];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {
     Migrations::from_slice(SCRIPTS)
@@ -41,7 +44,7 @@ mod tests {
             .unwrap();
         connection
             .execute_batch(
-                "insert into accounts values ('a', 'a', '', 'user', 0, null, 0, 0, 0, 0)",
+                "insert into accounts (id, name, password_hash, role, created_at, updated_at) values ('a', 'a', '', 'user', 0, 0)",
             )
             .unwrap();
         let mut allowed = Vec::new();

@@ -17,6 +17,8 @@ pub mod key {
     pub const CLEAN_STOP: &str = "clean_stop";
     /// The kernel's boot id of the last run; another one after an unclean stop means the power failed.
     pub const BOOT_ID: &str = "boot_id";
+    /// Number and hash of the last row that was taken off the beginning of the audit log.
+    pub const AUDIT_PRUNED: &str = "audit_pruned";
 }
 
 pub(super) fn ensure(connection: &Connection, clock: &Clock) -> Result<()> {

@@ -2,8 +2,10 @@
 //!
 //! One module for each resource or theme; `crash` kills the program, `tidy` reads the source.
 
+mod access;
 mod accounts;
 mod archives;
+mod audit_log;
 mod bad_chunks;
 mod bad_input;
 mod bulk;
@@ -34,6 +36,8 @@ mod engine_steps;
 mod engine_workers;
 mod files;
 mod gate;
+mod grants;
+mod guesses;
 mod harness;
 mod health;
 mod janitor;
@@ -41,6 +45,7 @@ mod laws;
 mod limits;
 mod migrate;
 mod move_files;
+mod own_account;
 mod plans;
 mod power;
 mod quota;

@@ -193,7 +193,8 @@ impl FileDecompress {
         }
         let owner = caller.account_id;
         if let Some(bytes) = found.total_bytes {
-            let quota = engine.store.read_now(|db| accounts::quota_of(db, owner))?;
+            let quota =
+                engine.store.read_now(|db| accounts::quota_of(db, owner, engine.clock.now()))?;
             if !quota.has_room(pool.charge(bytes)) {
                 return Err(quota.exceeded(pool.charge(bytes)));
             }

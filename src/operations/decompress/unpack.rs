@@ -87,8 +87,8 @@ impl<'a> Unpack<'a> {
 
     /// What may come out: what the quota and the disk leave.
     pub fn limits(&self) -> Result<Limits> {
-        let owner = self.context.task.account_id;
-        let quota = self.context.engine.store.read_now(|db| accounts::quota_of(db, owner))?;
+        let (owner, now) = (self.context.task.account_id, self.context.engine.clock.now());
+        let quota = self.context.engine.store.read_now(|db| accounts::quota_of(db, owner, now))?;
         let left = quota.limit.map_or(u64::MAX, |limit| {
             limit.saturating_sub(quota.used + quota.reserved).saturating_add(self.reserved)
         });

@@ -174,10 +174,12 @@ impl Uploads {
 
     /// Refuses early what the reservation would refuse, before any space is taken on the disk.
     pub(super) async fn check_room(&self, owner: AccountId, charge: u64) -> Result<()> {
+        let now = self.engine.clock.now();
         self.engine
             .store
             .read(move |db| {
-                check_room(uploads::count_open(db, owner)?, &accounts::quota_of(db, owner)?, charge)
+                let quota = accounts::quota_of(db, owner, now)?;
+                check_room(uploads::count_open(db, owner)?, &quota, charge)
             })
             .await
     }

@@ -201,7 +201,11 @@ impl Operation for FileUpload {
         let (owner, id) = (task.account_id, task.id);
         let (record, open, quota) = engine.store.read_now(|db| {
             let record = uploads::get(db, owner, id)?;
-            Ok((record, uploads::count_open(db, owner)?, accounts::quota_of(db, owner)?))
+            Ok((
+                record,
+                uploads::count_open(db, owner)?,
+                accounts::quota_of(db, owner, engine.clock.now())?,
+            ))
         })?;
         begin::check_room(open, &quota, record.upload.charge)?;
         let pool = self.open.blobs.pool(record.upload.pool_id)?.clone();

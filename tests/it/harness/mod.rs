@@ -254,6 +254,7 @@ pub fn config(folder: &Path, settings: &[(&str, &str)]) -> Result<Config, Error>
         ("DRIVE_SERVER_LISTEN", "127.0.0.1:0"),
         ("DRIVE_SERVER_SHUTDOWN_SECONDS", "3"),
         ("DRIVE_STORAGE_KEEP_FREE_BYTES", "0"),
+        ("DRIVE_LIMITS_ENABLED", "false"),
     ];
     let all =
         own.iter().chain(settings).map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));

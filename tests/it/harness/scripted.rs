@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::{Duration, Instant};
 
-use drive::domain::account::{Caller, Role};
+use drive::domain::account::{Caller, Role, Scopes};
 use drive::domain::error::{Error, Kind};
 use drive::domain::id::{AccountId, SessionId, TaskId};
 use drive::domain::task::{Driver, TaskType};
@@ -111,7 +111,13 @@ pub fn new_task(account_id: AccountId, job: &Job) -> NewTask {
 }
 
 pub fn caller(account_id: AccountId) -> Caller {
-    Caller { account_id, session_id: SessionId::generate(), role: Role::User }
+    Caller {
+        account_id,
+        session_id: SessionId::generate(),
+        name: "someone".into(),
+        role: Role::User,
+        scopes: Scopes::ALL,
+    }
 }
 
 /// Where an operation waits for the test.

@@ -89,6 +89,7 @@ impl World {
             stale_ms: 24 * HOUR_MS,
             paused_ms: HOUR_MS,
             keep_finished_ms: 3 * HOUR_MS,
+            keep_audit_ms: 24 * HOUR_MS,
             sweep_ms: HOUR_MS,
             workers: make.workers.clone(),
         };
