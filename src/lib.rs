@@ -2,7 +2,7 @@
 //!
 //! Read the modules in this order; each imports only what stands to its left:
 //! `domain ← { store | blobs } ← engine ← operations ← http ← config ← app ← cli`.
-//! `clock` and `telemetry` are leaves that anyone may use.
+//! `clock`, `telemetry` and `outgoing` (requests of the server itself) are leaves that anyone may use.
 //!
 //! The words, the same in SQL, Rust, JSON and routes: an **account** signs in; a **pool** is a place for bytes; a
 //! **bundle** is a set of files; a **file** is a name over an **object**, which is sealed bytes; an **upload** brings
@@ -17,5 +17,6 @@ pub mod domain;
 pub mod engine;
 pub mod http;
 pub mod operations;
+pub mod outgoing;
 pub mod store;
 pub mod telemetry;

@@ -81,6 +81,7 @@ kinds! {
         // The server cannot, now.
         TooMany = "TOO_MANY_REQUESTS",
         DiskFull = "DISK_FULL",
+        Unreachable = "UNREACHABLE",
         Busy = "BUSY",
         ShuttingDown = "SHUTTING_DOWN",
         Io = "STORAGE_ERROR",

@@ -118,6 +118,7 @@ pub fn status(kind: Kind) -> u16 {
         Kind::ContentCorrupt | Kind::Io | Kind::Database | Kind::Internal | Kind::TaskCrashed => {
             500
         }
+        Kind::Unreachable => 502,
         Kind::Busy | Kind::ShuttingDown => 503,
         Kind::DiskFull => 507,
     }
