@@ -20,3 +20,4 @@ pub mod operations;
 pub mod outgoing;
 pub mod store;
 pub mod telemetry;
+pub mod tls;

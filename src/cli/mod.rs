@@ -209,17 +209,44 @@ fn verify_audit(store: &Store) -> Result<()> {
     }
 }
 
+/// The name of this machine in its network.
+fn machine_name() -> String {
+    match rustix::system::uname().nodename().to_string_lossy().into_owned() {
+        name if name.is_empty() => "localhost".to_owned(),
+        name => name,
+    }
+}
+
 fn serve(config: &Config) -> Result<()> {
     let app = App::open(config, Clock::default())?;
     tracing::info!(data_dir = %config.server.data_dir.display(), last_stop = ?app.last_stop, "opened");
-    let setup_code = app.setup_code.clone();
+    let (setup_code, self_signed) = (app.setup_code.clone(), app.self_signed.clone());
     let greet = |address: SocketAddr| {
         let url = match config.server.public_url.as_str() {
-            "" => format!("http://{address}"),
+            "" => {
+                let scheme = if config.tls.is_on() { "https" } else { "http" };
+                match address.ip().is_unspecified() {
+                    true => format!("{scheme}://{}:{}", machine_name(), address.port()),
+                    false => format!("{scheme}://{address}"),
+                }
+            }
             url => url.trim_end_matches('/').to_owned(),
         };
         let mut out = std::io::stdout();
         say(&mut out, &format!("Drive is ready at {url}"));
+        if let Some(fingerprint) = &self_signed {
+            say(
+                &mut out,
+                "The certificate is of its own making; browsers will warn. Compare its SHA-256 fingerprint:",
+            );
+            say(&mut out, fingerprint);
+        }
+        if config.server.insecure_http && !config.tls.is_on() {
+            say(
+                &mut out,
+                "Plain http is allowed on every address: passwords and files cross the network in clear.",
+            );
+        }
         match &setup_code {
             Some(code) => {
                 say(&mut out, &format!("First sign-in: {url}/#setup={code}"));

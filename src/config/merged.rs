@@ -63,6 +63,14 @@ impl Merged {
             ("server", "listen", "--listen", flags.listen.clone()),
             ("log", "level", "--log-level", flags.log_level.clone()),
         ];
+        let switches = [
+            ("tls", "self_signed", "--tls-self-signed", flags.tls_self_signed),
+            ("server", "behind_proxy", "--behind-proxy", flags.behind_proxy),
+            ("server", "insecure_http", "--insecure-http", flags.insecure_http),
+        ];
+        for (section, key, flag, _) in switches.into_iter().filter(|(_, _, _, given)| *given) {
+            merged.set(section, key, Value::Boolean(true), flag, flag)?;
+        }
         for (section, key, flag, text) in given {
             if let Some(text) = text {
                 merged.set(section, key, Value::String(text), flag, flag)?;

@@ -31,6 +31,15 @@ pub struct Flags {
     /// A settings file; see drive.toml for what can be in it
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// Use TLS with a certificate of the server's own making, for a first try
+    #[arg(long, global = true)]
+    pub tls_self_signed: bool,
+    /// A proxy with TLS stands before this server: allow plain http on any address
+    #[arg(long, global = true)]
+    pub behind_proxy: bool,
+    /// Allow plain http on any address, on a network you trust
+    #[arg(long, global = true)]
+    pub insecure_http: bool,
     /// What the log tells: error, warn, info, debug, trace
     #[arg(long, value_name = "LEVEL", global = true)]
     pub log_level: Option<String>,
@@ -40,6 +49,7 @@ pub struct Flags {
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub tls: Tls,
     pub log: Log,
     pub storage: Storage,
     /// The first is the one that `[pool]` and `DRIVE_POOL_…` mean.
@@ -61,9 +71,26 @@ pub struct Server {
     pub data_dir: PathBuf,
     pub public_url: String,
     pub workers: usize,
+    pub allowed_hosts: Vec<String>,
+    pub cors_origins: Vec<String>,
+    pub behind_proxy: bool,
     pub insecure_http: bool,
     pub trusted_proxies: Vec<String>,
     pub shutdown_seconds: u64,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tls {
+    pub certificate: PathBuf,
+    pub key: PathBuf,
+    pub self_signed: bool,
+}
+
+impl Tls {
+    pub fn is_on(&self) -> bool {
+        self.self_signed || !self.certificate.as_os_str().is_empty()
+    }
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -225,19 +252,42 @@ impl Config {
         if !self.server.public_url.is_empty() && !self.server.public_url.starts_with("http") {
             return refuse("server.public_url", "must begin with http:// or https://.");
         }
-        if !self.server.listen.ip().is_loopback() && !self.server.insecure_http {
-            return refuse(
-                "server.listen",
-                "is not an address of this machine alone, and without TLS passwords would cross the network in \
-                 clear. Put a TLS proxy before Drive and keep 127.0.0.1, or set server.insecure_http = true \
-                 (DRIVE_SERVER_INSECURE_HTTP=true) for a network you trust.",
-            );
-        }
+        self.check_network()?;
         if let Some((key, _)) = self.limits.all().into_iter().find(|(_, count)| *count == 0) {
             return refuse(key, "must be at least 1.");
         }
         self.trusted_proxies()?;
         self.preferred_pool().map(|_| ())
+    }
+
+    fn check_network(&self) -> Result<()> {
+        let refuse = |key: &str, why: &str| Err(Error::invalid(key, format!("{key} {why}")));
+        let excused = self.tls.is_on() || self.server.behind_proxy || self.server.insecure_http;
+        if !self.server.listen.ip().is_loopback() && !excused {
+            return refuse(
+                "server.listen",
+                "is not an address of this machine alone, and without TLS passwords would cross the network in \
+                 clear. Set tls.certificate and tls.key, or try --tls-self-signed; or say --behind-proxy when a \
+                 proxy with TLS stands before Drive, or --insecure-http on a network you trust \
+                 (server.insecure_http = true).",
+            );
+        }
+        if self.tls.certificate.as_os_str().is_empty() != self.tls.key.as_os_str().is_empty() {
+            return refuse("tls.certificate", "and tls.key must be set together.");
+        }
+        if self.tls.self_signed && !self.tls.certificate.as_os_str().is_empty() {
+            return refuse("tls.self_signed", "cannot be true when tls.certificate is set.");
+        }
+        for origin in &self.server.cors_origins {
+            let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            if rest.is_none_or(|host| host.is_empty() || host.contains(['/', '*'])) {
+                return refuse(
+                    "server.cors_origins",
+                    "must hold origins such as https://app.example, without a path.",
+                );
+            }
+        }
+        Ok(())
     }
 
     fn check_pools(&self) -> Result<()> {

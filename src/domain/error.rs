@@ -49,6 +49,7 @@ kinds! {
         Forbidden = "FORBIDDEN",
         ScopeMissing = "SCOPE_MISSING",
         CrossSite = "CROSS_SITE",
+        HostUnknown = "HOST_UNKNOWN",
         SetupClosed = "SETUP_CLOSED",
         QuotaExceeded = "QUOTA_EXCEEDED",
         PoolRefuses = "POOL_REFUSES",

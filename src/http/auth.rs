@@ -191,7 +191,7 @@ impl State {
         if !self.settings.public_url.is_empty() {
             return origin == self.settings.public_url.trim_end_matches('/');
         }
-        let host = text(request, header::HOST).unwrap_or_default();
+        let host = super::origin::host(request).unwrap_or_default();
         origin
             .split_once("://")
             .is_some_and(|(_, of)| !host.is_empty() && of.eq_ignore_ascii_case(host))
@@ -204,7 +204,7 @@ impl State {
             .path("/")
             .http_only(true)
             .same_site(SameSite::Lax)
-            .secure(self.settings.public_url.starts_with("https:"))
+            .secure(self.settings.origins.secure)
             .max_age(CookieDuration::seconds(life))
             .finish()
     }

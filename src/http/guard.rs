@@ -8,9 +8,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
+use actix_web::web;
 use futures_util::FutureExt;
 use uuid::Uuid;
 
+use super::State;
+use super::origin;
 use super::problem::{self, Problem};
 use crate::domain::error::Error;
 
@@ -18,10 +21,11 @@ use crate::domain::error::Error;
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; \
     connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-const HEADERS: [(&str, &str); 4] = [
+const HEADERS: [(&str, &str); 5] = [
     ("x-content-type-options", "nosniff"),
     ("referrer-policy", "no-referrer"),
     ("cross-origin-resource-policy", "same-origin"),
+    ("cross-origin-opener-policy", "same-origin"),
     ("content-security-policy", PAGE_POLICY),
 ];
 
@@ -32,11 +36,25 @@ pub async fn guard<B: MessageBody + 'static>(
     let request_id = Uuid::new_v4().simple().to_string();
     // The request itself must not be kept: the router wants it for itself alone.
     let path = request.path().to_owned();
-    let answered = AssertUnwindSafe(next.call(request)).catch_unwind().await;
+    let state = request
+        .app_data::<web::Data<State>>()
+        .cloned()
+        .ok_or_else(|| Problem(Error::internal("no state")))?;
+    let origins = &state.settings.origins;
+    let more = origins.headers(request.request());
+    if let Some(mut answer) = origins.preflight(request.request()) {
+        dress(answer.headers_mut(), &request_id, &path, more);
+        return Ok(request.into_response(answer).map_into_right_body());
+    }
+    let admitted = origins.admit(origin::host(request.request()));
+    let answered = match admitted {
+        Ok(()) => AssertUnwindSafe(next.call(request)).catch_unwind().await,
+        Err(error) => Ok(Err(Problem(error).into())),
+    };
     let error: actix_web::Error = match answered {
         Ok(Ok(response)) => {
             let mut response = problem::finish(response, &request_id);
-            dress(response.headers_mut(), &request_id, &path);
+            dress(response.headers_mut(), &request_id, &path, more);
             return Ok(response);
         }
         Ok(Err(error)) => error,
@@ -50,11 +68,17 @@ pub async fn guard<B: MessageBody + 'static>(
         }
     };
     let mut answer = problem::render(error.as_response_error(), &path, &request_id);
-    dress(answer.headers_mut(), &request_id, &path);
+    dress(answer.headers_mut(), &request_id, &path, more);
     Err(InternalError::from_response("refused", answer).into())
 }
 
-fn dress(headers: &mut HeaderMap, request_id: &str, path: &str) {
+fn dress(
+    headers: &mut HeaderMap,
+    request_id: &str,
+    path: &str,
+    more: Vec<(HeaderName, HeaderValue)>,
+) {
+    super::origin::dress(headers, more);
     for (name, value) in HEADERS {
         let name = HeaderName::from_static(name);
         if !headers.contains_key(&name) {

@@ -30,6 +30,7 @@ pub mod health;
 pub mod input;
 pub mod limits;
 pub mod locks;
+pub mod origin;
 pub mod problem;
 pub mod second_factor;
 pub mod sign_in;
@@ -52,6 +53,7 @@ pub struct Settings {
     pub access_ms: i64,
     pub session_ms: i64,
     pub default_quota: Option<u64>,
+    pub origins: origin::Origins,
     pub trusted_proxies: Vec<Network>,
     /// False: neither rates nor guesses are limited.
     pub limits_enabled: bool,

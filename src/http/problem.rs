@@ -107,6 +107,7 @@ pub fn status(kind: Kind) -> u16 {
         Kind::ChunkTooLarge | Kind::BodyTooLarge | Kind::FileTooLarge => 413,
         Kind::UnsupportedMedia => 415,
         Kind::RangeNotSatisfiable => 416,
+        Kind::HostUnknown => 421,
         Kind::HashMismatch
         | Kind::DigestMismatch
         | Kind::IdempotencyMismatch

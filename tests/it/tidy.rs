@@ -5,9 +5,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules of ours each layer may name. Everything else is an import that points the wrong way.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("clock", &["domain"]),
     ("telemetry", &["domain"]),
+    ("tls", &["domain", "blobs"]),
     ("domain", &[]),
     ("outgoing", &["domain"]),
     ("store", &["clock", "domain"]),
@@ -29,6 +30,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "config",
             "outgoing",
             "telemetry",
+            "tls",
         ],
     ),
     ("cli", &["clock", "domain", "store", "http", "config", "telemetry", "app"]),

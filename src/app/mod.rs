@@ -1,33 +1,28 @@
 //! The composition root: opens everything in order, recovers, serves, and shuts down in the opposite order. The same
 //! for the program and for its tests.
 
-use std::collections::HashMap;
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpServer, web};
+use actix_web::web;
 
 use crate::blobs::sealed::ServerKey;
 use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
 use crate::clock::Clock;
-use crate::config::{Config, Limits};
-use crate::domain::chunks::MIB;
+use crate::config::Config;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::PoolId;
 use crate::domain::pool::Pool;
-use crate::domain::work::Lane;
+use crate::engine::Engine;
 use crate::engine::janitor::Janitor;
 use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
-use crate::engine::{Engine, Settings as EngineSettings};
-use crate::http::access::Class;
-use crate::http::{self, State, guard, tokens};
+use crate::http::{State, tokens};
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
@@ -35,15 +30,16 @@ use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
 use crate::store::{Listener, Store, accounts, pools};
+use crate::tls::Certificate;
+
+mod listen;
+mod settings;
+
+use settings::{engine_settings, http_settings};
 
 const HOUR_MS: i64 = 3600 * 1000;
-/// Time a connection lingers after its last answer, so that a client still sending hears why. Sockets linger as long.
-const DISCONNECT_WAIT: Duration = Duration::from_secs(1);
-const HEAD_WAIT: Duration = Duration::from_secs(10);
-const KEEP_ALIVE: Duration = Duration::from_secs(75);
-const CONNECTIONS_PER_WORKER: usize = 2_000;
-/// Threads of each worker that read, write and hash.
-const BLOCKING_THREADS: usize = 32;
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(5);
 /// How often held-back progress is looked at.
 const FLUSH: Duration = Duration::from_millis(100);
 
@@ -93,6 +89,9 @@ pub struct App {
     pub setup_code: Option<String>,
     pub last_stop: LastStop,
     pub engine: Arc<Engine>,
+    /// SHA-256 of a certificate that the server signed itself, for people to compare.
+    pub self_signed: Option<String>,
+    certificate: Option<Arc<Certificate>>,
     state: web::Data<State>,
     live: Arc<Live>,
     data_dir: DataDir,
@@ -103,6 +102,7 @@ pub struct App {
 struct Serving {
     address: SocketAddr,
     server: Server,
+    certificate: Option<Arc<Certificate>>,
     state: web::Data<State>,
     live: Arc<Live>,
     uploads: Arc<Uploads>,
@@ -117,6 +117,7 @@ impl App {
     pub fn open(config: &Config, clock: Clock) -> Result<Self> {
         outgoing::install_provider();
         let data_dir = DataDir::lock(config)?;
+        let certificate = listen::certificate(config, &data_dir, &clock)?;
         let live = Live::new(clock.clone());
         // The engine hears of moves through the store, which it needs to be made.
         let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
@@ -160,7 +161,18 @@ impl App {
         let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
         let state = State::new(engine.clone(), uploads, live.clone(), &secret, settings);
         let state = web::Data::new(state);
-        Ok(Self { setup_code, last_stop, engine, state, live, data_dir, config: config.clone() })
+        let shown = certificate.as_ref().filter(|_| config.tls.self_signed);
+        Ok(Self {
+            setup_code,
+            last_stop,
+            engine,
+            self_signed: shown.map(|own| own.fingerprint()),
+            certificate,
+            state,
+            live,
+            data_dir,
+            config: config.clone(),
+        })
     }
 
     /// Serves on this thread until what `stop` gives resolves. `stop` is called before `ready`, which is told the
@@ -180,20 +192,43 @@ impl App {
 
     fn bind(self) -> Result<Serving> {
         let state = self.state;
-        let (server, address) = serve(&self.config, state.clone())?;
+        let certificate = self.certificate;
+        let (server, address) = listen::serve(&self.config, state.clone(), certificate.as_ref())?;
         let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, data_dir) = (self.live, self.data_dir);
-        Ok(Serving { address, server, state, live, uploads, store, janitor, workers, data_dir })
+        Ok(Serving {
+            address,
+            server,
+            certificate,
+            state,
+            live,
+            uploads,
+            store,
+            janitor,
+            workers,
+            data_dir,
+        })
     }
 }
 
 impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, state, live, uploads, store, janitor, workers, data_dir, .. } = self;
+        let Self {
+            server,
+            certificate,
+            state,
+            live,
+            uploads,
+            store,
+            janitor,
+            workers,
+            data_dir,
+            ..
+        } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -202,6 +237,14 @@ impl Serving {
             loop {
                 tick.tick().await;
                 flusher.flush_due();
+            }
+        });
+        let reload = tokio::spawn(async move {
+            let Some(certificate) = certificate else { return };
+            let mut tick = tokio::time::interval(RELOAD);
+            loop {
+                tick.tick().await;
+                certificate.reload();
             }
         });
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
@@ -213,6 +256,7 @@ impl Serving {
         handle.stop(true).await;
         let served = server.await.map_err(Error::internal)?;
         flush.abort();
+        reload.abort();
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();
@@ -226,27 +270,6 @@ impl Serving {
         .await
         .map_err(Error::internal)??;
         served.map_err(|error| Error::io("serving", &error))
-    }
-}
-
-fn engine_settings(config: &Config) -> EngineSettings {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    let cpu_workers = match config.tasks.cpu_workers {
-        0 => (cores / 2).max(1),
-        count => count,
-    };
-    EngineSettings {
-        stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
-        paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
-        keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
-        keep_audit_ms: i64::from(config.audit.keep_days) * 24 * HOUR_MS,
-        sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
-        workers: HashMap::from([
-            (Lane::Quick, config.tasks.quick_workers),
-            (Lane::Io, config.tasks.io_workers),
-            (Lane::Cpu, cpu_workers),
-            (Lane::Maintenance, config.tasks.maintenance_workers),
-        ]),
     }
 }
 
@@ -323,68 +346,4 @@ fn setup_code(data_dir: &Path, store: &Store) -> Result<Option<String>> {
     let (code, _) = tokens::secret()?;
     write_durably(&path, code.as_bytes())?;
     Ok(Some(code))
-}
-
-fn per_minute(limits: &Limits) -> Vec<(Class, u32)> {
-    vec![
-        (Class::Login, limits.login_per_minute),
-        (Class::Create, limits.create_per_minute),
-        (Class::Chunk, limits.chunk_per_minute),
-        (Class::Write, limits.write_per_minute),
-        (Class::Read, limits.read_per_minute),
-        (Class::Events, limits.events_per_minute),
-    ]
-}
-
-fn http_settings(
-    config: &Config,
-    data_dir: &Path,
-    setup_code: Option<String>,
-) -> Result<http::Settings> {
-    let code_file = data_dir.join("secrets/setup-code");
-    Ok(http::Settings {
-        public_url: config.server.public_url.clone(),
-        access_ms: i64::from(config.auth.access_minutes) * 60 * 1000,
-        session_ms: i64::from(config.auth.session_days) * 24 * HOUR_MS,
-        default_quota: config.default_quota(),
-        trusted_proxies: config.trusted_proxies()?,
-        limits_enabled: config.limits.enabled,
-        per_minute: per_minute(&config.limits),
-        setup_code,
-        setup_done: Box::new(move || {
-            let _ = std::fs::remove_file(&code_file);
-        }),
-        dummy_hash: tokens::hash_password("nobody has this password")?,
-    })
-}
-
-fn serve(config: &Config, state: web::Data<State>) -> Result<(Server, SocketAddr)> {
-    let listener = TcpListener::bind(config.server.listen).map_err(|error| {
-        Error::invalid(
-            "server.listen",
-            format!("Cannot listen on {}: {error}.", config.server.listen),
-        )
-    })?;
-    let address =
-        listener.local_addr().map_err(|error| Error::io("asking for the address", &error))?;
-    let workers = match config.server.workers {
-        0 => std::thread::available_parallelism().map_or(2, usize::from),
-        workers => workers,
-    };
-    let server = HttpServer::new(move || {
-        ActixApp::new().app_data(state.clone()).wrap(from_fn(guard::guard)).configure(http::routes)
-    })
-    .workers(workers)
-    .worker_max_blocking_threads(BLOCKING_THREADS)
-    .max_connections(CONNECTIONS_PER_WORKER)
-    .keep_alive(KEEP_ALIVE)
-    .client_request_timeout(HEAD_WAIT)
-    .client_disconnect_timeout(DISCONNECT_WAIT)
-    .shutdown_timeout(config.server.shutdown_seconds)
-    .h2_initial_window_size((2 * MIB) as u32)
-    .disable_signals()
-    .listen(listener)
-    .map_err(|error| Error::io("listening", &error))?
-    .run();
-    Ok((server, address))
 }

@@ -1,0 +1,67 @@
+//! What the layers are told of the configuration.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::{HOUR_MS, listen};
+use crate::config::{Config, Limits};
+use crate::domain::error::Result;
+use crate::domain::work::Lane;
+use crate::engine::Settings as EngineSettings;
+use crate::http::access::Class;
+use crate::http::{self, tokens};
+
+pub(super) fn engine_settings(config: &Config) -> EngineSettings {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    let cpu_workers = match config.tasks.cpu_workers {
+        0 => (cores / 2).max(1),
+        count => count,
+    };
+    EngineSettings {
+        stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
+        paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
+        keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
+        keep_audit_ms: i64::from(config.audit.keep_days) * 24 * HOUR_MS,
+        sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
+        workers: HashMap::from([
+            (Lane::Quick, config.tasks.quick_workers),
+            (Lane::Io, config.tasks.io_workers),
+            (Lane::Cpu, cpu_workers),
+            (Lane::Maintenance, config.tasks.maintenance_workers),
+        ]),
+    }
+}
+
+fn per_minute(limits: &Limits) -> Vec<(Class, u32)> {
+    vec![
+        (Class::Login, limits.login_per_minute),
+        (Class::Create, limits.create_per_minute),
+        (Class::Chunk, limits.chunk_per_minute),
+        (Class::Write, limits.write_per_minute),
+        (Class::Read, limits.read_per_minute),
+        (Class::Events, limits.events_per_minute),
+    ]
+}
+
+pub(super) fn http_settings(
+    config: &Config,
+    data_dir: &Path,
+    setup_code: Option<String>,
+) -> Result<http::Settings> {
+    let code_file = data_dir.join("secrets/setup-code");
+    Ok(http::Settings {
+        public_url: config.server.public_url.clone(),
+        access_ms: i64::from(config.auth.access_minutes) * 60 * 1000,
+        session_ms: i64::from(config.auth.session_days) * 24 * HOUR_MS,
+        default_quota: config.default_quota(),
+        origins: listen::origins(config),
+        trusted_proxies: config.trusted_proxies()?,
+        limits_enabled: config.limits.enabled,
+        per_minute: per_minute(&config.limits),
+        setup_code,
+        setup_done: Box::new(move || {
+            let _ = std::fs::remove_file(&code_file);
+        }),
+        dummy_hash: tokens::hash_password("nobody has this password")?,
+    })
+}

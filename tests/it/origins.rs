@@ -1,0 +1,106 @@
+//! Other names and other sites: DNS rebinding, CORS, and what a socket is told.
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::harness::TestDrive;
+use crate::harness::client::{Answer, Client};
+use crate::harness::raw::Raw;
+use crate::harness::socket::Socket;
+
+async fn by_name(client: &Client, name: &str, path: &str) -> Answer {
+    client.send(client.request(Method::GET, path).header("host", name)).await
+}
+
+#[tokio::test]
+async fn names_that_are_not_its_own_are_refused_everywhere() {
+    let drive = TestDrive::spawn_with(&[
+        ("DRIVE_SERVER_ALLOWED_HOSTS", "nas.example, Files.Example"),
+        ("DRIVE_SERVER_PUBLIC_URL", "https://drive.example:8443/"),
+    ]);
+    let user = drive.user("ada").await;
+    let port = drive.address.port();
+    for own in [
+        "nas.example",
+        "files.example",
+        "FILES.EXAMPLE:1",
+        "drive.example",
+        "localhost",
+        "10.1.2.3",
+    ] {
+        by_name(&user, own, "/api/account").await.ok();
+    }
+    for path in ["/api/account", "/drive/files", "/", "/health/live", "/nowhere", "/ws", "/api/ws"]
+    {
+        let refusal = by_name(&user, &format!("evil.example:{port}"), path).await;
+        let body = refusal.refused(421, "HOST_UNKNOWN");
+        assert_eq!(body["details"]["host"], "evil.example");
+    }
+    let bearer = format!("Bearer {}", user.token.as_deref().unwrap());
+    let headers = [("host", "evil.example"), ("authorization", bearer.as_str())];
+    assert_eq!(Socket::refused(&user, "/ws", &headers).await, (421, json!("HOST_UNKNOWN")));
+    // A name in the target counts as much as one in the header.
+    let mut raw = Raw::connect(&user).await;
+    raw.head(&user, "GET", "http://evil.example/api/account", "").await;
+    let status = raw.answer().await.status.as_u16();
+    assert!([400, 404, 421].contains(&status), "{status}");
+}
+
+#[tokio::test]
+async fn other_sites_may_use_it_only_where_the_settings_say_so() {
+    let drive = TestDrive::spawn_with(&[("DRIVE_SERVER_CORS_ORIGINS", "https://app.example")]);
+    let user = drive.user("ada").await;
+    let asks = |origin: &'static str| {
+        let request = user
+            .http
+            .request(Method::OPTIONS, format!("http://{}/api/files", drive.address))
+            .header("origin", origin)
+            .header("access-control-request-method", "DELETE")
+            .header("access-control-request-headers", "authorization");
+        user.send(request)
+    };
+    let answer = asks("https://app.example").await;
+    assert_eq!(answer.status, 204);
+    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
+    assert!(answer.header("access-control-allow-methods").contains("DELETE"));
+    assert!(answer.header("access-control-allow-headers").contains("authorization"));
+    assert_eq!(answer.header("access-control-allow-credentials"), "");
+    for other in
+        ["https://evil.example", "null", "https://app.example.evil.example", "http://app.example"]
+    {
+        let answer = asks(other).await;
+        assert!(!answer.status.is_success(), "{other}");
+        assert_eq!(answer.header("access-control-allow-origin"), "", "{other}");
+    }
+    let get = |origin: &'static str| {
+        user.send(user.request(Method::GET, "/api/files").header("origin", origin))
+    };
+    let answer = get("https://app.example").await;
+    assert_eq!(answer.header("access-control-allow-origin"), "https://app.example");
+    assert!(answer.header("access-control-expose-headers").contains("x-total"));
+    assert!(answer.header("vary").contains("origin"));
+    assert_eq!(get("https://evil.example").await.header("access-control-allow-origin"), "");
+    // The cookie stays with our own pages: an allowed site has to bring a token.
+    let cookie = user.cookie.clone().unwrap();
+    let request = drive
+        .nobody()
+        .request(Method::POST, "/api/auth/ws-ticket")
+        .header("cookie", cookie)
+        .header("origin", "https://app.example");
+    drive.nobody().send(request).await.refused(403, "CROSS_SITE");
+}
+
+#[tokio::test]
+async fn nothing_is_told_to_other_sites_by_default() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let request = user
+        .request(Method::OPTIONS, "/api/files")
+        .header("origin", "https://app.example")
+        .header("access-control-request-method", "GET");
+    let answer = user.send(request).await;
+    assert_eq!(answer.status, 405);
+    assert_eq!(answer.header("access-control-allow-origin"), "");
+    assert_eq!(answer.header("strict-transport-security"), "", "plain http promises nothing");
+    assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+}
