@@ -96,6 +96,8 @@ enum AccountCommand {
     },
     /// Lock an account out
     Disable { name: String },
+    /// Count the bytes of all accounts anew, and mend what was counted wrongly
+    Recount,
 }
 
 #[derive(Args)]
@@ -316,6 +318,11 @@ fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<(
             let work = move |tx: &Tx<'_>, id| accounts::set_password(tx, id, &hash);
             change(store, name, "account.password", work)?;
             say(&mut out, &format!("{name} has a new password; all its sign-ins have ended."));
+        }
+        AccountCommand::Recount => {
+            let mended = store.write_now(accounts::recount)?;
+            let what = if mended.len() == 1 { "account was" } else { "accounts were" };
+            say(&mut out, &format!("{} {what} counted wrongly and mended.", mended.len()));
         }
         AccountCommand::Disable { name } => {
             let off = Change { disabled: Some(true), ..Change::default() };

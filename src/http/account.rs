@@ -12,8 +12,8 @@ use super::tokens::new_token;
 use crate::domain::account::{Account, Caller, Role, Scope, Scopes, check_password};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::SessionId;
-use crate::store::accounts;
 use crate::store::sessions::{self, Listed, NewToken, SessionKind};
+use crate::store::{accounts, usage};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -42,12 +42,15 @@ pub async fn me(state: web::Data<State>, Signed(caller): Signed) -> Answer {
 
 pub async fn quota(state: web::Data<State>, Signed(caller): Signed) -> Answer {
     let (owner, now) = (caller.account_id, state.engine.clock.now());
-    let quota = state.engine.store.read(move |db| accounts::quota_of(db, owner, now)).await?;
+    let store = &state.engine.store;
+    let (quota, trash) = store
+        .read(move |db| Ok((accounts::quota_of(db, owner, now)?, usage::trash(db, owner)?)))
+        .await?;
     Ok(HttpResponse::Ok().json(json!({
         "used": quota.used,
         "reserved": quota.reserved,
         "limit": quota.limit,
-        "trash": 0,
+        "trash": trash,
     })))
 }
 

@@ -91,6 +91,7 @@ impl Draft {
             object = ?entry.object,
             address = %entry.address,
             outcome = %entry.outcome,
+            "audit",
         );
         let wait = match self.line.access {
             Access::Public => true,

@@ -39,6 +39,7 @@ pub mod tasks;
 pub mod throttle;
 pub mod tokens;
 pub mod uploads;
+pub mod usage;
 
 use problem::Problem;
 
@@ -163,6 +164,7 @@ routes! {
         POST   "/accounts/{account_id}/grants"            ADMIN       Write  "grant.create"      => accounts::grant;
         DELETE "/accounts/{account_id}/grants/{grant_id}" ADMIN       Write  "grant.end"         => accounts::end_grant;
         GET    "/audit"                                   ANYONE      Read   ""                  => audit::list;
+        GET    "/usage"                                   ANYONE      Read   ""                  => usage::usage;
         POST   "/files/upload/create"                     FILES_WRITE Create "upload.create"     => uploads::create::create;
         POST   "/files/upload/chunk/{task_id}/{index}"    FILES_WRITE Chunk  ""                  => uploads::body::chunk;
         PUT    "/files/upload/chunk/{task_id}/{index}"    FILES_WRITE Chunk  ""                  => uploads::body::chunk;

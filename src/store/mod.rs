@@ -34,6 +34,7 @@ pub mod task_lists;
 pub mod tasks;
 pub mod upkeep;
 pub mod uploads;
+pub mod usage;
 mod writer;
 
 pub use writer::Tx;

@@ -334,6 +334,42 @@ pub(super) fn count(connection: &Connection, sql: &str, values: &[Sql]) -> Resul
         .map_err(failed)
 }
 
+/// Tasks of all accounts with the names of their owners, the newest first, and how many there are. Of the filter only
+/// types and statuses count.
+pub fn everybodys(
+    db: &Connection,
+    filter: &Filter,
+    below: Option<i64>,
+    limit: u32,
+) -> Result<(Vec<(Task, String)>, u64)> {
+    let mut asked = Asked { sql: "t.id < ?".to_owned(), values: vec![i64::MAX.into()] };
+    let types = filter.types.iter().map(|one| Sql::Text(one.name().into()));
+    in_list(&mut asked.sql, &mut asked.values, "+t.type", types);
+    let statuses = filter.statuses.iter().map(|one| one.number().into());
+    in_list(&mut asked.sql, &mut asked.values, "+t.status", statuses);
+    let total =
+        count(db, &format!("select count(*) from tasks t where {}", asked.sql), &asked.values)?;
+    if let (Some(below), Some(first)) = (below, asked.values.first_mut()) {
+        *first = below.into();
+    }
+    let (columns, found) = (columns(), &asked.sql);
+    let statement = format!(
+        "select {columns}, a.name from tasks t join accounts a on a.id = t.account_id where {found} \
+         order by t.id desc limit {limit}"
+    );
+    let tasks = db
+        .prepare_cached(&statement)
+        .and_then(|mut found| {
+            let row = |row: &rusqlite::Row<'_>| {
+                let last = row.as_ref().column_count() - 1;
+                Ok((task(row)?, row.get(last)?))
+            };
+            found.query_map(params_from_iter(asked.values), row)?.collect()
+        })
+        .map_err(failed)?;
+    Ok((tasks, total))
+}
+
 /// Tasks that are pending, running or paused, the most recently active first.
 pub fn active(connection: &Connection, owner: AccountId, limit: usize) -> Result<Vec<Task>> {
     let columns = columns();

@@ -20,6 +20,7 @@ anyone  GET /quota
 anyone  GET /operations
 anyone  GET /pools
 anyone  GET /audit
+anyone  GET /usage
 own     POST /account/password
 own     GET /account/totp
 own     POST /account/totp

@@ -3,6 +3,7 @@
 //! One module for each resource or theme; `crash` kills the program, `tidy` reads the source.
 
 mod access;
+mod account_secrets;
 mod accounts;
 mod archives;
 mod audit_log;
@@ -66,3 +67,4 @@ mod tidy;
 mod tls;
 mod upload_lists;
 mod uploads;
+mod usage;

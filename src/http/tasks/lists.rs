@@ -10,9 +10,10 @@ use super::super::State;
 use super::super::auth::Signed;
 use super::super::input::{Query, page};
 use super::Answer;
+use crate::domain::account::{Role, Scope};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, TaskId};
-use crate::domain::task::{Status, TaskType};
+use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::store::queue;
 use crate::store::task_lists::{self as rows, Filter, Page, Place, Sort, Start};
@@ -130,7 +131,29 @@ with_filter! {
         offset: Option<u64>,
         limit: Option<u32>,
         cursor: Option<String>,
+        account: Option<String>,
     }
+}
+
+/// Everybody's tasks, the newest first, for administrators.
+async fn everybodys(state: &State, asked: &ListQuery) -> Answer {
+    let (_, limit) = page(None, asked.limit)?;
+    let filter = asked.filter()?;
+    let below = asked.cursor.as_deref().map(str::parse::<i64>).transpose();
+    let below = below.map_err(|_| Error::invalid("cursor", "cursor is a number here."))?;
+    let store = &state.engine.store;
+    let (found, total) = store.read(move |db| rows::everybodys(db, &filter, below, limit)).await?;
+    let mut answer = HttpResponse::Ok();
+    answer.insert_header(("X-Total", total.to_string()));
+    if let Some((last, _)) = found.last().filter(|_| found.len() == limit as usize) {
+        answer.insert_header(("X-Next-Cursor", last.pk.to_string()));
+    }
+    let view = |(task, name): &(Task, String)| {
+        let mut view = state.now(task, None);
+        view["account"] = name.as_str().into();
+        view
+    };
+    Ok(answer.json(found.iter().map(view).collect::<Vec<_>>()))
 }
 
 pub async fn list(
@@ -138,11 +161,20 @@ pub async fn list(
     Signed(caller): Signed,
     Query(asked): Query<ListQuery>,
 ) -> Answer {
+    let owner = match asked.account.as_deref() {
+        None => caller.account_id,
+        Some(account) => {
+            caller.must(Role::Admin, Some(Scope::Admin))?;
+            if account == "all" {
+                return everybodys(&state, &asked).await;
+            }
+            AccountId::parse(account).map_err(|_| Error::not_found("account"))?
+        }
+    };
     let (offset, limit) = page(asked.offset, asked.limit)?;
     let filter = asked.filter()?;
     let sort = sort(asked.sort_by.as_deref())?;
     let descending = asked.sort_descending.unwrap_or(true);
-    let owner = caller.account_id;
     let purpose = purpose(owner, &filter, sort, descending);
     let start = match &asked.cursor {
         None => Start::Offset(offset),
