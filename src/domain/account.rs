@@ -172,13 +172,14 @@ impl Caller {
     }
 }
 
-/// An account's name: 1 to 64 letters, digits and `. _ - @`, compared without regard to case.
+/// An account's name: 1 to 64 letters, digits and `. _ - @`, with a letter, digit or `_` first; compared without regard to case.
 pub fn parse_name(text: &str) -> Result<String> {
     let legal = |c: char| c.is_alphanumeric() || "._-@".contains(c);
-    if text.is_empty() || text.chars().count() > 64 || !text.chars().all(legal) {
+    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
+    if !begins || text.chars().count() > 64 || !text.chars().all(legal) {
         return Err(Error::invalid(
             "name",
-            "name must be 1 to 64 letters, digits or the characters . _ - @",
+            "name must be 1 to 64 letters, digits or the characters . _ - @, and begin with a letter or digit.",
         ));
     }
     Ok(text.to_owned())

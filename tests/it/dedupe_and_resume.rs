@@ -2,6 +2,7 @@
 //! told about other accounts.
 
 use futures_util::future::join_all;
+use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 
 use crate::harness::client::{Client, id};
@@ -31,6 +32,39 @@ async fn a_hash_of_another_account_is_neither_matched_nor_confirmed() {
     let objects: i64 =
         drive.db().query_row("select count(*) from objects", [], |row| row.get(0)).unwrap();
     assert_eq!(objects, 2);
+}
+
+/// Probes with hashes of another account, half of them right; `PROBES` asks for more of them.
+#[tokio::test]
+async fn thousands_of_probes_tell_nothing_of_another_account() {
+    let probes: usize =
+        std::env::var("PROBES").ok().and_then(|count| count.parse().ok()).unwrap_or(1_000);
+    let drive = TestDrive::spawn();
+    let (ada, bob) = (drive.user("ada").await, drive.user("bob").await);
+    let hashes: Vec<String> = (0..20).map(|seed| sha256(&bytes(seed, 64))).collect();
+    for seed in 0..20 {
+        ada.upload(&format!("{seed}.bin"), &bytes(seed, 64), json!({})).await;
+    }
+    let quota = bob.get("/api/quota").await.ok();
+    let probe = |number: usize| {
+        let (bob, right) = (&bob, &hashes[number / 2 % hashes.len()]);
+        let hash =
+            if number.is_multiple_of(2) { right.clone() } else { sha256(&number.to_le_bytes()) };
+        async move {
+            let answer = bob.create(&format!("{number}.bin"), 64, json!({ "hash": hash })).await;
+            let (status, mut body) = (answer.status.as_u16(), answer.json());
+            let path = format!("/api/files/upload/task/{}", id(&body));
+            bob.delete(&path).await.ok();
+            body["taskId"] = Value::Null;
+            format!("{status} {body}")
+        }
+    };
+    let told: std::collections::BTreeSet<String> =
+        stream::iter(0..probes).map(probe).buffer_unordered(16).collect().await;
+    assert_eq!(told.len(), 1, "the answers differ: {told:?}");
+    assert!(told.first().unwrap().contains("\"fileExists\":false"));
+    drive.settled().await;
+    assert_eq!(bob.get("/api/quota").await.ok(), quota);
 }
 
 #[tokio::test]

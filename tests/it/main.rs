@@ -41,6 +41,7 @@ mod grants;
 mod guesses;
 mod harness;
 mod health;
+mod hostile;
 mod janitor;
 mod laws;
 mod limits;

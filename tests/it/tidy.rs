@@ -292,6 +292,28 @@ fn the_readme_lists_every_error_code() {
 }
 
 #[test]
+fn every_threat_names_tests_that_exist() {
+    let text = read(&root().join("SECURITY.md"));
+    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
+    let mut wrong = Vec::new();
+    for (row, number) in rows.iter().zip(1..) {
+        if !row.starts_with(&format!("| {number} |")) {
+            wrong.push(format!("row {number} is missing or misplaced: {row}"));
+        }
+        for (module, name) in row.split('`').filter_map(|part| part.split_once("::")) {
+            let file = root().join(format!("tests/it/{module}.rs"));
+            let found =
+                fs::read_to_string(&file).is_ok_and(|code| code.contains(&format!("fn {name}()")));
+            if !found {
+                wrong.push(format!("{module}::{name} does not exist"));
+            }
+        }
+    }
+    assert_eq!(rows.len(), 32);
+    nothing(wrong);
+}
+
+#[test]
 fn the_readme_lists_every_setting() {
     let mut section = String::new();
     let mut known = BTreeSet::new();

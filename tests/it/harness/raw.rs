@@ -78,6 +78,12 @@ impl Raw {
         Answer { status, headers, body }
     }
 
+    /// Waits until the server ends the connection.
+    pub async fn closed(&mut self) {
+        let end = async { while self.more().await {} };
+        tokio::time::timeout(PATIENCE, end).await.expect("the end of the connection in time");
+    }
+
     async fn more(&mut self) -> bool {
         self.stream.read_buf(&mut self.rest).await.is_ok_and(|count| count > 0)
     }
