@@ -48,19 +48,30 @@ impl Folder {
 
     /// Errors name this field.
     pub fn parse_as(field: &str, text: &str) -> Result<Self> {
-        let refuse = |why: String| Err(Error::invalid(field, format!("{field} {why}")));
-        if text.len() > FOLDER_MAX_BYTES {
-            return refuse(format!("is longer than {FOLDER_MAX_BYTES} bytes."));
-        }
         let mut path = String::new();
-        for (depth, part) in text.split('/').filter(|part| !part.is_empty()).enumerate() {
-            if depth == FOLDER_MAX_DEPTH {
-                return refuse(format!("is deeper than {FOLDER_MAX_DEPTH} levels."));
-            }
+        for (part, depth) in text.split('/').filter(|part| !part.is_empty()).zip(1..) {
+            Self::check_size(field, text.len(), depth)?;
             path.push('/');
             path.push_str(&segment(field, part)?);
         }
         Ok(if path.is_empty() { Self::root() } else { Self(path) })
+    }
+
+    /// Refuses a path that is too long or too deep.
+    pub fn check_size(field: &str, bytes: usize, depth: usize) -> Result<()> {
+        let refuse = |why: String| Err(Error::invalid(field, format!("{field} {why}")));
+        if bytes > FOLDER_MAX_BYTES {
+            return refuse(format!("is longer than {FOLDER_MAX_BYTES} bytes."));
+        }
+        if depth > FOLDER_MAX_DEPTH {
+            return refuse(format!("is deeper than {FOLDER_MAX_DEPTH} levels."));
+        }
+        Ok(())
+    }
+
+    /// Levels below the root.
+    pub fn depth(&self) -> usize {
+        self.0.matches('/').count() - usize::from(self.0 == "/")
     }
 
     pub fn as_str(&self) -> &str {

@@ -10,7 +10,7 @@ use super::input::{Query, page};
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
-use crate::domain::id::FileId;
+use crate::domain::id::{BundleId, FileId, PoolId};
 use crate::store::files::{self as rows, Page, Sort};
 
 type Answer = Result<HttpResponse, Problem>;
@@ -20,6 +20,12 @@ type Answer = Result<HttpResponse, Problem>;
 pub struct ListQuery {
     folder: Option<String>,
     q: Option<String>,
+    pool_id: Option<PoolId>,
+    bundle_id: Option<BundleId>,
+    /// A media type, or its first half with a star: `image/*`.
+    r#type: Option<String>,
+    tag: Option<String>,
+    trashed: Option<bool>,
     sort_by: Option<String>,
     sort_descending: Option<bool>,
     offset: Option<u64>,
@@ -32,7 +38,14 @@ pub async fn list(
     Query(asked): Query<ListQuery>,
 ) -> Answer {
     let (offset, limit) = page(asked.offset, asked.limit)?;
-    let sort = match asked.sort_by.as_deref().unwrap_or("createdAt").to_ascii_lowercase().as_str() {
+    let trashed = asked.trashed.unwrap_or(false);
+    let usual = if trashed { "deletedAt" } else { "createdAt" };
+    let sort = match asked.sort_by.as_deref().unwrap_or(usual).to_ascii_lowercase().as_str() {
+        "deletedat" if trashed => Sort::DeletedAt,
+        _ if trashed => {
+            let message = "The trash is sorted by deletedAt alone.";
+            return Err(Error::invalid("sortBy", message).into());
+        }
         "name" => Sort::Name,
         "size" => Sort::Size,
         "createdat" | "uploadedat" => Sort::CreatedAt,
@@ -46,6 +59,10 @@ pub async fn list(
     let page = Page {
         folder: folder.map(|folder| folder.as_str().to_owned()),
         query: asked.q,
+        pool_id: asked.pool_id,
+        bundle_id: asked.bundle_id,
+        content_type: asked.r#type.map(|text| text.trim_end_matches('*').to_lowercase()),
+        tag: asked.tag,
         sort,
         descending: asked.sort_descending.unwrap_or(true),
         offset,

@@ -11,6 +11,7 @@ pub mod custom;
 pub mod decompress;
 pub mod decrypt;
 pub mod encrypt;
+pub mod files;
 pub mod migrate;
 pub mod outcome;
 pub mod passwords;

@@ -158,8 +158,8 @@ pub fn list(db: &Db, filter: &Filter, limit: u32) -> Result<Vec<Kept>> {
         match action.strip_suffix('.') {
             None => add("action = ?", Box::new(action)),
             Some(group) => {
-                add("action < ?", Box::new(format!("{group}/")));
-                add("action > ?", Box::new(action));
+                add("+action < ?", Box::new(format!("{group}/")));
+                add("+action > ?", Box::new(action));
             }
         }
     }

@@ -118,6 +118,15 @@ pub fn name_taken(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result
     .map_err(failed)
 }
 
+/// The files of one name in a folder.
+pub fn named(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<Vec<File>> {
+    db.prepare_cached(&format!(
+        "select {COLUMNS} from files where account_id = ?1 and name = ?3 and folder = ?2 and deleted_at is null"
+    ))
+    .and_then(|mut statement| statement.query_map((owner, folder, name), file)?.collect())
+    .map_err(failed)
+}
+
 /// What a file shows is another object from now on; the old one loses a reference. Its charge follows.
 pub struct Switch {
     pub object_id: ObjectId,

@@ -7,7 +7,7 @@ use super::columns::{Json, failed};
 use super::{Tx, task_lists};
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Lock};
-use crate::domain::id::{AccountId, FileId};
+use crate::domain::id::{AccountId, BundleId, FileId, PoolId};
 use crate::domain::time::Timestamp;
 
 pub(super) const COLUMNS: &str = "id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
@@ -130,6 +130,8 @@ pub enum Sort {
     Size,
     CreatedAt,
     UpdatedAt,
+    /// Of the trash alone, and the only order it has.
+    DeletedAt,
 }
 
 impl Sort {
@@ -139,6 +141,7 @@ impl Sort {
             Self::Size => "size",
             Self::CreatedAt => "created_at",
             Self::UpdatedAt => "updated_at",
+            Self::DeletedAt => "deleted_at",
         }
     }
 }
@@ -147,10 +150,49 @@ pub struct Page {
     pub folder: Option<String>,
     /// Part of the name, without regard to case.
     pub query: Option<String>,
+    pub pool_id: Option<PoolId>,
+    pub bundle_id: Option<BundleId>,
+    /// `type/subtype`, or `type/` for all of them.
+    pub content_type: Option<String>,
+    pub tag: Option<String>,
     pub sort: Sort,
     pub descending: bool,
     pub offset: u64,
     pub limit: u32,
+}
+
+/// What a page asks for, and the values of it. The signs before columns keep the planner in the index of the order.
+fn asked(owner: AccountId, now: Timestamp, page: &Page) -> (String, Vec<Sql>) {
+    let trashed = if page.sort == Sort::DeletedAt { "not null" } else { "null" };
+    let mut filter = format!(
+        "account_id = ? and deleted_at is {trashed} and (expired_at is null or expired_at > ?)"
+    );
+    let mut values = vec![Sql::Text(owner.to_string()), Sql::Integer(now.0)];
+    let mut ask = |clause: &str, value: String| {
+        filter.push_str(clause);
+        values.push(Sql::Text(value));
+    };
+    if let Some(folder) = &page.folder {
+        ask(if trashed == "null" { " and folder = ?" } else { " and +folder = ?" }, folder.clone());
+    }
+    if let Some(query) = &page.query {
+        let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+        ask(" and +name like ? escape '\\'", format!("%{escaped}%"));
+    }
+    if let Some(pool) = page.pool_id {
+        ask(" and +pool_id = ?", pool.to_string());
+    }
+    if let Some(bundle) = page.bundle_id {
+        ask(" and +bundle_id = ?", bundle.to_string());
+    }
+    if let Some(kind) = &page.content_type {
+        ask(" and +content_type >= ?", kind.clone());
+        ask(" and +content_type < ?", format!("{kind}\u{10ffff}"));
+    }
+    if let Some(tag) = &page.tag {
+        ask(" and exists (select 1 from json_each(tags) where value = ?)", tag.clone());
+    }
+    (filter, values)
 }
 
 /// One page of an account's files, and how many match.
@@ -160,19 +202,7 @@ pub fn list(
     now: Timestamp,
     page: &Page,
 ) -> Result<(Vec<File>, u64)> {
-    let mut filter =
-        "account_id = ? and deleted_at is null and (expired_at is null or expired_at > ?)"
-            .to_owned();
-    let mut values = vec![Sql::Text(owner.to_string()), Sql::Integer(now.0)];
-    if let Some(folder) = &page.folder {
-        filter.push_str(" and folder = ?");
-        values.push(Sql::Text(folder.clone()));
-    }
-    if let Some(query) = &page.query {
-        filter.push_str(" and name like ? escape '\\'");
-        let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        values.push(Sql::Text(format!("%{escaped}%")));
-    }
+    let (filter, mut values) = asked(owner, now, page);
     let total = task_lists::count(
         connection,
         &format!("select count(*) from files where {filter}"),

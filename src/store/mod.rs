@@ -19,6 +19,7 @@ mod columns;
 pub mod events;
 pub mod file_changes;
 pub mod files;
+pub mod folders;
 pub mod grants;
 pub mod idempotency;
 pub mod items;

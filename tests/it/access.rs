@@ -50,6 +50,11 @@ read    GET /files/upload/tasks/{task_id}/details
 read    GET /files/upload/progress/{task_id}
 read    GET /files/upload/resume/{task_id}
 read    GET /files/upload/stats
+read    GET /folders
+write   PATCH /files/{file_id}
+write   DELETE /files/{file_id}
+write   POST /files/{file_id}/restore
+write   POST /folders/move
 write   POST /files/{file_id}/password
 write   POST /files/upload/create
 write   POST /files/upload/chunk/{task_id}/{index}

@@ -35,6 +35,7 @@ mod engine_model;
 mod engine_rules;
 mod engine_steps;
 mod engine_workers;
+mod file_verbs;
 mod files;
 mod gate;
 mod grants;

@@ -5,13 +5,16 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
-use drive::domain::id::{AccountId, TaskId};
+use drive::domain::id::{AccountId, BundleId, PoolId, TaskId};
 use drive::domain::task::{Status, TaskType, Verb};
 use drive::domain::time::Timestamp;
 use drive::domain::work::{ItemState, Lane};
 use drive::store::items::{self, Mark};
+use drive::store::sessions::{self, SessionKind};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
-use drive::store::{files, queue, task_facts, task_lists, tasks, uploads};
+use drive::store::{
+    audit, files, folders, grants, queue, task_facts, task_lists, tasks, uploads, usage,
+};
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
 
@@ -74,7 +77,8 @@ fn slow(db: &Connection) -> Vec<String> {
     for sql in all {
         let steps = plan(db, &sql);
         let paged = steps.iter().any(|step| step.text.contains("SUBQUERY"));
-        for step in &steps {
+        // The tags of one row are no table.
+        for step in steps.iter().filter(|step| !step.text.contains("json_each")) {
             let inner = step.within.iter().any(|text| text.contains("SUBQUERY"));
             let sorts = step.text.contains("TEMP B-TREE") && (inner || !paged);
             if sorts
@@ -254,18 +258,58 @@ async fn lists_of_files_stay_in_their_indexes() {
     let owner = AccountId::generate();
     db.set_prepared_statement_cache_capacity(200);
     let folders = [None, Some("/docs".to_owned())];
-    for sort in
-        [files::Sort::Name, files::Sort::Size, files::Sort::CreatedAt, files::Sort::UpdatedAt]
-    {
+    for sort in [
+        files::Sort::Name,
+        files::Sort::Size,
+        files::Sort::CreatedAt,
+        files::Sort::UpdatedAt,
+        files::Sort::DeletedAt,
+    ] {
         for descending in [true, false] {
             for query in [None, Some("a".to_owned())] {
                 for folder in folders.clone() {
-                    let query = query.clone();
-                    let page =
-                        files::Page { folder, query, sort, descending, offset: 10, limit: 50 };
-                    files::list(&db, owner, Timestamp(0), &page).unwrap();
+                    for narrow in [false, true] {
+                        let (folder, query) = (folder.clone(), query.clone());
+                        let word = || narrow.then(|| "x".to_owned());
+                        let page = files::Page {
+                            folder,
+                            query,
+                            pool_id: narrow.then(PoolId::generate),
+                            bundle_id: narrow.then(BundleId::generate),
+                            content_type: word(),
+                            tag: word(),
+                            sort,
+                            descending,
+                            offset: 10,
+                            limit: 50,
+                        };
+                        files::list(&db, owner, Timestamp(0), &page).unwrap();
+                    }
                 }
             }
+        }
+    }
+    usage::trash(&db, owner).unwrap();
+    folders::sums(&db, owner, Timestamp(0)).unwrap();
+    folders::extent(&db, owner, "/docs").unwrap();
+    folders::colliding(&db, owner, "/docs", "/papers").unwrap();
+    nothing(slow(&db));
+}
+
+#[tokio::test]
+async fn what_an_account_shows_of_itself_stays_in_its_indexes() {
+    let drive = TestDrive::spawn();
+    let (db, owner) = (drive.db(), AccountId::generate());
+    for kind in [SessionKind::SignIn, SessionKind::Token] {
+        sessions::list(&db, owner, kind, Timestamp(0)).unwrap();
+    }
+    sessions::known_address(&db, "ada", "127.0.0.1").unwrap();
+    grants::list(&db, owner, Timestamp(0)).unwrap();
+    for account_id in [None, Some(owner)] {
+        for action in [None, Some("task.create"), Some("task.")] {
+            let action = action.map(str::to_owned);
+            let filter = audit::Filter { account_id, action, ..audit::Filter::default() };
+            audit::list(&db, &filter, 50).unwrap();
         }
     }
     nothing(slow(&db));

@@ -87,6 +87,19 @@ fn field(name: &str) -> String {
     format!("parameters.operationParameters.{name}")
 }
 
+/// Refuses too many tags and such as are no words.
+pub(in crate::operations) fn check_tags(field: &str, tags: &[String]) -> Result<()> {
+    let wrong = |tag: &String| {
+        tag.trim().is_empty() || tag.len() > TAG_MAX_BYTES || tag.contains(char::is_control)
+    };
+    if tags.len() > TAGS_MAX || tags.iter().any(wrong) {
+        let message =
+            format!("{field} takes at most {TAGS_MAX} words of 1 to {TAG_MAX_BYTES} bytes.");
+        return Err(Error::invalid(field, message));
+    }
+    Ok(())
+}
+
 impl Change {
     /// Refuses what the operation cannot do with.
     pub fn check(&self, kind: Kinds, now: Timestamp) -> Result<()> {
@@ -126,13 +139,8 @@ impl Change {
         if self.expired_at.is_some_and(|moment| moment <= now) {
             return refuse("expiredAt", "must be in the future.");
         }
-        let too_long = |tag: &String| tag.trim().is_empty() || tag.len() > TAG_MAX_BYTES;
-        for (name, tags) in [("add", &self.add), ("remove", &self.remove)] {
-            if tags.len() > TAGS_MAX || tags.iter().any(too_long) {
-                return refuse(name, "takes at most 32 words of 1 to 64 bytes.");
-            }
-        }
-        Ok(())
+        check_tags(&field("add"), &self.add)?;
+        check_tags(&field("remove"), &self.remove)
     }
 
     /// Changes one file; as it is then.

@@ -21,7 +21,7 @@ use crate::store::file_changes::{self, Filter};
 use crate::store::items::{self, Mark};
 use crate::store::{Tx, events};
 
-mod change;
+pub(super) mod change;
 
 use change::Change;
 

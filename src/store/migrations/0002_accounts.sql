@@ -59,6 +59,8 @@ create index identities_account on identities(account_id);
 
 -- The bytes of the trash, and the sums of each account.
 create index files_trash on files(account_id, charge) where deleted_at is not null;
+create index files_trashed on files(account_id, deleted_at desc, id desc) where deleted_at is not null;
+create index files_tree on files(account_id, folder, deleted_at, expired_at, size);
 create index files_usage on files(account_id, pool_id, content_type, created_at, deleted_at, size, charge);
 
 -- Who did what. Each row's hash covers the row and the hash before it; nothing points here, so that rows outlive accounts.

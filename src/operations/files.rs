@@ -1,0 +1,263 @@
+//! Changes of single files and folders that are done while the request waits: only rows change, in one transaction.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use super::bulk::change::check_tags;
+use super::places::{announce_change, announce_file, free_name};
+use crate::domain::error::{Error, Kind, Result};
+use crate::domain::event::Event;
+use crate::domain::file::{File, FileName, Folder};
+use crate::domain::id::{AccountId, BundleId, FileId};
+use crate::domain::time::Timestamp;
+use crate::engine::{Engine, announce_quota};
+use crate::store::file_changes::{self, Amend};
+use crate::store::{Tx, events, folders};
+
+/// Files that one request moves with their folder, at most.
+const FOLDER_FILES_MAX: u64 = 100_000;
+
+/// What becomes of a name that another file has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnConflict {
+    Refuse,
+    /// The next free number is added: "notes (2).txt".
+    KeepBoth,
+    /// The other file goes to the trash.
+    Replace,
+}
+
+impl OnConflict {
+    pub fn parse(text: &str) -> Result<Self> {
+        match text {
+            "refuse" => Ok(Self::Refuse),
+            "keepBoth" => Ok(Self::KeepBoth),
+            "replace" => Ok(Self::Replace),
+            _ => {
+                Err(Error::invalid("onConflict", "onConflict is one of refuse, keepBoth, replace."))
+            }
+        }
+    }
+}
+
+/// What is to change of a file; `None` leaves it as it is, `Some(None)` takes it away.
+#[derive(Clone, Debug, Default)]
+pub struct Wish {
+    pub name: Option<FileName>,
+    pub folder: Option<Folder>,
+    pub bundle_id: Option<Option<BundleId>>,
+    pub tags: Option<Vec<String>>,
+    pub expired_at: Option<Option<Timestamp>>,
+}
+
+/// Renames, moves, tags a file, or sets its end.
+pub async fn change(
+    engine: &Engine,
+    owner: AccountId,
+    id: FileId,
+    wish: Wish,
+    on_conflict: OnConflict,
+) -> Result<File> {
+    if let Some(tags) = &wish.tags {
+        check_tags("tags", tags)?;
+    }
+    let now = engine.clock.now();
+    if wish.expired_at.flatten().is_some_and(|moment| moment <= now) {
+        return Err(Error::invalid("expiredAt", "expiredAt must be in the future."));
+    }
+    engine
+        .store
+        .write(move |tx| {
+            let file = present(tx, owner, id)?;
+            let folder = wish.folder.as_ref().map_or(file.folder.as_str(), Folder::as_str);
+            let name = wish.name.as_ref().map_or(file.name.as_str(), FileName::as_str);
+            let goes = folder != file.folder || name != file.name;
+            let name =
+                if goes { place(tx, &file, folder, name, on_conflict)? } else { name.into() };
+            let amend = Amend {
+                name: Some(name),
+                folder: Some(folder.to_owned()),
+                bundle_id: wish.bundle_id,
+                tags: wish.tags.clone(),
+                expired_at: wish.expired_at,
+                ..Amend::default()
+            };
+            let file = file_changes::amend(tx, owner, id, &amend)?;
+            announce_file(tx, "file.updated", &file)?;
+            Ok(file)
+        })
+        .await
+}
+
+/// A file that is not in the trash.
+fn present(tx: &Tx<'_>, owner: AccountId, id: FileId) -> Result<File> {
+    crate::store::files::get(tx.connection, owner, id, tx.now)
+}
+
+/// The name that a file gets in a folder.
+fn place(
+    tx: &Tx<'_>,
+    file: &File,
+    folder: &str,
+    name: &str,
+    on_conflict: OnConflict,
+) -> Result<String> {
+    let others = file_changes::named(tx.connection, file.account_id, folder, name)?;
+    let others: Vec<_> = others.into_iter().filter(|other| other.id != file.id).collect();
+    match on_conflict {
+        _ if others.is_empty() => Ok(name.to_owned()),
+        OnConflict::KeepBoth => free_name(tx.connection, file.account_id, folder, name),
+        OnConflict::Refuse => {
+            let message = format!(
+                "There is a file \"{name}\" in {folder} already. Choose another name, or say onConflict: keepBoth or replace."
+            );
+            Err(Error::new(Kind::NameTaken, message).with("field", "name"))
+        }
+        OnConflict::Replace => {
+            let trash = Amend { deleted_at: Some(Some(tx.now)), ..Amend::default() };
+            for other in others {
+                let gone = file_changes::amend(tx, file.account_id, other.id, &trash)?;
+                announce_file(tx, "file.deleted", &gone)?;
+            }
+            Ok(name.to_owned())
+        }
+    }
+}
+
+/// Puts a file into the trash, where it still counts in the quota; again changes nothing.
+pub async fn trash(engine: &Engine, owner: AccountId, id: FileId) -> Result<File> {
+    engine
+        .store
+        .write(move |tx| {
+            let found = file_changes::find(tx.connection, owner, id)?;
+            let file = found.ok_or_else(|| Error::not_found("file"))?;
+            if file.deleted_at.is_some() {
+                return Ok(file);
+            }
+            let amend = Amend { deleted_at: Some(Some(tx.now)), ..Amend::default() };
+            let file = file_changes::amend(tx, owner, id, &amend)?;
+            announce_change(tx, "file.deleted", &file)?;
+            Ok(file)
+        })
+        .await
+}
+
+/// Deletes a file for good, from the trash or not.
+pub async fn purge(engine: &Engine, owner: AccountId, id: FileId) -> Result<()> {
+    engine
+        .store
+        .write(move |tx| {
+            let found = file_changes::find(tx.connection, owner, id)?;
+            let file = found.ok_or_else(|| Error::not_found("file"))?;
+            file_changes::purge(tx, &file)?;
+            announce_change(tx, "file.deleted", &file)
+        })
+        .await
+}
+
+/// Takes a file out of the trash, into its folder, under its name or the next one that is free.
+pub async fn restore(engine: &Engine, owner: AccountId, id: FileId) -> Result<File> {
+    engine
+        .store
+        .write(move |tx| {
+            let found = file_changes::find(tx.connection, owner, id)?;
+            let file = found.ok_or_else(|| Error::not_found("file"))?;
+            if file.deleted_at.is_none() {
+                return Ok(file);
+            }
+            let amend = Amend {
+                name: Some(free_name(tx.connection, owner, &file.folder, &file.name)?),
+                deleted_at: Some(None),
+                ..Amend::default()
+            };
+            let file = file_changes::amend(tx, owner, id, &amend)?;
+            announce_change(tx, "file.created", &file)?;
+            Ok(file)
+        })
+        .await
+}
+
+/// What lies in a folder, and in it and below it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Content {
+    pub files: u64,
+    pub bytes: u64,
+    pub all_files: u64,
+    pub all_bytes: u64,
+}
+
+/// All folders of an account with those above them, in the order of their paths.
+pub async fn tree(engine: &Engine, owner: AccountId) -> Result<BTreeMap<String, Content>> {
+    let now = engine.clock.now();
+    let sums = engine.store.read(move |db| folders::sums(db, owner, now)).await?;
+    let mut tree: BTreeMap<String, Content> =
+        BTreeMap::from([("/".to_owned(), Content::default())]);
+    for sum in sums {
+        let own = tree.entry(sum.folder.clone()).or_default();
+        own.files += sum.files;
+        own.bytes += sum.bytes;
+        let mut path = sum.folder.as_str();
+        loop {
+            let above = tree.entry(path.to_owned()).or_default();
+            above.all_files += sum.files;
+            above.all_bytes += sum.bytes;
+            match path.rfind('/') {
+                Some(0) if path != "/" => path = "/",
+                Some(at) if at > 0 => path = &path[..at],
+                _ => break,
+            }
+        }
+    }
+    Ok(tree)
+}
+
+/// Moves or renames a folder with all that is below it, the trash of it too; how many files that were.
+pub async fn move_folder(
+    engine: &Engine,
+    owner: AccountId,
+    from: Folder,
+    to: Folder,
+    on_conflict: OnConflict,
+) -> Result<u64> {
+    if from == Folder::root() {
+        return Err(Error::invalid("from", "from must not be the root."));
+    }
+    if to == from || to.as_str().starts_with(&format!("{}/", from.as_str())) {
+        return Err(Error::invalid("to", "to must not lie in the folder itself."));
+    }
+    engine
+        .store
+        .write(move |tx| {
+            let extent = folders::extent(tx.connection, owner, from.as_str())?;
+            let files = extent.files;
+            if files == 0 {
+                return Err(Error::not_found("folder").with("field", "from"));
+            }
+            if files > FOLDER_FILES_MAX {
+                let message = format!("The folder has more than {FOLDER_FILES_MAX} files; move its parts.");
+                return Err(Error::invalid("from", message));
+            }
+            let longest = extent.longest - from.as_str().len() + to.as_str().len();
+            Folder::check_size("to", longest, extent.deepest - from.depth() + to.depth())?;
+            let there = folders::extent(tx.connection, owner, to.as_str())?.files;
+            if there > 0 && on_conflict != OnConflict::KeepBoth {
+                let message = format!("There is a folder {} already. Say onConflict: keepBoth to put the files together.", to.as_str());
+                return Err(Error::new(Kind::NameTaken, message).with("field", "to"));
+            }
+            if there > 0 {
+                for file in folders::colliding(tx.connection, owner, from.as_str(), to.as_str())? {
+                    let folder = format!("{}{}", to.as_str(), &file.folder[from.as_str().len()..]);
+                    let name = free_name(tx.connection, owner, &folder, &file.name)?;
+                    let amend = Amend { name: Some(name), ..Amend::default() };
+                    file_changes::amend(tx, owner, file.id, &amend)?;
+                }
+            }
+            folders::rename(tx, owner, from.as_str(), to.as_str())?;
+            let data = json!({ "count": files, "from": from.as_str(), "folder": to.as_str() });
+            events::record(tx, Event::lasting(owner, "file.updated", None, data))?;
+            announce_quota(tx, owner)?;
+            Ok(files)
+        })
+        .await
+}
