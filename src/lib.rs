@@ -1,7 +1,7 @@
 //! Drive: a self-hosted file drive whose uploads and long jobs survive anything.
 //!
 //! Read the modules in this order; each imports only what stands to its left:
-//! `domain ← { store | blobs } ← engine ← operations ← http ← config ← app ← cli`.
+//! `domain ← { store | blobs } ← engine ← { operations | notify } ← http ← config ← app ← cli`.
 //! `clock`, `telemetry` and `outgoing` (requests of the server itself) are leaves that anyone may use.
 //!
 //! The words, the same in SQL, Rust, JSON and routes: an **account** signs in; a **pool** is a place for bytes; a
@@ -16,6 +16,7 @@ pub mod config;
 pub mod domain;
 pub mod engine;
 pub mod http;
+pub mod notify;
 pub mod operations;
 pub mod outgoing;
 pub mod store;

@@ -23,6 +23,7 @@ use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
 use crate::http::{State, tokens};
+use crate::notify::sender::Sender;
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
@@ -35,7 +36,7 @@ use crate::tls::Certificate;
 mod listen;
 mod settings;
 
-use settings::{engine_settings, http_settings};
+use settings::{engine_settings, http_settings, notifier};
 
 const HOUR_MS: i64 = 3600 * 1000;
 /// How often the files of the certificate are looked at.
@@ -141,6 +142,8 @@ impl App {
         let engine = Engine::new(store.clone(), blobs, clock, settings, key, operations);
         let engine = Arc::new(engine);
         let _ = ear.set(Arc::downgrade(&engine));
+        // Before the first task can end: the start itself may fail one that took the server down.
+        let notifier = notifier(config, &data_dir.path, &engine, &live)?;
         let last_stop = recovery::run(&engine)?;
         let uploads = Arc::new(Uploads {
             engine: engine.clone(),
@@ -159,7 +162,7 @@ impl App {
         let secret = std::fs::read(data_dir.path.join("secrets/access-token.key"))
             .map_err(|error| Error::io("reading the access token key", &error))?;
         let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
-        let state = State::new(engine.clone(), uploads, live.clone(), &secret, settings);
+        let state = State::new(engine.clone(), uploads, live.clone(), notifier, &secret, settings);
         let state = web::Data::new(state);
         let shown = certificate.as_ref().filter(|_| config.tls.self_signed);
         Ok(Self {
@@ -215,7 +218,8 @@ impl App {
 }
 
 impl Serving {
-    /// Serves until `stop` resolves, then ends everything in order: sockets, requests, workers, janitor, database.
+    /// Serves until `stop` resolves, then ends everything in order: sockets, requests, messages, workers, janitor,
+    /// database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
         let Self {
             server,
@@ -248,6 +252,7 @@ impl Serving {
             }
         });
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
+        let sender = Sender::start(state.notifier.clone());
         stop.await;
         finish.abort();
         uploads.locking.stop();
@@ -257,6 +262,7 @@ impl Serving {
         let served = server.await.map_err(Error::internal)?;
         flush.abort();
         reload.abort();
+        sender.stop().await;
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();

@@ -2,14 +2,20 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::{HOUR_MS, listen};
+use crate::blobs::write_durably;
 use crate::config::{Config, Limits};
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Result};
 use crate::domain::work::Lane;
-use crate::engine::Settings as EngineSettings;
+use crate::engine::live::Live;
+use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::access::Class;
 use crate::http::{self, tokens};
+use crate::notify::billing::Billing;
+use crate::notify::{self, Notifier, vapid};
+use crate::outgoing::Reach;
 
 pub(super) fn engine_settings(config: &Config) -> EngineSettings {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
@@ -64,4 +70,33 @@ pub(super) fn http_settings(
         }),
         dummy_hash: tokens::hash_password("nobody has this password")?,
     })
+}
+
+/// What tells people of the ends of tasks, with the key pair that push services know this server by.
+pub(super) fn notifier(
+    config: &Config,
+    data_dir: &Path,
+    engine: &Arc<Engine>,
+    live: &Arc<Live>,
+) -> Result<Arc<Notifier>> {
+    let path = data_dir.join("secrets/push.key");
+    if !path.exists() {
+        write_durably(&path, &vapid::Keys::generate()?)?;
+    }
+    let keys = std::fs::read(&path)
+        .map_err(|error| Error::io("reading the key of push messages", &error))?;
+    let reach = if config.notify.allow_private { Reach::Anywhere } else { Reach::Public };
+    let billing = match config.billing.webhook_url.as_str() {
+        "" => None,
+        url => {
+            let file = &config.billing.webhook_secret_file;
+            let secret = std::fs::read_to_string(file).map_err(|error| {
+                let key = "billing.webhook_secret_file";
+                Error::invalid(key, format!("{key}: {}: {error}.", file.display()))
+            })?;
+            Some(Billing::new(url, secret.trim(), config.billing.hour, reach)?)
+        }
+    };
+    let settings = notify::Settings { reach, contact: config.contact(), billing };
+    Ok(Notifier::new(engine.clone(), live.clone(), vapid::Keys::open(&keys)?, settings))
 }

@@ -67,18 +67,26 @@ ids! {
     AccountId = "accountId";
     /// A named set of files that is shared or expires together.
     BundleId = "bundleId";
+    /// One thing on its way to a webhook or a browser.
+    DeliveryId = "deliveryId";
     /// What a person sees: a name in a folder.
     FileId = "fileId";
     /// Bytes that an account may use for a while.
     GrantId = "grantId";
+    /// Something an account is told.
+    NotificationId = "notificationId";
     /// Sealed bytes on disk; several files may show the same object.
     ObjectId = "objectId";
     /// A place where objects are kept, with its policy.
     PoolId = "poolId";
     /// One signed-in device, or one token.
     SessionId = "sessionId";
+    /// A browser that wants to be told while its page is closed.
+    SubscriptionId = "subscriptionId";
     /// One persistent run of an operation.
     TaskId = "taskId";
+    /// An address that wants to be told.
+    WebhookId = "webhookId";
 }
 
 #[cfg(test)]

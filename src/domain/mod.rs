@@ -9,6 +9,7 @@ pub mod file;
 pub mod id;
 pub mod json;
 pub mod net;
+pub mod notification;
 pub mod password;
 pub mod pool;
 pub mod progress;

@@ -10,12 +10,15 @@ use crate::domain::error::{Error, Result};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::time::Timestamp;
 use crate::store::tasks::Outcome;
-use crate::store::{audit, events, grants, idempotency, objects, sessions, tasks, upkeep};
+use crate::store::{
+    audit, events, grants, idempotency, notifications, objects, sessions, tasks, upkeep,
+};
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
 const DAY_MS: i64 = 24 * 3600 * 1000;
 const KEEP_EVENTS_MS: i64 = 7 * DAY_MS;
+const KEEP_NOTIFICATIONS_MS: i64 = 90 * DAY_MS;
 const KEEP_EVENTS: u64 = 10_000;
 /// When the wall clock and the steady clock disagree by more than this, the wall clock was moved, and nothing
 /// expires until it has been quiet for a whole sweep: home servers start without knowing the date.
@@ -122,6 +125,9 @@ pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
         == BATCH
     {}
     while engine.store.write_now(|tx| idempotency::prune(tx, DAY_MS, BATCH))? == BATCH {}
+    while engine.store.write_now(|tx| notifications::prune(tx, KEEP_NOTIFICATIONS_MS, BATCH))?
+        == BATCH
+    {}
     engine.store.write_now(sessions::prune)?;
     engine.store.write_now(grants::prune)?;
     let before = now.plus_ms(-engine.settings.keep_audit_ms);

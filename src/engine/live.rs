@@ -177,6 +177,11 @@ impl Live {
         self.connected.load(Ordering::Relaxed)
     }
 
+    /// Is anybody of this account connected?
+    pub fn hears(&self, account_id: AccountId) -> bool {
+        lock(&self.registry).clients.contains_key(&account_id)
+    }
+
     /// From now on the client's queue receives its account's events.
     pub fn join(
         self: &Arc<Self>,

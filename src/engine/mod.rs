@@ -1,7 +1,7 @@
 //! Runs tasks and knows no particular operation. It alone writes a task's status, and it announces every move.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde_json::{Value, json};
 use tokio::sync::broadcast;
@@ -50,6 +50,15 @@ pub struct Settings {
     pub workers: HashMap<Lane, usize>,
 }
 
+/// Looks on when tasks end.
+pub trait Witness: Send + Sync {
+    /// Hears of an end in its transaction. What fails here is undone and logged; the task ends all the same.
+    fn ended(&self, tx: &Tx<'_>, task: &Task) -> Result<()>;
+
+    /// Hears after the commit, on the writer's thread: it must not block.
+    fn committed(&self);
+}
+
 pub struct Engine {
     pub store: Store,
     pub blobs: Blobs,
@@ -61,6 +70,7 @@ pub struct Engine {
     operations: Vec<Arc<dyn Operation>>,
     janitor: janitor::Bell,
     ended: broadcast::Sender<TaskId>,
+    witness: OnceLock<Weak<dyn Witness>>,
 }
 
 impl Engine {
@@ -82,7 +92,17 @@ impl Engine {
             operations,
             janitor: janitor::Bell::default(),
             ended: broadcast::channel(ENDED_QUEUE).0,
+            witness: OnceLock::new(),
         }
+    }
+
+    /// From now on this one hears of every end. There is one place for it.
+    pub fn set_witness(&self, witness: Weak<dyn Witness>) {
+        let _ = self.witness.set(witness);
+    }
+
+    fn witness(&self) -> Option<Arc<dyn Witness>> {
+        self.witness.get().and_then(Weak::upgrade)
     }
 
     pub fn operations(&self) -> &[Arc<dyn Operation>] {
@@ -151,8 +171,24 @@ impl Engine {
             self.end(tx, task, &moved)?;
         }
         self.announce_move(tx, task, &moved)?;
+        if to.status.is_final() {
+            self.tell_witness(tx, &moved)?;
+        }
         tx.moved(moved.clone());
         Ok(moved)
+    }
+
+    fn tell_witness(&self, tx: &Tx<'_>, ended: &Task) -> Result<()> {
+        let Some(witness) = self.witness() else { return Ok(()) };
+        match tx.attempt(|tx| witness.ended(tx, ended)) {
+            // SQLite may have rolled back everything, the end too.
+            Err(error) if error.kind() == Kind::DiskFull => Err(error),
+            Err(error) => {
+                tracing::error!(task.id = %ended.id, %error, "nobody is told of the end of a task");
+                Ok(())
+            }
+            Ok(()) => Ok(()),
+        }
     }
 
     /// What a task holds is given back in the transaction of its end: quota, its secret, what its operation took.
@@ -253,6 +289,11 @@ impl Engine {
     /// Hears of moves after their commit, on the writer's thread: what is kept in memory follows, and those who are
     /// concerned wake up.
     pub fn on_moved(&self, moved: Vec<Task>) {
+        if moved.iter().any(|task| task.status.is_final())
+            && let Some(witness) = self.witness()
+        {
+            witness.committed();
+        }
         for task in moved {
             if let Ok(operation) = self.operation(task.task_type) {
                 operation.moved(&task);

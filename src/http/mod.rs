@@ -12,6 +12,7 @@ use crate::domain::error::{Error, Kind};
 use crate::domain::net::Network;
 use crate::engine::Engine;
 use crate::engine::live::Live;
+use crate::notify::Notifier;
 use crate::operations::upload::Uploads;
 
 #[macro_use]
@@ -31,8 +32,10 @@ pub mod health;
 pub mod input;
 pub mod limits;
 pub mod locks;
+pub mod notifications;
 pub mod origin;
 pub mod problem;
+pub mod push;
 pub mod second_factor;
 pub mod sign_in;
 pub mod socket;
@@ -41,6 +44,7 @@ pub mod throttle;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
+pub mod webhooks;
 
 use problem::Problem;
 
@@ -74,6 +78,7 @@ pub struct State {
     pub engine: Arc<Engine>,
     pub uploads: Arc<Uploads>,
     pub live: Arc<Live>,
+    pub notifier: Arc<Notifier>,
     pub keys: tokens::Keys,
     pub known: auth::Known,
     pub throttle: throttle::Throttle,
@@ -91,6 +96,7 @@ impl State {
         engine: Arc<Engine>,
         uploads: Arc<Uploads>,
         live: Arc<Live>,
+        notifier: Arc<Notifier>,
         secret: &[u8],
         settings: Settings,
     ) -> Self {
@@ -98,6 +104,7 @@ impl State {
             engine,
             uploads,
             live,
+            notifier,
             keys: tokens::Keys::new(secret),
             known: auth::Known::default(),
             throttle: throttle::Throttle::default(),
@@ -211,6 +218,25 @@ routes! {
         POST   "/tasks/{task_id}/progress"                TASKS       Write  ""                  => tasks::reports::progress;
         POST   "/tasks/{task_id}/complete"                TASKS       Write  "task.complete"     => tasks::reports::complete;
         POST   "/tasks/{task_id}/fail"                    TASKS       Write  "task.fail"         => tasks::reports::fail;
+        GET    "/notifications"                            OWN         Read   ""                  => notifications::list;
+        GET    "/notifications/unread"                     OWN         Read   ""                  => notifications::unread;
+        POST   "/notifications/read"                       OWN         Write  ""                  => notifications::read;
+        GET    "/notifications/preferences"                OWN         Read   ""                  => notifications::preferences;
+        PUT    "/notifications/preferences"                OWN         Write  "notification.preferences" => notifications::set_preferences;
+        DELETE "/notifications/{notification_id}"          OWN         Write  "notification.remove" => notifications::remove;
+        GET    "/push/key"                                 OWN         Read   ""                  => push::key;
+        GET    "/push/subscriptions"                       OWN         Read   ""                  => push::list;
+        POST   "/push/subscriptions"                       OWN         Write  "push.subscribe"    => push::subscribe;
+        DELETE "/push/subscriptions/{subscription_id}"     OWN         Write  "push.unsubscribe"  => push::unsubscribe;
+        POST   "/push/test"                                OWN         Write  "push.test"         => push::test;
+        GET    "/webhooks"                                 OWN         Read   ""                  => webhooks::list;
+        POST   "/webhooks"                                 OWN         Write  "webhook.create"    => webhooks::create;
+        GET    "/webhooks/{webhook_id}"                    OWN         Read   ""                  => webhooks::get;
+        PATCH  "/webhooks/{webhook_id}"                    OWN         Write  "webhook.change"    => webhooks::change;
+        DELETE "/webhooks/{webhook_id}"                    OWN         Write  "webhook.remove"    => webhooks::remove;
+        POST   "/webhooks/{webhook_id}/test"               OWN         Write  "webhook.test"      => webhooks::test;
+        GET    "/webhooks/{webhook_id}/deliveries"         OWN         Read   ""                  => webhooks::deliveries;
+        POST   "/usage/send"                               ADMIN       Write  "usage.send"        => webhooks::send_usage;
         GET    "/operations"                              ANYONE      Read   ""                  => tasks::overview::operations;
         GET    "/pools"                                   ANYONE      Read   ""                  => files::pools;
     }

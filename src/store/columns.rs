@@ -7,8 +7,10 @@ use crate::domain::account::Role;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind};
 use crate::domain::id::{
-    AccountId, BundleId, FileId, GrantId, ObjectId, PoolId, SessionId, TaskId,
+    AccountId, BundleId, DeliveryId, FileId, GrantId, NotificationId, ObjectId, PoolId, SessionId,
+    SubscriptionId, TaskId, WebhookId,
 };
+use crate::domain::notification::{Format, Subject};
 use crate::domain::task::{Driver, Intent, Status, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{ItemState, Lane};
@@ -67,39 +69,36 @@ macro_rules! number_columns {
 text_columns!(
     AccountId,
     BundleId,
+    DeliveryId,
     FileId,
     GrantId,
+    NotificationId,
     ObjectId,
     PoolId,
     SessionId,
+    SubscriptionId,
     TaskId,
+    WebhookId,
     DeclaredHash
 );
 number_columns!(Driver, Intent, Status, Lane, ItemState);
 
-impl ToSql for TaskType {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
-    }
+macro_rules! word_columns {
+    ($($name:ty),*) => {$(
+        impl ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+                Ok(self.name().into())
+            }
+        }
+        impl FromSql for $name {
+            fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+                <$name>::parse(value.as_str()?).map_err(|error| FromSqlError::Other(Box::new(error)))
+            }
+        }
+    )*};
 }
 
-impl FromSql for TaskType {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).map_err(|error| FromSqlError::Other(Box::new(error)))
-    }
-}
-
-impl ToSql for Role {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(self.name().into())
-    }
-}
-
-impl FromSql for Role {
-    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
-        Self::parse(value.as_str()?).map_err(|error| FromSqlError::Other(Box::new(error)))
-    }
-}
+word_columns!(TaskType, Role, Format, Subject);
 
 impl ToSql for Timestamp {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {

@@ -9,6 +9,7 @@ use crate::domain::error::{Error, Result};
 const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_init.sql")),
     M::up(include_str!("migrations/0002_accounts.sql")),
+    M::up(include_str!("migrations/0003_notifications.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Which modules of ours each layer may name. Everything else is an import that points the wrong way.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("clock", &["domain"]),
     ("telemetry", &["domain"]),
     ("tls", &["domain", "blobs"]),
@@ -15,7 +15,8 @@ const LAYERS: [(&str, &[&str]); 15] = [
     ("blobs", &["domain"]),
     ("engine", &["clock", "domain", "store", "blobs"]),
     ("operations", &["clock", "domain", "store", "blobs", "engine"]),
-    ("http", &["clock", "domain", "store", "blobs", "engine", "operations"]),
+    ("notify", &["clock", "domain", "store", "engine", "outgoing"]),
+    ("http", &["clock", "domain", "store", "blobs", "engine", "operations", "notify", "outgoing"]),
     ("config", &["domain"]),
     (
         "app",
@@ -26,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "blobs",
             "engine",
             "operations",
+            "notify",
             "http",
             "config",
             "outgoing",
