@@ -23,6 +23,7 @@ use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
 use crate::http::{State, tokens};
+use crate::notify::Notifier;
 use crate::notify::sender::Sender;
 use crate::operations;
 use crate::operations::passwords::Passwords;
@@ -90,6 +91,7 @@ pub struct App {
     pub setup_code: Option<String>,
     pub last_stop: LastStop,
     pub engine: Arc<Engine>,
+    pub notifier: Arc<Notifier>,
     /// SHA-256 of a certificate that the server signed itself, for people to compare.
     pub self_signed: Option<String>,
     certificate: Option<Arc<Certificate>>,
@@ -162,13 +164,15 @@ impl App {
         let secret = std::fs::read(data_dir.path.join("secrets/access-token.key"))
             .map_err(|error| Error::io("reading the access token key", &error))?;
         let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
-        let state = State::new(engine.clone(), uploads, live.clone(), notifier, &secret, settings);
+        let state =
+            State::new(engine.clone(), uploads, live.clone(), notifier.clone(), &secret, settings);
         let state = web::Data::new(state);
         let shown = certificate.as_ref().filter(|_| config.tls.self_signed);
         Ok(Self {
             setup_code,
             last_stop,
             engine,
+            notifier,
             self_signed: shown.map(|own| own.fingerprint()),
             certificate,
             state,

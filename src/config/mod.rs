@@ -15,6 +15,7 @@ use crate::domain::net::Network;
 use crate::domain::pool::{Encryption, Policy};
 
 pub mod merged;
+pub mod notify;
 
 /// The compiled-in defaults.
 pub const DEFAULTS: &str = include_str!("../../drive.toml");
@@ -61,8 +62,8 @@ pub struct Config {
     pub accounts: Accounts,
     pub auth: Auth,
     pub audit: Audit,
-    pub notify: Notify,
-    pub billing: Billing,
+    pub notify: notify::Notify,
+    pub billing: notify::Billing,
     pub limits: Limits,
 }
 
@@ -164,21 +165,6 @@ pub struct Auth {
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     pub keep_days: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Notify {
-    pub allow_private: bool,
-    pub contact: String,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Billing {
-    pub webhook_url: String,
-    pub webhook_secret_file: PathBuf,
-    pub hour: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -332,35 +318,6 @@ impl Config {
             names.push(&pool.name);
         }
         Ok(())
-    }
-
-    fn check_notify(&self) -> Result<()> {
-        let refuse = |key: &str, why: &str| Err(Error::invalid(key, format!("{key} {why}")));
-        let contact = self.notify.contact.as_str();
-        if !contact.is_empty() && !["mailto:", "https:"].iter().any(|by| contact.starts_with(by)) {
-            return refuse("notify.contact", "must begin with mailto: or https:.");
-        }
-        let billing = &self.billing;
-        if billing.hour > 23 {
-            return refuse("billing.hour", "must be between 0 and 23.");
-        }
-        if !billing.webhook_url.is_empty() && billing.webhook_secret_file.as_os_str().is_empty() {
-            return refuse(
-                "billing.webhook_secret_file",
-                "must be set where billing.webhook_url is set.",
-            );
-        }
-        Ok(())
-    }
-
-    /// Whom operators of push services can turn to.
-    pub fn contact(&self) -> String {
-        match (self.notify.contact.as_str(), self.server.public_url.as_str()) {
-            ("", url) if url.starts_with("https:") => url.to_owned(),
-            // Services refuse messages without a contact.
-            ("", _) => "mailto:drive@example.org".to_owned(),
-            (contact, _) => contact.to_owned(),
-        }
     }
 
     pub fn preferred_pool(&self) -> Result<Option<PoolId>> {

@@ -37,8 +37,13 @@ impl ChildDrive {
 
     /// The same, with everything it has to say written to a file.
     pub fn start_talkative(data_dir: &Path, log: &Path) -> Self {
+        Self::start_talkative_with(data_dir, &[], log)
+    }
+
+    /// The same with settings.
+    pub fn start_talkative_with(data_dir: &Path, environment: &[(&str, &str)], log: &Path) -> Self {
         let log = std::fs::File::create(log).unwrap();
-        Self::start_with(data_dir, &[], "trace", log.into())
+        Self::start_with(data_dir, environment, "trace", log.into())
     }
 
     fn start_with(data_dir: &Path, environment: &[(&str, &str)], level: &str, log: Stdio) -> Self {

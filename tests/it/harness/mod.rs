@@ -16,6 +16,7 @@ use drive::domain::id::{AccountId, TaskId};
 use drive::domain::task::{Task, Verb};
 use drive::engine::recovery::LastStop;
 use drive::engine::{Engine, janitor};
+use drive::notify::Notifier;
 use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
@@ -24,6 +25,7 @@ pub mod child;
 pub mod client;
 pub mod order;
 pub mod raw;
+pub mod receiver;
 pub mod routes;
 pub mod scripted;
 pub mod sender;
@@ -41,6 +43,7 @@ pub struct TestDrive {
     /// How the run before this one ended.
     pub last_stop: LastStop,
     engine: Option<Arc<Engine>>,
+    notifier: Option<Arc<Notifier>>,
     folder: Option<TempDir>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -60,6 +63,13 @@ impl TestDrive {
     /// Stops in order and starts again on the same data directory.
     pub fn restart(self) -> Self {
         self.restart_after(|_| {})
+    }
+
+    /// Stops in order and starts again on the same data directory with these settings.
+    pub fn restart_with(mut self, settings: &[(&str, &str)]) -> Self {
+        self.shut_down();
+        let folder = self.folder.take().expect("a folder");
+        Self::open(folder, settings, self.clock.clone()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Stops in order, lets `meddle` at the data directory, and starts again.
@@ -93,17 +103,21 @@ impl TestDrive {
                 Err(error) => return ready.send(Err(error)).unwrap(),
             };
             let (code, last_stop) = (app.setup_code.clone(), app.last_stop);
-            let engine = app.engine.clone();
-            let bound = move |address| ready.send(Ok((address, code, last_stop, engine))).unwrap();
+            let (engine, notifier) = (app.engine.clone(), app.notifier.clone());
+            let bound = move |address| {
+                ready.send(Ok((address, code, last_stop, engine, notifier))).unwrap();
+            };
             app.run(|| async { drop(stopped.await) }, bound).expect("an orderly end");
         });
-        let (address, setup_code, last_stop, engine) = opened.recv().expect("the server thread")?;
+        let (address, setup_code, last_stop, engine, notifier) =
+            opened.recv().expect("the server thread")?;
         Ok(Self {
             address,
             clock,
             setup_code,
             last_stop,
             engine: Some(engine),
+            notifier: Some(notifier),
             folder: Some(folder),
             stop: Some(stop),
             thread: Some(thread),
@@ -221,8 +235,13 @@ impl TestDrive {
         std::thread::spawn(move || engine.open_gates().unwrap()).join().unwrap();
     }
 
+    /// Sends what is due at the time of the test's clock.
+    pub fn send_due(&self) {
+        self.notifier.as_ref().expect("a notifier").ring();
+    }
+
     fn shut_down(&mut self) {
-        self.engine = None;
+        (self.engine, self.notifier) = (None, None);
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
