@@ -65,7 +65,12 @@ impl State {
     /// Puts what is wanted into a webhook; a secret that was generated, to be shown once.
     fn fill(&self, webhook: &mut Webhook, wanted: Wanted) -> Result<Option<Zeroizing<String>>> {
         if let Some(format) = wanted.format {
-            webhook.format = Format::parse(&format)?;
+            let format = Format::parse(&format)?;
+            if format != webhook.format {
+                // A key for signatures must not be sent to somebody as a token.
+                webhook.secret = None;
+            }
+            webhook.format = format;
         }
         if let Some(url) = wanted.url {
             webhook.url = url;

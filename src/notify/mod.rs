@@ -17,7 +17,7 @@ use crate::engine::{Engine, Witness};
 use crate::outgoing::Reach;
 use crate::store::notifications::{self, Notification};
 use crate::store::outbox::{self, Target};
-use crate::store::{Tx, events, push, webhooks};
+use crate::store::{Tx, accounts, events, push, webhooks};
 
 pub mod billing;
 mod deliver;
@@ -91,9 +91,9 @@ impl Notifier {
         self.bell.notify_one();
     }
 
-    /// Tells an account something, in the transaction of its cause, by the ways it chose. `missed`: it took long, and
-    /// nobody was looking.
-    fn tell(&self, tx: &Tx<'_>, owner: AccountId, told: &Told, missed: bool) -> Result<()> {
+    /// Tells an account something, in the transaction of its cause, by the ways it chose; [`Notifier::ring`] after the
+    /// commit, where the cause is not the end of a task. `missed`: it took long, and nobody was looking.
+    pub fn tell(&self, tx: &Tx<'_>, owner: AccountId, told: &Told, missed: bool) -> Result<()> {
         let subject = told.new.subject;
         let wanted = |channel| {
             let choice = notifications::choice(tx.connection, owner, subject, channel)?;
@@ -108,20 +108,24 @@ impl Notifier {
         }
         if wanted(Channel::Push)? {
             for browser in push::list(tx.connection, owner)? {
-                self.put(tx, Target::Browser(owner, browser.id), told)?;
+                self.put(tx, owner, Target::Browser(owner, browser.id), told)?;
             }
         }
         if wanted(Channel::Webhook)? {
             for webhook in webhooks::list(tx.connection, owner)? {
                 if webhook.enabled && webhook.subjects.contains(&subject) {
-                    self.put(tx, Target::Webhook(owner, webhook.id), told)?;
+                    self.put(tx, owner, Target::Webhook(owner, webhook.id), told)?;
                 }
             }
         }
         Ok(())
     }
 
-    fn put(&self, tx: &Tx<'_>, target: Target, told: &Told) -> Result<()> {
+    fn put(&self, tx: &Tx<'_>, owner: AccountId, target: Target, told: &Told) -> Result<()> {
+        // Whoever is locked out is not told either, beyond the list that waits for them.
+        if accounts::get(tx.connection, owner, tx.now)?.is_none_or(|account| account.disabled) {
+            return Ok(());
+        }
         // At most 32 characters of base64url are a topic (RFC 8030, section 5.4): an id without its hyphens.
         let topic = told.new.task_id.map(|id| id.to_string().replace('-', ""));
         outbox::insert(tx, target, told.new.subject, topic.as_deref(), &told.data)?;

@@ -25,7 +25,8 @@ fn cut(text: &str, max: usize) -> &str {
 }
 
 impl Told {
-    fn new(subject: Subject, title: &str, body: &str, task_id: Option<TaskId>) -> Self {
+    /// What is too long is cut.
+    pub fn new(subject: Subject, title: &str, body: &str, task_id: Option<TaskId>) -> Self {
         let (title, body) = (cut(title, TITLE_MAX).to_owned(), cut(body, BODY_MAX).to_owned());
         let mut data = json!({ "title": title, "message": body });
         if let Some(id) = task_id {

@@ -3,8 +3,9 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::client::{Answer, Client};
+use crate::harness::client::{Answer, Client, id};
 use crate::harness::receiver::{Manner, PRIVATE, Received, Receiver};
+use crate::harness::tasks::Tasks;
 use crate::harness::{TestDrive, eventually};
 use crate::notifications::fail;
 
@@ -121,6 +122,42 @@ async fn ntfy_and_gotify_are_told_in_their_own_forms() {
     assert_eq!((one.path.as_str(), one.header("x-gotify-key")), ("/message", "A0123456789"));
     assert_eq!((&one.json()["priority"], &one.json()["message"]), (&json!(8), &json!("Torn.")));
     assert_eq!(one.header("x-drive-signature"), "");
+}
+
+#[tokio::test]
+async fn a_secret_does_not_outlive_the_form_it_was_for() {
+    let drive = TestDrive::spawn_with(&[PRIVATE]);
+    let user = drive.user("ada").await;
+    let receiver = Receiver::start().await;
+    let made = hook(&user, json!({ "url": receiver.url("/x"), "secret": SECRET })).await;
+    patch(&user, &made, json!({ "format": "gotify" })).await.refused(400, "INVALID_REQUEST");
+    let now = patch(&user, &made, json!({ "format": "ntfy" })).await.ok();
+    assert_eq!(now["hasSecret"], false);
+    fail(&user, "Torn.").await;
+    assert_eq!(receiver.wait(1).await[0].header("authorization"), "");
+    let now = patch(&user, &made, json!({ "format": "generic" })).await.ok();
+    assert!(now["secret"].as_str().is_some_and(|secret| secret != SECRET), "a new one, shown once");
+}
+
+#[tokio::test]
+async fn nobody_is_told_for_an_account_that_is_locked_out() {
+    let drive = TestDrive::spawn_with(&[PRIVATE]);
+    let (admin, user) = (drive.admin().await, drive.user("bob").await);
+    let receiver = Receiver::start().await;
+    hook(&user, json!({ "url": receiver.url("/") })).await;
+    let task = id(&user.ask("Custom", json!({})).await.ok());
+    let account = user.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned();
+    let lock = |disabled: bool| {
+        let request = admin.request(Method::PATCH, &format!("/api/accounts/{account}"));
+        admin.send(request.json(&json!({ "disabled": disabled })))
+    };
+    lock(true).await.ok();
+    drive.command(&task, drive::domain::task::Verb::Fail).await.unwrap();
+    lock(false).await.ok();
+    let user = drive.signed_in("bob").await;
+    fail(&user, "Heard.").await;
+    assert_eq!(receiver.wait(1).await[0].json()["data"]["message"], "Heard.");
+    assert_eq!(user.get("/api/notifications/unread").await.ok()["unread"], 2);
 }
 
 #[tokio::test]

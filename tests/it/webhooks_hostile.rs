@@ -124,11 +124,24 @@ async fn a_receiver_that_never_answers_holds_nobody_else_up() {
     hook(&other, json!({ "url": quick.url("/") })).await;
     fail(&user, "Torn.").await;
     slow.wait(2).await;
+    let slow_since = std::time::Instant::now();
     let began = std::time::Instant::now();
     fail(&other, "Torn too.").await;
     quick.wait(1).await;
     assert!(began.elapsed().as_secs() < 5, "it waited for others");
     assert_eq!(slow.received().len(), 2, "an account has two places of four");
+    // Two others of the same kind hold all four places, and have more that is due already; the next free place is not
+    // theirs.
+    let third = drive.user("eve").await;
+    for _ in 0..8 {
+        hook(&third, json!({ "url": slow.url("/more") })).await;
+    }
+    fail(&third, "Torn.").await;
+    slow.wait(4).await;
+    assert!(slow_since.elapsed().as_secs() < 12, "the machine is too slow for this test");
+    fail(&other, "And again.").await;
+    quick.wait(2).await;
+    assert!(slow.received().len() <= 6, "its turn came late");
     let first = &slow.received()[0].path;
     let number: usize = first.trim_start_matches('/').parse().unwrap();
     let log = attempts(&user, &made[number], 1).await;
@@ -197,6 +210,7 @@ async fn secrets_and_keys_of_browsers_are_written_nowhere() {
     for packet in socket.until("notification").await {
         answers.extend(packet.to_string().into_bytes());
     }
+    assert!(!files_with(&data, &[b"/made".to_vec()]).is_empty(), "the search finds what is there");
     let key = |name: &str| subscription["keys"][name].as_str().unwrap().as_bytes().to_vec();
     let needles = vec![
         CANARY.as_bytes().to_vec(),
@@ -230,4 +244,24 @@ async fn what_is_wrong_with_telling_never_keeps_a_task_from_ending() {
     assert_eq!(told["status"], "Failed");
     assert_eq!(user.get("/api/notifications").await.ok(), json!([]), "all of it or nothing");
     drive.db().execute_batch("alter table gone rename to deliveries").unwrap();
+}
+
+#[tokio::test]
+async fn what_was_under_way_when_the_server_was_killed_is_sent_by_the_next() {
+    let folder = crate::harness::folder();
+    let drive = ChildDrive::start(folder.path(), &[PRIVATE]);
+    let mut user = drive.nobody();
+    user.set_up(drive.setup_code.as_deref().unwrap(), "ada").await;
+    let receiver = Receiver::start().await;
+    receiver.answer(Manner::Silent);
+    hook(&user, json!({ "url": receiver.url("/") })).await;
+    fail(&user, "Torn.").await;
+    let first = receiver.wait(1).await.remove(0);
+    drive.kill();
+    receiver.answer(Manner::Status(200));
+    let drive = ChildDrive::start(folder.path(), &[PRIVATE]);
+    let again = receiver.wait(2).await.remove(1);
+    assert_eq!(again.header("x-drive-delivery"), first.header("x-drive-delivery"));
+    assert_eq!(again.body, first.body);
+    assert_eq!(drive.stop(), Some(0));
 }
