@@ -236,7 +236,7 @@ routes! {
         DELETE "/webhooks/{webhook_id}"                    OWN         Write  "webhook.remove"    => webhooks::remove;
         POST   "/webhooks/{webhook_id}/test"               OWN         Write  "webhook.test"      => webhooks::test;
         GET    "/webhooks/{webhook_id}/deliveries"         OWN         Read   ""                  => webhooks::deliveries;
-        POST   "/usage/send"                               ADMIN       Write  "usage.send"        => webhooks::send_usage;
+        POST   "/usage/send"                               ADMIN       Write  "usage.send"        => usage::send;
         GET    "/operations"                              ANYONE      Read   ""                  => tasks::overview::operations;
         GET    "/pools"                                   ANYONE      Read   ""                  => files::pools;
     }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::Query;
+use super::input::{NoBody, Query};
 use super::problem::Problem;
 use crate::domain::account::{Account, Role, Scope};
 use crate::domain::error::{Error, Result};
@@ -151,4 +151,10 @@ fn plain(text: &str) -> String {
         true => format!("'{text}"),
         false => text.to_owned(),
     }
+}
+
+/// Sends what each account uses to the operator's billing webhook, now.
+pub async fn send(state: web::Data<State>, _: NoBody) -> Result<HttpResponse, Problem> {
+    let messages = state.notifier.send_usage().await?;
+    Ok(HttpResponse::Accepted().json(json!({ "messages": messages })))
 }

@@ -1,4 +1,4 @@
-//! The caller's webhooks, their log, and the operator's usage.
+//! The caller's webhooks and their log.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
@@ -246,10 +246,4 @@ pub async fn deliveries(
         answer.insert_header(("x-next-cursor", last.seq.to_string()));
     }
     Ok(answer.json(log.iter().map(delivery_view).collect::<Vec<_>>()))
-}
-
-/// Sends what each account uses to the operator's billing webhook, now.
-pub async fn send_usage(state: web::Data<State>, _: NoBody) -> Answer {
-    let messages = state.notifier.send_usage().await?;
-    Ok(HttpResponse::Accepted().json(json!({ "messages": messages })))
 }
