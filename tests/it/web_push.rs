@@ -231,6 +231,31 @@ async fn a_busy_service_is_asked_three_times_and_no_sooner_than_it_says() {
 }
 
 #[tokio::test]
+async fn of_one_task_only_the_newest_message_waits() {
+    let drive = TestDrive::spawn_with(&[PRIVATE]);
+    let user = drive.user("ada").await;
+    let browser = Browser::new(6).await;
+    browser.subscribe(&user).await;
+    browser.service.answer(Manner::Status(500));
+    let task = fail(&user, "The first.").await;
+    let path = format!("/api/tasks/{task}");
+    eventually("it waits for its second attempt", || {
+        number(&drive, "select coalesce(max(attempts), 0) from deliveries") == 1
+    })
+    .await;
+    user.call(&format!("{path}/retry")).await.ok();
+    browser.service.answer(Manner::Status(201));
+    user.post(&format!("{path}/fail"), json!({ "errorMessage": "The second." })).await.ok();
+    let all = browser.service.wait(2).await;
+    assert_eq!(browser.open(&all[1].body)["body"], "The second.");
+    assert_eq!(all[0].header("topic"), all[1].header("topic"));
+    drive.clock.advance_ms(60_000);
+    drive.send_due();
+    eventually("nothing waits", || number(&drive, "select count(*) from deliveries") == 0).await;
+    assert_eq!(browser.service.received().len(), 2);
+}
+
+#[tokio::test]
 async fn what_a_browser_cannot_have_is_refused_by_name() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;

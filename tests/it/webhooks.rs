@@ -263,6 +263,10 @@ async fn they_are_their_owners_alone_and_ten_at_most() {
     assert_eq!(user.delete(&path).await.status, 204);
     hook(&user, json!({ "url": receiver.url("/") })).await;
     user.get(&path).await.refused(404, "NOT_FOUND");
+    let kept = user.get("/api/audit?action=webhook.remove").await.ok();
+    assert_eq!((kept.as_array().unwrap().len(), &kept[0]["object"]), (1, &made["id"]));
+    let kept = user.get("/api/audit?action=webhook.create").await.ok();
+    assert_eq!(kept.as_array().unwrap().len(), 12);
 }
 
 #[tokio::test]
