@@ -53,6 +53,7 @@ mod notifications;
 mod origins;
 mod own_account;
 mod plans;
+mod plans_told;
 mod power;
 mod quota;
 mod replay;
