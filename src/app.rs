@@ -33,6 +33,7 @@ use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
+use crate::outgoing;
 use crate::store::{Listener, Store, accounts, pools};
 
 const HOUR_MS: i64 = 3600 * 1000;
@@ -114,6 +115,7 @@ struct Serving {
 impl App {
     /// Opens the data directory and mends what the last run left half done.
     pub fn open(config: &Config, clock: Clock) -> Result<Self> {
+        outgoing::install_provider();
         let data_dir = DataDir::lock(config)?;
         let live = Live::new(clock.clone());
         // The engine hears of moves through the store, which it needs to be made.

@@ -187,6 +187,12 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
+/// Makes ring the one provider of cryptography for TLS in this process. To be called before anything uses TLS; again does
+/// nothing.
+pub fn install_provider() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// The trust of this machine, or Mozilla's where it has none.
 fn tls() -> Result<ClientConfig> {
     static CONFIG: OnceLock<ClientConfig> = OnceLock::new();

@@ -27,6 +27,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
             "operations",
             "http",
             "config",
+            "outgoing",
             "telemetry",
         ],
     ),

@@ -64,6 +64,7 @@ pub struct Client {
 
 impl Client {
     pub fn new(address: SocketAddr) -> Self {
+        drive::outgoing::install_provider();
         let http = reqwest::Client::builder().no_proxy().pool_max_idle_per_host(0).build().unwrap();
         Self { address, http, token: None, refresh_token: None, cookie: None }
     }
