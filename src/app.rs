@@ -27,6 +27,7 @@ use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::access::Class;
+use crate::http::identity::Outside;
 use crate::http::{self, State, guard, tokens};
 use crate::operations;
 use crate::operations::passwords::Passwords;
@@ -355,6 +356,7 @@ fn http_settings(
             let _ = std::fs::remove_file(&code_file);
         }),
         dummy_hash: tokens::hash_password("nobody has this password")?,
+        outside: Outside::open(config.auth.jwt.trust()?, config.oidc.provider()?)?,
     })
 }
 

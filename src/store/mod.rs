@@ -21,6 +21,7 @@ pub mod file_changes;
 pub mod files;
 pub mod grants;
 pub mod idempotency;
+pub mod identities;
 pub mod items;
 mod migrations;
 pub mod objects;

@@ -14,7 +14,7 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ("blobs", &["domain"]),
     ("engine", &["clock", "domain", "store", "blobs"]),
     ("operations", &["clock", "domain", "store", "blobs", "engine"]),
-    ("http", &["clock", "domain", "store", "blobs", "engine", "operations"]),
+    ("http", &["clock", "domain", "outgoing", "store", "blobs", "engine", "operations"]),
     ("config", &["domain"]),
     (
         "app",

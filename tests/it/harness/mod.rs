@@ -22,7 +22,9 @@ use tokio::sync::oneshot;
 
 pub mod child;
 pub mod client;
+pub mod issuer;
 pub mod order;
+pub mod provider;
 pub mod raw;
 pub mod routes;
 pub mod scripted;
