@@ -142,23 +142,23 @@ impl State {
         let issuer = &tokens.trust.issuer;
         let Some(person) = tokens.trust.mapping.person(issuer, &claims) else { return Ok(None) };
         let key = fingerprint(&format!("{issuer}\0{}", person.subject));
-        let known = match self.known.vouched(key) {
-            Some(known) => Some(known),
+        let issued = moments.issued;
+        let enough = |known: &Vouched| !known.accepts(issued) || is_settled(known, &person, now);
+        let vouched = match self.known.vouched(key).filter(enough) {
+            Some(known) => known,
             None => {
                 let (issuer, subject) = (person.issuer.clone(), person.subject.clone());
                 let find = move |db: &_| identities::find(db, &issuer, &subject, now);
-                self.engine.store.read(find).await?
+                let found = match self.engine.store.read(find).await?.filter(enough) {
+                    Some(found) => Some(found),
+                    None => self.settle(tokens, person, issued).await?,
+                };
+                let Some(found) = found else { return Ok(None) };
+                // From here on, not from the last use: or whoever asks often would never be looked up again.
+                self.known.keep_vouched(key, found.clone());
+                found
             }
         };
-        let issued = moments.issued;
-        let vouched = match known {
-            Some(known) if !known.accepts(issued) || is_settled(&known, &person, now) => known,
-            _ => match self.settle(tokens, person, issued).await? {
-                Some(settled) => settled,
-                None => return Ok(None),
-            },
-        };
-        self.known.keep_vouched(key, vouched.clone());
         let session = vouched.session.as_ref().filter(|session| session.expires_at > now);
         let good = session.filter(|_| vouched.accepts(issued));
         Ok(good.map(|session| Caller {

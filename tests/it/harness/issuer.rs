@@ -68,8 +68,10 @@ impl Signer {
         let (key, file) = match algorithm {
             "RS256" => {
                 let wish = ["genpkey", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
-                let private = openssl(&[&wish[..], &["-outform", "DER"]].concat(), b"");
-                let public = openssl(&["pkey", "-inform", "DER", "-pubout"], &private);
+                let private = openssl(&wish, b"");
+                let public = openssl(&["pkey", "-pubout"], &private);
+                let form = ["pkcs8", "-topk8", "-nocrypt", "-outform", "DER"];
+                let private = openssl(&form, &private);
                 (Key::Rsa(Box::new(RsaKeyPair::from_pkcs8(&private).unwrap())), public)
             }
             "ES256" => {
