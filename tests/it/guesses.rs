@@ -79,7 +79,8 @@ async fn ten_thousand_guesses_hold_nobody_up() {
         let guess = |number: usize| {
             let guesser = &guesser;
             async move {
-                let name = if number % 2 == 0 { "ada".to_owned() } else { format!("u{number}") };
+                let name =
+                    if number.is_multiple_of(2) { "ada".to_owned() } else { format!("u{number}") };
                 login(guesser, &name, "wrong horse battery").await.status.as_u16()
             }
         };

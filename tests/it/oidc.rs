@@ -182,3 +182,14 @@ async fn the_way_back_is_the_public_address_where_there_is_one() {
     assert!(path.starts_with("/api/auth/oidc/callback?"), "{path}");
     assert_eq!(location(&browser.go(path).await), HOME);
 }
+
+#[tokio::test]
+async fn a_client_without_a_secret_has_its_verifier() {
+    let provider = Provider::spawn("ES256");
+    let drive = provider.drive(&[("DRIVE_OIDC_CLIENT_SECRET_FILE", "")]);
+    assert_eq!(Browser::new(&drive).sign_in().await, FAILED, "the provider wants the secret");
+    provider.scene().public = true;
+    assert_eq!(Browser::new(&drive).sign_in().await, HOME);
+    let drive = provider.drive(&[]);
+    assert_eq!(Browser::new(&drive).sign_in().await, FAILED, "the provider wants none");
+}

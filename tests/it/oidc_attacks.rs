@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::TestDrive;
 use crate::harness::issuer::{Issuer, Signer, with_token};
-use crate::harness::provider::{Browser, CLIENT, Provider, Twist, location};
+use crate::harness::provider::{Browser, CLIENT, Forge, Provider, Twist, location};
 
 const HOME: &str = "/";
 const FAILED: &str = "/#signin-error=SIGN_IN_FAILED";
@@ -54,7 +54,7 @@ async fn id_tokens_with_anything_wrong_are_refused() {
         assert_eq!(browser.account().await.status, 401, "{name}");
     }
     provider.scene().twist = None;
-    let forged: [(&str, fn(String) -> String); 4] = [
+    let forged: [(&str, Forge); 4] = [
         ("tampered payload", |token| {
             let parts: Vec<&str> = token.split('.').collect();
             let claims = URL_SAFE_NO_PAD.decode(parts[1]).unwrap();

@@ -26,6 +26,9 @@ const SECRET: &str = "s3cret: with/odd+signs%";
 /// Changes the header and the claims of a token before it is signed.
 pub type Twist = fn(&mut Value, &mut Value);
 
+/// Changes a finished token.
+pub type Forge = fn(String) -> String;
+
 struct Code {
     challenge: String,
     nonce: String,
@@ -42,12 +45,14 @@ pub struct Scene {
     pub subject: String,
     pub more: Value,
     pub twist: Option<Twist>,
-    /// Changes the finished token.
-    pub forge: Option<fn(String) -> String>,
-    /// Where people are sent back to: changes the query.
+    pub forge: Option<Forge>,
+    /// What people are sent back with in the place of a code.
     pub error: Option<&'static str>,
+    /// Another name than its own that it sends people back with.
     pub name: Option<String>,
     pub token_status: u16,
+    /// The client has no secret and names itself in the form.
+    pub public: bool,
     pub describe: fn(&mut Value),
     /// How often the keys were asked for.
     pub keys_asked: usize,
@@ -126,10 +131,14 @@ async fn token(scene: Shared, request: HttpRequest, body: String) -> HttpRespons
     let encode = |text: &str| form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     let pair = STANDARD.encode(format!("{}:{}", encode(CLIENT), encode(SECRET)));
     let given = request.headers().get("authorization").and_then(|value| value.to_str().ok());
-    if given != Some(&format!("Basic {pair}")) {
+    let asked = parameters(&body);
+    let known = match scene.public {
+        true => given.is_none() && asked.get("client_id").is_some_and(|id| id == CLIENT),
+        false => given == Some(&format!("Basic {pair}")),
+    };
+    if !known {
         return refuse("invalid_client");
     }
-    let asked = parameters(&body);
     let Some(code) = scene.codes.remove(&asked["code"]) else { return refuse("invalid_grant") };
     let challenge = URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(&asked["code_verifier"]));
     if challenge != code.challenge
@@ -172,6 +181,7 @@ impl Provider {
             error: None,
             name: None,
             token_status: 200,
+            public: false,
             describe: |_| {},
             keys_asked: 0,
             codes_made: 0,
