@@ -58,7 +58,7 @@ export class SignIn extends DriveElement {
     this.#factor,
     h("p", { class: "help", id: "sign-in-code-help" }, "Of your authenticator app, or one of your recovery codes."),
   );
-  #elsewhere = h("a", { class: "elsewhere", href: PROVIDER_URL, hidden: true });
+  #elsewhere = h("a", { class: "button elsewhere", href: PROVIDER_URL, hidden: true });
   #error = h("div", { class: "error", role: "alert", hidden: true });
   #submit = h("button", { type: "submit", class: "primary" });
 

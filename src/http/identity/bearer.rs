@@ -25,7 +25,7 @@ use crate::store::identities::{self, Admitted, Vouched};
 const LOOK: Duration = Duration::from_secs(2);
 /// Bytes of a key file.
 const FILE_MAX: u64 = 256 * 1024;
-/// Kinds of token that pass; RFC 9068 has a name for access tokens, most issuers have none.
+/// Kinds (`typ`) of token that pass; RFC 9068 has a name for access tokens, most issuers have none.
 const KINDS: [&str; 2] = ["jwt", "at+jwt"];
 
 /// Tells one version of a file from the next.
@@ -45,6 +45,8 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    /// # Errors
+    /// Says what is wrong with the key file.
     pub fn open(trust: Trust) -> Result<Self> {
         let wrong = |why: String| {
             let key = "auth.jwt.key_file";

@@ -57,6 +57,8 @@ struct Begun {
 }
 
 impl SignIn {
+    /// # Errors
+    /// Names the setting that cannot be used.
     pub fn open(provider: Provider) -> Result<Self> {
         Ok(Self { client: Client::open(provider)?, pending: Mutex::default() })
     }
