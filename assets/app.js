@@ -68,7 +68,8 @@ async function sendChunkSignedIn(...chunk) {
 const actions = {
   start: () => start(),
   "set-up": ({ code, name, password }) => session.setUp(code, name, password),
-  "sign-in": ({ name, password }) => session.signIn(name, password),
+  "sign-in": ({ name, password, code }) => session.signIn(name, password, code),
+  "ask-provider": () => session.provider(),
   "sign-out": () => session.signOut(),
   "add-files": ({ items }) => uploads.add(items),
   upload: ({ verb, key, file }) => uploads.run(verb, key, file),

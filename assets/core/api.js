@@ -67,7 +67,10 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
 
   return {
     setUp: (code, name, password) => data("POST", "/api/auth/setup", { body: { code, name, password } }),
-    signIn: (name, password) => data("POST", "/api/auth/login", { body: { name, password } }),
+    /** `code` is that of the second factor, where the server asked for one. */
+    signIn: (name, password, code) => data("POST", "/api/auth/login", { body: { name, password, code } }),
+    /** @returns {Promise<{enabled: boolean, label: string}>} the outside provider that people can sign in at */
+    provider: () => data("GET", "/api/auth/oidc"),
     signOut: () => data("POST", "/api/auth/logout"),
     account: () => data("GET", "/api/account"),
     quota: () => data("GET", "/api/quota"),
@@ -106,6 +109,9 @@ async function everyUpload(page, status) {
 }
 
 const defined = (query) => Object.fromEntries(Object.entries(query).filter(([, value]) => value !== undefined));
+
+/** Where the browser goes to sign in at the outside provider. */
+export const PROVIDER_URL = "/api/auth/oidc/start";
 
 /** Where a stored file is downloaded from; the session's cookie signs it in. @param {string} fileId */
 export const contentUrl = (fileId) => `/api/files/${encodeURIComponent(fileId)}/content`;

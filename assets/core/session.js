@@ -31,9 +31,16 @@ export class Session {
     }
   }
 
-  async signIn(name, password) {
-    const { account } = await this.#api.signIn(name, password);
+  /** @param {string} [code] of the second factor */
+  async signIn(name, password, code) {
+    const { account } = await this.#api.signIn(name, password, code);
     this.#enter(account ?? (await this.#api.account()));
+  }
+
+  /** @returns {Promise<string | null>} what signing in elsewhere is called; null where that is not possible */
+  async provider() {
+    const { enabled, label } = await this.#api.provider();
+    return enabled ? label : null;
   }
 
   async setUp(code, name, password) {

@@ -69,14 +69,16 @@ export class DriveApp extends DriveElement {
   #showDoor() {
     this.#frame = null; // the next account starts with a clean view
     this.#door ??= h("sign-in");
-    this.#door.code = parseRoute(location.hash).code;
+    const { code, refusal } = parseRoute(location.hash);
+    this.#door.code = code;
+    this.#door.refusal = refusal;
     this.#showOnly(this.#door);
   }
 
   #showFrame() {
     this.#door = null;
-    const { view, folder, code } = parseRoute(location.hash);
-    if (code) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
+    const { view, folder, code, refusal } = parseRoute(location.hash);
+    if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
     this.#frame ??= this.#buildFrame();
     const { side, crumb, files, tasks, drop, main } = this.#parts;
     side.view = view;

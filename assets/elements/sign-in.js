@@ -1,8 +1,10 @@
-// <sign-in>: the door. Signs in, or with a set-up code makes the first account.
+// <sign-in>: the door. Signs in, here or at an outside provider, or with a set-up code makes the first account.
 //
-// Properties: `code` (the set-up code, or null). Actions: "sign-in" {name, password}, "set-up" {code, name, password};
-// their answer rejects with what to show.
+// Properties: `code` (the set-up code, or null), `refusal` (why signing in elsewhere failed, or null). Actions:
+// "sign-in" {name, password, code?}, "set-up" {code, name, password}: their answer rejects with what to show;
+// "ask-provider": answers with what the outside provider is called, or null.
 
+import { PROVIDER_URL } from "../core/api.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
 
@@ -14,8 +16,16 @@ const SET_UP = {
   busy: "Creating…",
 };
 
+const REFUSALS = {
+  UNREACHABLE: "The sign-in provider does not answer at the moment. Try again later, or use your password.",
+  FORBIDDEN: "You have no account here that may sign in. Ask an administrator.",
+};
+const REFUSED = "Signing in there did not work. Try it again.";
+
 export class SignIn extends DriveElement {
   #code = null;
+  #refusal = null;
+  #provider = null;
   #busy = false;
   #title = h("h1");
   #text = h("p", { class: "lead" });
@@ -33,12 +43,34 @@ export class SignIn extends DriveElement {
     { type: "button", class: "plain-button small", "aria-pressed": "false", onclick: () => this.#toggleReveal() },
     "Show",
   );
+  #factor = h("input", {
+    name: "code",
+    id: "sign-in-code",
+    autocomplete: "one-time-code",
+    autocapitalize: "none",
+    spellcheck: "false",
+    "aria-describedby": "sign-in-code-help",
+  });
+  #factorField = h(
+    "div",
+    { class: "field", hidden: true },
+    h("label", { for: "sign-in-code" }, "Code"),
+    this.#factor,
+    h("p", { class: "help", id: "sign-in-code-help" }, "Of your authenticator app, or one of your recovery codes."),
+  );
+  #elsewhere = h("a", { class: "button elsewhere", href: PROVIDER_URL, hidden: true });
   #error = h("div", { class: "error", role: "alert", hidden: true });
   #submit = h("button", { type: "submit", class: "primary" });
 
   set code(code) {
     this.#code = code;
     this.requestUpdate();
+  }
+
+  set refusal(refusal) {
+    if (refusal === this.#refusal) return;
+    this.#refusal = refusal;
+    this.#showError(refusal === null ? null : (REFUSALS[refusal] ?? REFUSED));
   }
 
   build() {
@@ -56,14 +88,17 @@ export class SignIn extends DriveElement {
           h("label", { for: "sign-in-password" }, "Password"),
           h("div", { class: "secret" }, this.#password, this.#reveal),
         ),
+        this.#factorField,
         this.#error,
         this.#submit,
+        this.#elsewhere,
       ),
     );
   }
 
   connected() {
     this.#name.focus();
+    this.#askProvider();
   }
 
   update() {
@@ -73,6 +108,8 @@ export class SignIn extends DriveElement {
     this.#text.hidden = words.text === "";
     setText(this.#submit, this.#busy ? words.busy : words.verb);
     this.#submit.disabled = this.#busy;
+    this.#elsewhere.hidden = this.#code !== null || this.#provider === null;
+    if (this.#provider !== null) setText(this.#elsewhere, `Sign in with ${this.#provider}`);
     this.#password.autocomplete = this.#code === null ? "current-password" : "new-password";
   }
 
@@ -83,23 +120,54 @@ export class SignIn extends DriveElement {
     setText(this.#reveal, isShown ? "Hide" : "Show");
   }
 
+  async #askProvider() {
+    try {
+      this.#provider = (await this.act("ask-provider")) ?? null;
+    } catch {
+      return; // the password still works, and says so itself when the server is away
+    }
+    this.requestUpdate();
+  }
+
   async #onSubmit(event) {
     event.preventDefault();
     const detail = { name: this.#name.value.trim(), password: this.#password.value };
-    this.#error.hidden = true;
+    if (!this.#factorField.hidden) detail.code = this.#factor.value.trim();
+    this.#showError(null);
     this.#setBusy(true);
     try {
       if (this.#code === null) await this.act("sign-in", detail);
       else await this.act("set-up", { code: this.#code, ...detail });
       this.#password.value = "";
+      this.#askForCode(false);
     } catch (problem) {
-      this.#error.replaceChildren(icon("warning"), h("span", {}, problem.message));
-      this.#error.hidden = false;
-      this.#password.select();
-      this.#password.focus();
+      this.#onProblem(problem);
     } finally {
       this.#setBusy(false);
     }
+  }
+
+  #onProblem({ code, message, details }) {
+    if (code === "CODE_REQUIRED" && this.#factorField.hidden) {
+      this.#askForCode(true); // the password is right: nothing went wrong
+      return;
+    }
+    this.#showError(message);
+    const wrong = details?.field === "code" ? this.#factor : this.#password;
+    wrong.select();
+    wrong.focus();
+  }
+
+  #askForCode(isAsked) {
+    this.#factorField.hidden = !isAsked;
+    this.#factor.required = isAsked;
+    this.#factor.value = "";
+    if (isAsked) this.#factor.focus();
+  }
+
+  #showError(sentence) {
+    this.#error.replaceChildren(...(sentence === null ? [] : [icon("warning"), h("span", {}, sentence)]));
+    this.#error.hidden = sentence === null;
   }
 
   #setBusy(busy) {

@@ -128,6 +128,7 @@ impl Bench {
                 name: "someone".into(),
                 role: Role::User,
                 scopes: Scopes::ALL,
+                until: None,
             };
             match runtime.block_on(self.engine.submit(caller, wanted())) {
                 Ok(Submitted::New(task) | Submitted::Known(task)) => return task.id,

@@ -12,6 +12,7 @@ use crate::domain::work::Lane;
 use crate::engine::live::Live;
 use crate::engine::{Engine, Settings as EngineSettings};
 use crate::http::access::Class;
+use crate::http::identity::Outside;
 use crate::http::{self, tokens};
 use crate::notify::billing::Billing;
 use crate::notify::{self, Notifier, vapid};
@@ -68,6 +69,7 @@ pub(super) fn http_settings(
         setup_done: Box::new(move || {
             let _ = std::fs::remove_file(&code_file);
         }),
+        outside: Outside::open(config.auth.jwt.trust()?, config.oidc.provider()?)?,
         dummy_hash: tokens::hash_password("nobody has this password")?,
     })
 }

@@ -87,7 +87,7 @@ impl Merged {
                 let Some(path) = name.strip_prefix("DRIVE_") else { return Ok(()) };
                 let path = path.to_ascii_lowercase();
                 let Some((section, key)) = path.split_once('_') else { return unknown(name, name) };
-                (section.to_owned(), key.to_owned())
+                self.nested(&path).unwrap_or_else(|| (section.to_owned(), key.to_owned()))
             }
         };
         self.open_pool(&section);
@@ -115,6 +115,13 @@ impl Merged {
                 })?,
         };
         self.set(&section, &key, value, name, name)
+    }
+
+    /// The setting of a section within a section, such as `auth.jwt`, whose variable this is.
+    fn nested(&self, path: &str) -> Option<(String, String)> {
+        let within = self.settings.iter().filter(|one| one.section.contains('.'));
+        let mut named = within.map(|one| (one.section.clone(), one.key.clone()));
+        named.find(|(section, key)| format!("{}_{key}", section.replace('.', "_")) == path)
     }
 
     /// The sections of further pools, `pool2` and on, begin as copies of the defaults of the first.
@@ -169,7 +176,9 @@ impl Merged {
                 pools.get_mut(at).map(|(_, table)| table)
             } else {
                 let empty = || Value::Table(Table::new());
-                root.entry(section).or_insert_with(empty).as_table_mut()
+                section.split('.').try_fold(&mut root, |table, part| {
+                    table.entry(part).or_insert_with(empty).as_table_mut()
+                })
             };
             if let Some(table) = table {
                 table.insert(setting.key.clone(), setting.value.clone());
@@ -248,12 +257,20 @@ fn flatten(table: Table, origin: &str) -> Result<Vec<Setting>> {
             }
         };
         for (section, keys) in tables {
-            settings.extend(keys.into_iter().map(|(key, value)| Setting {
-                section: section.clone(),
+            let (nested, plain): (Vec<_>, Vec<_>) =
+                keys.into_iter().partition(|(_, value)| value.is_table());
+            let setting = |section: &str, (key, value)| Setting {
+                section: section.to_owned(),
                 key,
                 value,
                 origin: origin.to_owned(),
-            }));
+            };
+            settings.extend(plain.into_iter().map(|pair| setting(&section, pair)));
+            for (name, keys) in nested {
+                let section = format!("{section}.{name}");
+                let Value::Table(keys) = keys else { continue };
+                settings.extend(keys.into_iter().map(|pair| setting(&section, pair)));
+            }
         }
     }
     Ok(settings)

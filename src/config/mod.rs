@@ -14,6 +14,7 @@ use crate::domain::id::PoolId;
 use crate::domain::net::Network;
 use crate::domain::pool::{Encryption, Policy};
 
+pub mod identity;
 pub mod merged;
 pub mod notify;
 
@@ -61,6 +62,7 @@ pub struct Config {
     pub janitor: Janitor,
     pub accounts: Accounts,
     pub auth: Auth,
+    pub oidc: identity::Oidc,
     pub audit: Audit,
     pub notify: notify::Notify,
     pub billing: notify::Billing,
@@ -159,6 +161,7 @@ pub struct Accounts {
 pub struct Auth {
     pub access_minutes: u32,
     pub session_days: u32,
+    pub jwt: identity::Jwt,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -260,6 +263,9 @@ impl Config {
         if let Some((key, _)) = self.limits.all().into_iter().find(|(_, count)| *count == 0) {
             return refuse(key, "must be at least 1.");
         }
+        self.auth.jwt.trust()?;
+        self.oidc.provider()?;
+        identity::check_apart(&self.auth.jwt, &self.oidc)?;
         self.trusted_proxies()?;
         self.preferred_pool().map(|_| ())
     }

@@ -148,6 +148,8 @@ pub struct Caller {
     pub name: Arc<str>,
     pub role: Role,
     pub scopes: Scopes,
+    /// When the outside token ends that this caller came with; whatever it opened ends with it.
+    pub until: Option<Timestamp>,
 }
 
 impl Caller {

@@ -7,6 +7,7 @@ pub mod error;
 pub mod event;
 pub mod file;
 pub mod id;
+pub mod identity;
 pub mod json;
 pub mod net;
 pub mod notification;

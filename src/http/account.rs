@@ -13,7 +13,7 @@ use crate::domain::account::{Account, Caller, Role, Scope, Scopes, check_passwor
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::SessionId;
 use crate::store::sessions::{self, Listed, NewToken, SessionKind};
-use crate::store::{accounts, usage};
+use crate::store::{Tx, accounts, usage};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -115,24 +115,34 @@ impl State {
         self.engine.store.read(move |db| sessions::list(db, owner, kind, now)).await
     }
 
-    async fn revoke(&self, caller: &Caller, id: &str, kind: SessionKind) -> Result<()> {
-        let id = SessionId::parse(id).map_err(|_| Error::not_found(kind.name()))?;
+    /// Ends a session of the caller that is of one of these kinds.
+    async fn revoke(&self, caller: &Caller, id: &str, kinds: &'static [SessionKind]) -> Result<()> {
+        let unknown = || Error::not_found(kinds.first().map_or("session", |kind| kind.name()));
+        let id = SessionId::parse(id).map_err(|_| unknown())?;
         let owner = caller.account_id;
-        let store = &self.engine.store;
-        if !store.write(move |tx| sessions::revoke_own(tx, owner, id, kind)).await? {
-            return Err(Error::not_found(kind.name()));
+        let end = move |tx: &Tx<'_>| {
+            let mut ended = false;
+            for kind in kinds {
+                ended |= sessions::revoke_own(tx, owner, id, *kind)?;
+            }
+            Ok(ended)
+        };
+        if !self.engine.store.write(end).await? {
+            return Err(unknown());
         }
         self.close(&[id]);
         Ok(())
     }
 }
 
-/// The devices that are signed in.
+/// The devices that are signed in, and after them what stands for the tokens of an outside issuer.
 pub async fn sessions(state: web::Data<State>, Signed(caller): Signed) -> Answer {
-    let sessions = state.listed(&caller, SessionKind::SignIn).await?;
+    let mut sessions = state.listed(&caller, SessionKind::SignIn).await?;
+    sessions.extend(state.listed(&caller, SessionKind::Outside).await?);
     let view = |session: &Listed| {
         json!({
             "id": session.id,
+            "kind": session.kind.name(),
             "device": session.device,
             "address": session.address,
             "current": session.id == caller.session_id,
@@ -150,7 +160,7 @@ pub async fn end_session(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    state.revoke(&caller, &id, SessionKind::SignIn).await?;
+    state.revoke(&caller, &id, &[SessionKind::SignIn, SessionKind::Outside]).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
@@ -241,6 +251,6 @@ pub async fn remove_token(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    state.revoke(&caller, &id, SessionKind::Token).await?;
+    state.revoke(&caller, &id, &[SessionKind::Token]).await?;
     Ok(HttpResponse::NoContent().finish())
 }

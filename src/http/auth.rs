@@ -18,13 +18,14 @@ use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, SessionId};
 use crate::domain::time::Timestamp;
+use crate::store::identities::Vouched;
 use crate::store::sessions::{self, Session};
 
 pub const COOKIE: &str = "drive_session";
 /// A session is looked up again after this time, so that a revocation by another process is seen within a second.
 const REMEMBER: Duration = Duration::from_millis(400);
 /// How much later than noted a session may have been used last.
-const SEEN_MS: i64 = 60_000;
+pub const SEEN_MS: i64 = 60_000;
 const REMEMBERED_MAX: usize = 10_000;
 const TICKET_LIFE: Duration = Duration::from_secs(30);
 const TICKETS_MAX: usize = 1_000;
@@ -40,6 +41,8 @@ enum By {
 #[derive(Default)]
 pub struct Known {
     remembered: Mutex<HashMap<By, (Session, Instant)>>,
+    /// By a digest of issuer and subject.
+    vouched: Mutex<HashMap<Digest, (Vouched, Instant)>>,
     tickets: Mutex<HashMap<Digest, (Caller, Instant)>>,
 }
 
@@ -51,13 +54,33 @@ impl Known {
     /// Forgets a session that was just revoked.
     pub fn forget(&self, id: SessionId) {
         lock(&self.remembered).retain(|_, (session, _)| session.id != id);
+        let is = |known: &Vouched| known.session.as_ref().is_some_and(|session| session.id == id);
+        lock(&self.vouched).retain(|_, (known, _)| !is(known));
         lock(&self.tickets).retain(|_, (caller, _)| caller.session_id != id);
     }
 
     /// Forgets what was known of an account that was just changed.
     pub fn forget_account(&self, id: AccountId) {
         lock(&self.remembered).retain(|_, (session, _)| session.account_id != id);
+        lock(&self.vouched).retain(|_, (known, _)| known.account_id != id);
         lock(&self.tickets).retain(|_, (caller, _)| caller.account_id != id);
+    }
+
+    /// An outside identity that was looked up a moment ago.
+    pub fn vouched(&self, key: Digest) -> Option<Vouched> {
+        let known = lock(&self.vouched);
+        known
+            .get(&key)
+            .filter(|(_, seen)| seen.elapsed() < REMEMBER)
+            .map(|(known, _)| known.clone())
+    }
+
+    pub fn keep_vouched(&self, key: Digest, vouched: Vouched) {
+        let mut known = lock(&self.vouched);
+        if known.len() >= REMEMBERED_MAX {
+            known.clear();
+        }
+        known.insert(key, (vouched, Instant::now()));
     }
 
     /// Keeps a ticket for one use within 30 seconds.
@@ -126,25 +149,30 @@ impl State {
             name: session.name,
             role: session.role,
             scopes: session.scopes,
+            until: None,
         })
     }
 
     /// Is the caller's session still good?
     pub async fn session_lives(&self, caller: &Caller) -> Result<bool> {
+        let now = self.engine.clock.now();
         let session = self.session(By::Id(caller.session_id)).await?;
-        Ok(session.is_some_and(|session| {
-            session.expires_at > self.engine.clock.now() && session.role == caller.role
-        }))
+        Ok(caller.until.is_none_or(|until| until > now)
+            && session
+                .is_some_and(|session| session.expires_at > now && session.role == caller.role))
     }
 
-    /// The holder of an access token whose session lives, or of a token that was made for a program.
+    /// The holder of an access token whose session lives, of a token that was made for a program, or of one that an
+    /// outside issuer made.
     pub async fn by_token(&self, token: &str) -> Result<Option<Caller>> {
         let now = self.engine.clock.now();
         if token.starts_with(TOKEN_PREFIX) {
             let session = self.session(By::Token(fingerprint(token))).await?;
             return Ok(session.and_then(|session| self.caller(session, now)));
         }
-        let Some(claims) = self.keys.verify(token, now) else { return Ok(None) };
+        let Some(claims) = self.keys.verify(token, now) else {
+            return self.by_outside_token(token, now).await;
+        };
         let session = self.session(By::Id(claims.sid)).await?;
         Ok(session
             .filter(|session| session.account_id == claims.sub)

@@ -29,6 +29,7 @@ pub mod files;
 pub mod gate;
 pub mod guard;
 pub mod health;
+pub mod identity;
 pub mod input;
 pub mod limits;
 pub mod locks;
@@ -71,6 +72,8 @@ pub struct Settings {
     pub setup_done: Box<dyn Fn() + Send + Sync>,
     /// Verified in the place of an unknown account's hash.
     pub dummy_hash: String,
+    /// Outside issuers that may vouch for people.
+    pub outside: identity::Outside,
 }
 
 /// Shared by all handlers.
@@ -149,6 +152,9 @@ routes! {
         POST   "/auth/setup"                              PUBLIC      Login  "account.setup"     => sign_in::setup;
         POST   "/auth/login"                              PUBLIC      Login  "account.sign_in"   => sign_in::login;
         POST   "/auth/refresh"                            PUBLIC      Login  ""                  => sign_in::refresh;
+        GET    "/auth/oidc"                               PUBLIC      Read   ""                  => identity::oidc::offer;
+        GET    "/auth/oidc/start"                         PUBLIC      Login  ""                  => identity::oidc::start;
+        GET    "/auth/oidc/callback"                      PUBLIC      Login  "account.sign_in"   => identity::oidc::callback;
         POST   "/auth/logout"                             ANYONE      Write  "account.sign_out"  => sign_in::logout;
         POST   "/auth/ws-ticket"                          TASKS_READ  Events ""                  => sign_in::ws_ticket;
         GET    "/account"                                 ANYONE      Read   ""                  => account::me;

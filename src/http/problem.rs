@@ -48,14 +48,19 @@ impl ResponseError for Problem {
                 super::limits::tell(response.headers_mut(), limit, 0, seconds);
             }
         }
-        response.extensions_mut().insert(Facts {
-            code: self.0.kind().code(),
-            message: self.0.message().to_owned(),
-            details: self.0.details().clone(),
-            cause: self.0.cause().map(str::to_owned),
-        });
+        note(&mut response, &self.0);
         response
     }
+}
+
+/// Says what went wrong in an answer that may have another form than an error's: the audit log asks for it.
+pub fn note(response: &mut HttpResponse, error: &Error) {
+    response.extensions_mut().insert(Facts {
+        code: error.kind().code(),
+        message: error.message().to_owned(),
+        details: error.details().clone(),
+        cause: error.cause().map(str::to_owned),
+    });
 }
 
 struct Facts {

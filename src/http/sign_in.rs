@@ -1,5 +1,6 @@
 //! Signing in and out, and the first set-up.
 
+use actix_web::cookie::Cookie;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -157,6 +158,14 @@ pub async fn ws_ticket(state: web::Data<State>, Signed(caller): Signed, _: NoBod
     Ok(HttpResponse::Ok().json(json!({ "ticket": ticket, "expiresIn": 30 })))
 }
 
+/// A session that just began, with the secrets that are told once.
+pub(super) struct Begun {
+    pub cookie: Cookie<'static>,
+    access_token: String,
+    refresh_token: String,
+    account: Account,
+}
+
 impl State {
     pub(super) async fn account(&self, id: AccountId) -> Result<Account> {
         let now = self.engine.clock.now();
@@ -169,6 +178,17 @@ impl State {
 
     /// Begins a session and answers with its tokens and its cookie.
     async fn sign_in(&self, account_id: AccountId, request: &HttpRequest) -> Answer {
+        let begun = self.begin(account_id, request).await?;
+        let body = tokens(self, &begun.access_token, &begun.refresh_token, &begun.account);
+        Ok(HttpResponse::Ok().cookie(begun.cookie).json(body))
+    }
+
+    /// Begins a session of an account.
+    pub(super) async fn begin(
+        &self,
+        account_id: AccountId,
+        request: &HttpRequest,
+    ) -> Result<Begun> {
         let ((refresh_token, refresh_hash), (cookie, cookie_hash)) = (secret()?, secret()?);
         let device = text(request, "user-agent").map(|agent| agent.chars().take(200).collect());
         let new = NewSession {
@@ -190,14 +210,10 @@ impl State {
             name: account.name.as_str().into(),
             role: account.role,
             scopes: Scopes::ALL,
+            until: None,
         };
         request.extensions_mut().insert(caller);
-        Ok(HttpResponse::Ok().cookie(self.cookie(&cookie)).json(tokens(
-            self,
-            &access_token,
-            &refresh_token,
-            &account,
-        )))
+        Ok(Begun { cookie: self.cookie(&cookie), access_token, refresh_token, account })
     }
 
     /// Password work is slow and takes 19 MiB, so two are done at once and few may wait.

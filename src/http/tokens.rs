@@ -5,7 +5,7 @@ use std::sync::Once;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm as Argon2Algorithm, Argon2, Params, Version};
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD_NO_PAD, URL_SAFE_NO_PAD};
 use hmac::{Hmac, KeyInit, Mac};
 use jsonwebtoken::crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils};
 use jsonwebtoken::errors::ErrorKind;
@@ -180,6 +180,15 @@ pub fn hash_password(password: &str) -> Result<String> {
         .hash_password(password.as_bytes())
         .map(|hash| hash.to_string())
         .map_err(|error| Error::internal(format!("hashing a password: {error}")))
+}
+
+/// A hash that no password is known to fit, for accounts that sign in elsewhere. Trying one takes as long as with any.
+pub fn unusable_hash() -> Result<String> {
+    let params = Params::default();
+    let (m, t, p) = (params.m_cost(), params.t_cost(), params.p_cost());
+    let (salt, hash) =
+        (STANDARD_NO_PAD.encode(&random()?[..16]), STANDARD_NO_PAD.encode(random()?));
+    Ok(format!("$argon2id$v=19$m={m},t={t},p={p}${salt}${hash}"))
 }
 
 pub fn verify_password(password: &str, hash: &str) -> bool {

@@ -22,6 +22,7 @@ pub mod files;
 pub mod folders;
 pub mod grants;
 pub mod idempotency;
+pub mod identities;
 pub mod items;
 mod migrations;
 pub mod notifications;

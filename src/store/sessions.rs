@@ -29,6 +29,8 @@ pub struct Session {
 pub enum SessionKind {
     SignIn,
     Token,
+    /// All the tokens that an outside issuer gave to somebody.
+    Outside,
 }
 
 impl SessionKind {
@@ -36,6 +38,7 @@ impl SessionKind {
         match self {
             Self::SignIn => "sign-in",
             Self::Token => "token",
+            Self::Outside => "outside",
         }
     }
 }
@@ -116,6 +119,7 @@ pub fn insert_token(tx: &Tx<'_>, new: &NewToken) -> Result<SessionId> {
 /// What its owner sees of a session.
 pub struct Listed {
     pub id: SessionId,
+    pub kind: SessionKind,
     pub name: Option<String>,
     pub scopes: Option<Scopes>,
     pub device: Option<String>,
@@ -136,6 +140,7 @@ pub fn list(db: &Db, owner: AccountId, kind: SessionKind, now: Timestamp) -> Res
         let row = |row: &Row<'_>| {
             Ok(Listed {
                 id: row.get(0)?,
+                kind,
                 name: row.get(1)?,
                 scopes: row.get::<_, Option<String>>(2)?.map(|names| scopes(Some(&names))),
                 device: row.get(3)?,
@@ -234,10 +239,10 @@ pub fn revoke_own(tx: &Tx<'_>, owner: AccountId, id: SessionId, kind: SessionKin
     Ok(changed == 1)
 }
 
-/// Ends every sign-in of an account but this one; those that ended.
+/// Ends every sign-in of an account but this one, outside tokens too; those that ended.
 pub fn revoke_others(tx: &Tx<'_>, owner: AccountId, but: SessionId) -> Result<Vec<SessionId>> {
     let sql = "update sessions set revoked_at = ?1 \
-               where account_id = ?2 and id <> ?3 and kind = 'sign-in' and revoked_at is null returning id";
+               where account_id = ?2 and id <> ?3 and kind <> 'token' and revoked_at is null returning id";
     tx.connection
         .prepare_cached(sql)
         .and_then(|mut statement| {
@@ -274,10 +279,13 @@ pub fn known_address(db: &Db, name: &str, address: &str) -> Result<bool> {
     .map_err(failed)
 }
 
-/// Forgets sessions that ended a week ago.
+/// Forgets sessions that ended a week ago. That outside tokens were revoked is kept: nobody knows how long they last.
 pub fn prune(tx: &Tx<'_>) -> Result<usize> {
     const WEEK_MS: i64 = 7 * 24 * 3600 * 1000;
     tx.connection
-        .execute("delete from sessions where expires_at < ?1", [tx.now.0 - WEEK_MS])
+        .execute(
+            "delete from sessions where expires_at < ?1 and not (kind = 'outside' and revoked_at is not null)",
+            [tx.now.0 - WEEK_MS],
+        )
         .map_err(failed)
 }

@@ -14,6 +14,9 @@ const EXPECTED: &str = "
 public  POST /auth/setup
 public  POST /auth/login
 public  POST /auth/refresh
+public  GET /auth/oidc
+public  GET /auth/oidc/start
+public  GET /auth/oidc/callback
 anyone  POST /auth/logout
 anyone  GET /account
 anyone  GET /quota

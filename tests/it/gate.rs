@@ -7,7 +7,7 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 15] = [
+const PUBLIC: [&str; 21] = [
     "/",
     "/a/{hash}/{path:.*}",
     "/health/uploads",
@@ -23,6 +23,12 @@ const PUBLIC: [&str; 15] = [
     "/drive/auth/setup",
     "/drive/auth/login",
     "/drive/auth/refresh",
+    "/api/auth/oidc",
+    "/api/auth/oidc/start",
+    "/api/auth/oidc/callback",
+    "/drive/auth/oidc",
+    "/drive/auth/oidc/start",
+    "/drive/auth/oidc/callback",
 ];
 
 #[tokio::test]

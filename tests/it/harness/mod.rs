@@ -23,7 +23,9 @@ use tokio::sync::oneshot;
 
 pub mod child;
 pub mod client;
+pub mod issuer;
 pub mod order;
+pub mod provider;
 pub mod raw;
 pub mod receiver;
 pub mod routes;

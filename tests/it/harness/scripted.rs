@@ -117,6 +117,7 @@ pub fn caller(account_id: AccountId) -> Caller {
         name: "someone".into(),
         role: Role::User,
         scopes: Scopes::ALL,
+        until: None,
     }
 }
 

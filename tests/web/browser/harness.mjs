@@ -31,8 +31,10 @@ const START_MS = 30_000;
 export class Server {
   #child = null;
 
-  static async start() {
+  /** @param {Record<string, string>} [settings] by their variables, such as DRIVE_OIDC_ISSUER */
+  static async start(settings = {}) {
     const server = new Server();
+    server.settings = settings;
     server.folder = await mkdtemp(path.join(tmpdir(), "drive-page-"));
     server.port = await freePort();
     await server.run();
@@ -49,7 +51,7 @@ export class Server {
     const options = ["--data-dir", path.join(this.folder, "data"), "--listen", `127.0.0.1:${this.port}`];
     // The server takes every DRIVE_ variable for a setting and refuses those it does not know, such as DRIVE_BIN.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DRIVE_")));
-    const child = spawn(binary, options, { env, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(binary, options, { env: { ...env, ...this.settings }, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.log = [];
     createInterface({ input: child.stderr }).on("line", (line) => this.log.push(line));
