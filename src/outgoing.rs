@@ -193,8 +193,8 @@ pub fn install_provider() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
-/// The trust of this machine, or Mozilla's where it has none.
-fn tls() -> Result<ClientConfig> {
+/// TLS of a client: the trust of this machine, or Mozilla's where it has none.
+pub fn tls() -> Result<ClientConfig> {
     static CONFIG: OnceLock<ClientConfig> = OnceLock::new();
     if let Some(config) = CONFIG.get() {
         return Ok(config.clone());

@@ -1,12 +1,12 @@
 //! The listener: the address, TLS, the threads and limits of the HTTP server.
 
 use std::net::{SocketAddr, TcpListener};
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
+use rustls::ServerConfig;
 
 use super::DataDir;
 use crate::clock::Clock;
@@ -15,7 +15,7 @@ use crate::domain::chunks::MIB;
 use crate::domain::error::{Error, Result};
 use crate::http::origin::Origins;
 use crate::http::{self, State, guard};
-use crate::tls::Certificate;
+use crate::tls::{self, Certificate, Tls};
 
 /// Time a connection lingers after its last answer, so that a client still sending hears why. Sockets linger as long.
 const DISCONNECT_WAIT: Duration = Duration::from_secs(1);
@@ -30,6 +30,7 @@ fn own_names(config: &Config) -> Vec<String> {
     let machine = rustix::system::uname().nodename().to_string_lossy().to_ascii_lowercase();
     let mut names = config.server.allowed_hosts.clone();
     names.extend(host_of(&config.server.public_url));
+    names.extend(config.tls.acme_domains.iter().cloned());
     if !machine.is_empty() {
         names.extend(
             ["", ".local", ".lan", ".home.arpa"].map(|ending| format!("{machine}{ending}")),
@@ -53,12 +54,9 @@ pub(super) fn origins(config: &Config) -> Origins {
     }
 }
 
-/// The certificate to serve with; `None` for plain http.
-pub(super) fn certificate(
-    config: &Config,
-    data_dir: &DataDir,
-    clock: &Clock,
-) -> Result<Option<Arc<Certificate>>> {
+/// What to serve with; `None` for plain http.
+pub(super) fn tls(config: &Config, data_dir: &DataDir, clock: &Clock) -> Result<Option<Tls>> {
+    let folder = data_dir.path.join("secrets");
     if config.tls.self_signed {
         let mut names = vec!["localhost".to_owned(), "127.0.0.1".to_owned(), "::1".to_owned()];
         let address = config.server.listen.ip();
@@ -67,21 +65,27 @@ pub(super) fn certificate(
         }
         names.extend(own_names(config));
         names.dedup();
-        let folder = data_dir.path.join("secrets");
         let made = Certificate::self_signed(&folder, &names, clock.now())?;
-        return Ok(Some(made));
+        let fingerprint = Some(made.fingerprint());
+        return Ok(Some(Tls { fingerprint, ..made.tls()? }));
+    }
+    let domains = &config.tls.acme_domains;
+    if !domains.is_empty() {
+        let settings = &config.tls;
+        return tls::acme(&folder, domains, &settings.acme_email, &settings.acme_directory)
+            .map(Some);
     }
     if !config.tls.is_on() {
         return Ok(None);
     }
-    Certificate::from_files(&config.tls.certificate, &config.tls.key).map(Some)
+    Certificate::from_files(&config.tls.certificate, &config.tls.key)?.tls().map(Some)
 }
 
 /// Binds and begins to serve.
 pub(super) fn serve(
     config: &Config,
     state: web::Data<State>,
-    certificate: Option<&Arc<Certificate>>,
+    tls: Option<ServerConfig>,
 ) -> Result<(Server, SocketAddr)> {
     let listener = TcpListener::bind(config.server.listen).map_err(|error| {
         Error::invalid(
@@ -107,9 +111,9 @@ pub(super) fn serve(
     .shutdown_timeout(config.server.shutdown_seconds)
     .h2_initial_window_size((2 * MIB) as u32)
     .disable_signals();
-    let bound = match certificate {
+    let bound = match tls {
         None => server.listen(listener),
-        Some(certificate) => server.listen_rustls_0_23(listener, certificate.server_config()?),
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
     };
     let server = bound.map_err(|error| Error::io("listening", &error))?.run();
     Ok((server, address))

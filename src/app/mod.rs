@@ -4,6 +4,7 @@
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
@@ -32,7 +33,7 @@ use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
 use crate::store::{Listener, Store, accounts, pools};
-use crate::tls::Certificate;
+use crate::tls::Tls;
 
 mod listen;
 mod settings;
@@ -40,8 +41,6 @@ mod settings;
 use settings::{engine_settings, http_settings, notifier};
 
 const HOUR_MS: i64 = 3600 * 1000;
-/// How often the files of the certificate are looked at.
-const RELOAD: Duration = Duration::from_secs(5);
 /// How often held-back progress is looked at.
 const FLUSH: Duration = Duration::from_millis(100);
 
@@ -94,7 +93,7 @@ pub struct App {
     pub notifier: Arc<Notifier>,
     /// SHA-256 of a certificate that the server signed itself, for people to compare.
     pub self_signed: Option<String>,
-    certificate: Option<Arc<Certificate>>,
+    tls: Option<Tls>,
     state: web::Data<State>,
     live: Arc<Live>,
     data_dir: DataDir,
@@ -105,7 +104,8 @@ pub struct App {
 struct Serving {
     address: SocketAddr,
     server: Server,
-    certificate: Option<Arc<Certificate>>,
+    /// What looks after the certificate.
+    keep: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     state: web::Data<State>,
     live: Arc<Live>,
     uploads: Arc<Uploads>,
@@ -120,7 +120,7 @@ impl App {
     pub fn open(config: &Config, clock: Clock) -> Result<Self> {
         outgoing::install_provider();
         let data_dir = DataDir::lock(config)?;
-        let certificate = listen::certificate(config, &data_dir, &clock)?;
+        let tls = listen::tls(config, &data_dir, &clock)?;
         let live = Live::new(clock.clone());
         // The engine hears of moves through the store, which it needs to be made.
         let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
@@ -167,14 +167,13 @@ impl App {
         let state =
             State::new(engine.clone(), uploads, live.clone(), notifier.clone(), &secret, settings);
         let state = web::Data::new(state);
-        let shown = certificate.as_ref().filter(|_| config.tls.self_signed);
         Ok(Self {
             setup_code,
             last_stop,
             engine,
             notifier,
-            self_signed: shown.map(|own| own.fingerprint()),
-            certificate,
+            self_signed: tls.as_ref().and_then(|tls| tls.fingerprint.clone()),
+            tls,
             state,
             live,
             data_dir,
@@ -199,8 +198,8 @@ impl App {
 
     fn bind(self) -> Result<Serving> {
         let state = self.state;
-        let certificate = self.certificate;
-        let (server, address) = listen::serve(&self.config, state.clone(), certificate.as_ref())?;
+        let (config, keep) = self.tls.map(|tls| (tls.config, tls.keep)).unzip();
+        let (server, address) = listen::serve(&self.config, state.clone(), config)?;
         let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
@@ -209,7 +208,7 @@ impl App {
         Ok(Serving {
             address,
             server,
-            certificate,
+            keep,
             state,
             live,
             uploads,
@@ -225,18 +224,8 @@ impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, messages, workers, janitor,
     /// database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self {
-            server,
-            certificate,
-            state,
-            live,
-            uploads,
-            store,
-            janitor,
-            workers,
-            data_dir,
-            ..
-        } = self;
+        let Self { server, keep, state, live, uploads, store, janitor, workers, data_dir, .. } =
+            self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -247,14 +236,7 @@ impl Serving {
                 flusher.flush_due();
             }
         });
-        let reload = tokio::spawn(async move {
-            let Some(certificate) = certificate else { return };
-            let mut tick = tokio::time::interval(RELOAD);
-            loop {
-                tick.tick().await;
-                certificate.reload();
-            }
-        });
+        let keep = keep.map(tokio::spawn);
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
         let sender = Sender::start(state.notifier.clone());
         stop.await;
@@ -265,7 +247,9 @@ impl Serving {
         handle.stop(true).await;
         let served = server.await.map_err(Error::internal)?;
         flush.abort();
-        reload.abort();
+        if let Some(keep) = keep {
+            keep.abort();
+        }
         sender.stop().await;
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();

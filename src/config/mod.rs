@@ -90,11 +90,16 @@ pub struct Tls {
     pub certificate: PathBuf,
     pub key: PathBuf,
     pub self_signed: bool,
+    pub acme_domains: Vec<String>,
+    pub acme_email: String,
+    pub acme_directory: String,
 }
 
 impl Tls {
     pub fn is_on(&self) -> bool {
-        self.self_signed || !self.certificate.as_os_str().is_empty()
+        self.self_signed
+            || !self.certificate.as_os_str().is_empty()
+            || !self.acme_domains.is_empty()
     }
 }
 
@@ -287,6 +292,11 @@ impl Config {
         }
         if self.tls.self_signed && !self.tls.certificate.as_os_str().is_empty() {
             return refuse("tls.self_signed", "cannot be true when tls.certificate is set.");
+        }
+        if !self.tls.acme_domains.is_empty()
+            && (self.tls.self_signed || !self.tls.certificate.as_os_str().is_empty())
+        {
+            return refuse("tls.acme_domains", "excludes tls.certificate and tls.self_signed.");
         }
         for origin in &self.server.cors_origins {
             let rest = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));

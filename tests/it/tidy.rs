@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 const LAYERS: [(&str, &[&str]); 16] = [
     ("clock", &["domain"]),
     ("telemetry", &["domain"]),
-    ("tls", &["domain", "blobs"]),
+    ("tls", &["domain", "blobs", "outgoing"]),
     ("domain", &[]),
     ("outgoing", &["domain"]),
     ("store", &["clock", "domain"]),

@@ -24,7 +24,7 @@ use crate::domain::id::AccountId;
 use crate::domain::identity::Provider;
 use crate::domain::time::Timestamp;
 use crate::http::audit::about;
-use crate::http::input::text;
+use crate::http::origin;
 use crate::http::problem::{self, Problem};
 use crate::http::tokens::{fingerprint, secret};
 use crate::store::Tx;

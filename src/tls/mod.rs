@@ -1,10 +1,11 @@
-//! TLS: the certificate from its files, read again when they change, or one that the server signs itself for a first
-//! try.
+//! TLS: the certificate from its files, read again when they change, from an ACME authority, or one that the server
+//! signs itself for a first try.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{CertificateParams, KeyPair};
 use rustls::ServerConfig;
@@ -18,6 +19,35 @@ use time::OffsetDateTime;
 use crate::blobs::write_durably;
 use crate::domain::error::{Error, Result};
 use crate::domain::time::Timestamp;
+
+#[cfg(feature = "acme")]
+mod acme;
+
+/// What a listener needs, and what looks after its certificate while it serves.
+pub struct Tls {
+    pub config: ServerConfig,
+    /// SHA-256 of a certificate that the server signed itself, for people to compare.
+    pub fingerprint: Option<String>,
+    pub keep: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+/// How often the files of the certificate are looked at.
+const RELOAD: Duration = Duration::from_secs(5);
+
+/// TLS with a certificate from an ACME authority.
+///
+/// # Errors
+/// When the program was built without the feature `acme`.
+#[cfg_attr(not(feature = "acme"), allow(unused_variables))]
+pub fn acme(folder: &Path, names: &[String], email: &str, directory: &str) -> Result<Tls> {
+    #[cfg(feature = "acme")]
+    return acme::tls(folder, names, email, directory);
+    #[cfg(not(feature = "acme"))]
+    Err(Error::invalid(
+        "tls.acme_domains",
+        "tls.acme_domains: this program was built without ACME. Build it with `--features acme`.",
+    ))
+}
 
 /// Browsers refuse certificates that live longer than this.
 const SELF_SIGNED_DAYS: i64 = 397;
@@ -101,14 +131,22 @@ impl Certificate {
         pairs.join(":")
     }
 
-    /// What a listener needs: TLS 1.2 and 1.3. The HTTP server adds the names of its protocols.
-    pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig> {
+    /// TLS 1.2 and 1.3 with this certificate. The HTTP server adds the names of its protocols.
+    pub fn tls(self: Arc<Self>) -> Result<Tls> {
         let provider = rustls::crypto::ring::default_provider();
-        Ok(ServerConfig::builder_with_provider(provider.into())
+        let config = ServerConfig::builder_with_provider(provider.into())
             .with_safe_default_protocol_versions()
             .map_err(Error::internal)?
             .with_no_client_auth()
-            .with_cert_resolver(self.clone()))
+            .with_cert_resolver(self.clone());
+        let keep = async move {
+            let mut tick = tokio::time::interval(RELOAD);
+            loop {
+                tick.tick().await;
+                self.reload();
+            }
+        };
+        Ok(Tls { config, fingerprint: None, keep: Box::pin(keep) })
     }
 }
 
