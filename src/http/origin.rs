@@ -69,6 +69,9 @@ impl Origins {
         let mut found = Vec::new();
         if self.secure {
             found.push((header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static(HSTS)));
+            // Browsers ignore it on plain http, and complain.
+            let own = HeaderValue::from_static("same-origin");
+            found.push((HeaderName::from_static("cross-origin-opener-policy"), own));
         }
         if let Some(origin) = self.allowed(request)
             && let Ok(origin) = HeaderValue::from_str(origin)

@@ -102,5 +102,5 @@ async fn nothing_is_told_to_other_sites_by_default() {
     assert_eq!(answer.status, 405);
     assert_eq!(answer.header("access-control-allow-origin"), "");
     assert_eq!(answer.header("strict-transport-security"), "", "plain http promises nothing");
-    assert_eq!(answer.header("cross-origin-opener-policy"), "same-origin");
+    assert_eq!(answer.header("cross-origin-opener-policy"), "");
 }

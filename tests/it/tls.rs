@@ -51,6 +51,7 @@ async fn a_certificate_of_its_own_serves_everything() {
     let header = |name: &str| answer.headers()[name].to_str().unwrap().to_owned();
     assert!(header("set-cookie").contains("Secure"));
     assert_eq!(header("strict-transport-security"), "max-age=31536000");
+    assert_eq!(header("cross-origin-opener-policy"), "same-origin");
     let token = answer.json::<Value>().await.unwrap()["accessToken"].as_str().unwrap().to_owned();
     let me = http.get(url("/api/account")).bearer_auth(&token).send().await.unwrap();
     assert_eq!(me.json::<Value>().await.unwrap()["name"], "ada");
