@@ -3,6 +3,7 @@
 
 use actix_web::body::MessageBody;
 use actix_web::dev::ServiceResponse;
+use actix_web::http::header;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::access::{Access, Route};
 use super::auth::Signed;
-use super::input::Query;
+use super::input::{Query, text};
 use super::problem::{Problem, code_of};
 use crate::domain::account::{Caller, Role, Scope};
 use crate::domain::error::{Error, Result};
@@ -43,9 +44,13 @@ pub struct Draft {
 }
 
 impl Draft {
-    /// `None` for routes that are not kept.
+    /// `None` for routes that are not kept, and for the later parts of a file: players ask for hundreds.
     pub fn of(state: &State, line: Option<&'static Route>, request: &HttpRequest) -> Option<Self> {
         let line = line.filter(|line| !line.action.is_empty())?;
+        let range = text(request, header::RANGE).unwrap_or("bytes=0-");
+        if line.method == "GET" && !range.starts_with("bytes=0-") {
+            return None;
+        }
         Some(Self { line, address: state.address(request).to_string() })
     }
 

@@ -20,6 +20,7 @@ mod crash_tasks;
 mod custom;
 mod custom_handlers;
 mod dedupe_and_resume;
+mod dependencies;
 mod direct;
 mod disk_full;
 mod encryption;
