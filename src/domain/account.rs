@@ -174,11 +174,20 @@ impl Caller {
     }
 }
 
+/// May a name hold this character?
+pub(super) fn is_of_name(c: char) -> bool {
+    c.is_alphanumeric() || "._-@".contains(c)
+}
+
+/// May a name begin with it?
+pub(super) fn begins_name(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
+}
+
 /// An account's name: 1 to 64 letters, digits and `. _ - @`, with a letter, digit or `_` first; compared without regard to case.
 pub fn parse_name(text: &str) -> Result<String> {
-    let legal = |c: char| c.is_alphanumeric() || "._-@".contains(c);
-    let begins = text.starts_with(|c: char| c.is_alphanumeric() || c == '_');
-    if !begins || text.chars().count() > 64 || !text.chars().all(legal) {
+    let count = text.chars().count();
+    if !text.starts_with(begins_name) || count > 64 || !text.chars().all(is_of_name) {
         return Err(Error::invalid(
             "name",
             "name must be 1 to 64 letters, digits or the characters . _ - @, and begin with a letter or digit.",

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use unicode_normalization::UnicodeNormalization;
 
-use super::account::Role;
+use super::account::{Role, begins_name, is_of_name};
 use super::error::{Error, Result};
 
 /// What a token says, as it says it (RFC 7519, section 4).
@@ -141,13 +141,13 @@ fn claim<'a>(claims: &'a Claims, path: &str) -> Option<&'a Value> {
 fn legal_name(text: &str) -> Option<String> {
     let mut name = String::new();
     for c in text.nfc().take(NAME_MAX) {
-        match c.is_alphanumeric() || "._-@".contains(c) {
+        match is_of_name(c) {
             true => name.push(c),
             false if name.ends_with('-') => {}
             false => name.push('-'),
         }
     }
-    let name = name.trim_matches('-');
+    let name = name.trim_start_matches(|c| !begins_name(c)).trim_end_matches('-');
     (!name.is_empty()).then(|| name.to_owned())
 }
 
@@ -197,6 +197,8 @@ mod tests {
         assert_eq!(name(json!({ "sub": "7", "preferred_username": " A  da/\n" })).unwrap(), "A-da");
         assert_eq!(name(json!({ "sub": "7", "preferred_username": 5 })).unwrap(), "7");
         assert_eq!(name(json!({ "sub": "/" })).unwrap(), "account");
+        assert_eq!(name(json!({ "sub": "7", "preferred_username": "..@ada." })).unwrap(), "ada.");
+        assert_eq!(name(json!({ "sub": "7", "preferred_username": ".." })).unwrap(), "7");
         assert_eq!(name(json!({ "sub": "x".repeat(200) })).unwrap().len(), NAME_MAX);
         for nobody in [json!({}), json!({ "sub": "" }), json!({ "sub": 7 })] {
             assert_eq!(name(nobody), None);
