@@ -138,24 +138,19 @@ fn run(cli: &Cli) -> Result<()> {
             Ok(())
         }
         Some(Command::Account(command)) => {
-            let store = open_store(&config, Clock::default(), Listener::none())?;
-            let outcome = account(command, &config, &store);
-            store.close();
-            outcome
+            beside(&config, |store| account(command, &config, store))
         }
-        Some(Command::Token(command)) => {
-            let store = open_store(&config, Clock::default(), Listener::none())?;
-            let outcome = token(command, &store);
-            store.close();
-            outcome
-        }
-        Some(Command::Audit(AuditCommand::Verify)) => {
-            let store = open_store(&config, Clock::default(), Listener::none())?;
-            let outcome = verify_audit(&store);
-            store.close();
-            outcome
-        }
+        Some(Command::Token(command)) => beside(&config, |store| token(command, store)),
+        Some(Command::Audit(AuditCommand::Verify)) => beside(&config, verify_audit),
     }
+}
+
+/// Works on the database, perhaps beside a running server.
+fn beside(config: &Config, work: impl FnOnce(&Store) -> Result<()>) -> Result<()> {
+    let store = open_store(config, Clock::default(), Listener::none())?;
+    let outcome = work(&store);
+    store.close();
+    outcome
 }
 
 fn token(command: &TokenCommand, store: &Store) -> Result<()> {

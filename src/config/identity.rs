@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::domain::error::{Error, Result};
+use crate::domain::error::Result;
 use crate::domain::identity::{Algorithm, Mapping, Provider, Trust, parse_roles};
 
 /// The issuer of our own access tokens, which no outside one may call itself.
@@ -46,8 +46,7 @@ pub struct Oidc {
 }
 
 fn refuse<T>(section: &str, key: &str, why: &str) -> Result<T> {
-    let key = format!("{section}.{key}");
-    Err(Error::invalid(&key, format!("{key} {why}")))
+    super::refuse(&format!("{section}.{key}"), why)
 }
 
 impl Jwt {

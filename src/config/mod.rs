@@ -214,7 +214,6 @@ impl PoolSection {
 
 impl Config {
     fn check(&self) -> Result<()> {
-        let refuse = |key: &str, why: &str| Err(Error::invalid(key, format!("{key} {why}")));
         let uploads = &self.uploads;
         if uploads.max_chunk_size < CHUNK_STEP_BYTES || uploads.max_chunk_size > 1 << 30 {
             return refuse("uploads.max_chunk_size", "must be between 65536 and 1073741824 bytes.");
@@ -276,7 +275,6 @@ impl Config {
     }
 
     fn check_network(&self) -> Result<()> {
-        let refuse = |key: &str, why: &str| Err(Error::invalid(key, format!("{key} {why}")));
         let excused = self.tls.is_on() || self.server.behind_proxy || self.server.insecure_http;
         if !self.server.listen.ip().is_loopback() && !excused {
             return refuse(
@@ -314,10 +312,7 @@ impl Config {
         let mut names = Vec::new();
         for (number, pool) in (1..).zip(&self.pools) {
             let section = if number == 1 { "pool".to_owned() } else { format!("pool{number}") };
-            let refuse = |key: &str, why: &str| {
-                let key = format!("{section}.{key}");
-                Err(Error::invalid(&key, format!("{key} {why}")))
-            };
+            let refuse = |key: &str, why: &str| refuse(&format!("{section}.{key}"), why);
             let multiplier = pool.quota_multiplier;
             if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
                 return refuse("quota_multiplier", "must be between 0 and 1000.");
@@ -367,6 +362,11 @@ impl Config {
     pub fn uploads_path(&self) -> PathBuf {
         or_in(&self.storage.uploads_path, &self.server.data_dir, "uploads")
     }
+}
+
+/// What is wrong with a setting, by its name.
+fn refuse<T>(key: &str, why: &str) -> Result<T> {
+    Err(Error::invalid(key, format!("{key} {why}")))
 }
 
 fn or_in(path: &Path, data_dir: &Path, name: &str) -> PathBuf {

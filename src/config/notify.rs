@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use serde::Deserialize;
 
 use super::Config;
-use crate::domain::error::{Error, Result};
+use super::refuse;
+use crate::domain::error::Result;
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -24,7 +25,6 @@ pub struct Billing {
 
 impl Config {
     pub(super) fn check_notify(&self) -> Result<()> {
-        let refuse = |key: &str, why: &str| Err(Error::invalid(key, format!("{key} {why}")));
         let contact = self.notify.contact.as_str();
         if !contact.is_empty() && !["mailto:", "https:"].iter().any(|by| contact.starts_with(by)) {
             return refuse("notify.contact", "must begin with mailto: or https:.");

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::account::view;
 use super::auth::Signed;
-use super::input::{Body, NoBody};
+use super::input::{self, Body, NoBody};
 use super::problem::Problem;
 use crate::domain::account::{Role, check_password, parse_name};
 use crate::domain::error::{Error, Result};
@@ -32,7 +32,7 @@ pub async fn list(state: web::Data<State>) -> Answer {
 }
 
 fn account_id(text: &str) -> Result<AccountId> {
-    AccountId::parse(text).map_err(|_| Error::not_found("account"))
+    input::id(text, "account")
 }
 
 fn checked(bytes: u64, field: &str) -> Result<u64> {
@@ -202,7 +202,7 @@ pub async fn end_grant(
 ) -> Answer {
     let (id, grant) = ids.into_inner();
     let id = account_id(&id)?;
-    let grant = GrantId::parse(&grant).map_err(|_| Error::not_found("grant"))?;
+    let grant: GrantId = input::id(&grant, "grant")?;
     let store = &state.engine.store;
     let there = store
         .write(move |tx| {

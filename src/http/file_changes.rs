@@ -7,19 +7,16 @@ use serde_json::{Value, json};
 use super::State;
 use super::auth::Signed;
 use super::files::view;
-use super::input::{Body, NoBody, Query};
+use super::input::{self, Body, NoBody, Query};
 use super::problem::Problem;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::Result;
 use crate::domain::file::{FileName, Folder};
-use crate::domain::id::{BundleId, FileId};
+use crate::domain::id::BundleId;
 use crate::domain::time::Timestamp;
+use crate::operations::bulk::Kinds;
 use crate::operations::files::{self, Content, OnConflict, Wish};
 
 type Answer = Result<HttpResponse, Problem>;
-
-fn file_id(text: &str) -> Result<FileId> {
-    FileId::parse(text).map_err(|_| Error::not_found("file"))
-}
 
 fn on_conflict(text: Option<&str>) -> Result<OnConflict> {
     text.map_or(Ok(OnConflict::Refuse), OnConflict::parse)
@@ -53,7 +50,8 @@ pub async fn change(
     };
     let on_conflict = on_conflict(wanted.on_conflict.as_deref())?;
     let owner = caller.account_id;
-    let file = files::change(&state.engine, owner, file_id(&id)?, wish, on_conflict).await?;
+    let file =
+        files::change(&state.engine, owner, input::id(&id, "file")?, wish, on_conflict).await?;
     Ok(HttpResponse::Ok().json(view(&file)))
 }
 
@@ -71,12 +69,12 @@ pub async fn delete(
     Query(asked): Query<DeleteQuery>,
     _: NoBody,
 ) -> Answer {
-    let id = file_id(&id)?;
+    let id = input::id(&id, "file")?;
     if asked.permanent.unwrap_or(false) {
-        files::purge(&state.engine, caller.account_id, id).await?;
+        files::apply(&state.engine, caller.account_id, id, Kinds::Purge).await?;
         return Ok(HttpResponse::NoContent().finish());
     }
-    let file = files::trash(&state.engine, caller.account_id, id).await?;
+    let file = files::apply(&state.engine, caller.account_id, id, Kinds::Delete).await?;
     Ok(HttpResponse::Ok().json(view(&file)))
 }
 
@@ -86,7 +84,8 @@ pub async fn restore(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let file = files::restore(&state.engine, caller.account_id, file_id(&id)?).await?;
+    let id = input::id(&id, "file")?;
+    let file = files::apply(&state.engine, caller.account_id, id, Kinds::Restore).await?;
     Ok(HttpResponse::Ok().json(view(&file)))
 }
 

@@ -6,11 +6,11 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Query, page};
+use super::input::{self, Query, page};
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
-use crate::domain::id::{BundleId, FileId, PoolId};
+use crate::domain::id::{BundleId, PoolId};
 use crate::store::files::{self as rows, Page, Sort};
 
 type Answer = Result<HttpResponse, Problem>;
@@ -83,7 +83,7 @@ pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<
 impl State {
     /// A file of the caller.
     pub async fn file(&self, caller: &crate::domain::account::Caller, id: &str) -> Result<File> {
-        let id = FileId::parse(id).map_err(|_| Error::not_found("file"))?;
+        let id = input::id(id, "file")?;
         let (owner, now) = (caller.account_id, self.engine.clock.now());
         self.engine.store.read(move |db| rows::get(db, owner, id, now)).await
     }

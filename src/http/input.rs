@@ -1,5 +1,6 @@
 //! What comes in: JSON bodies and query strings in camelCase, snake_case as an alias, unknown fields refused by name.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use actix_web::dev::Payload;
@@ -154,6 +155,11 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
 
 fn form(bytes: &[u8]) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(bytes)
+}
+
+/// An id in a path. What is none names nothing, and is told like an unknown one.
+pub fn id<T: FromStr>(text: &str, what: &str) -> Result<T> {
+    text.parse().map_err(|_| Error::not_found(what))
 }
 
 /// The page of a list: from where and how many.

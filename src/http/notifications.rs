@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Body, NoBody, Query, page};
+use super::input::{self, Body, NoBody, Query, page};
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, NotificationId};
@@ -102,11 +102,10 @@ pub async fn remove(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let missing = || Error::not_found("notification");
-    let id = NotificationId::parse(&id).map_err(|_| missing())?;
+    let id: NotificationId = input::id(&id, "notification")?;
     let owner = caller.account_id;
     if !state.engine.store.write(move |tx| notifications::remove(tx, owner, id)).await? {
-        return Err(missing().into());
+        return Err(Error::not_found("notification").into());
     }
     Ok(HttpResponse::NoContent().finish())
 }

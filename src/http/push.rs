@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Body, NoBody, text};
+use super::input::{self, Body, NoBody, text};
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::SubscriptionId;
@@ -92,11 +92,10 @@ pub async fn unsubscribe(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let missing = || Error::not_found("subscription");
-    let id = SubscriptionId::parse(&id).map_err(|_| missing())?;
+    let id: SubscriptionId = input::id(&id, "subscription")?;
     let owner = caller.account_id;
     if !state.engine.store.write(move |tx| push::remove(tx, owner, id)).await? {
-        return Err(missing().into());
+        return Err(Error::not_found("subscription").into());
     }
     Ok(HttpResponse::NoContent().finish())
 }

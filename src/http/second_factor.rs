@@ -13,6 +13,7 @@ use super::auth::Signed;
 use super::input::Body;
 use super::problem::Problem;
 use super::tokens::{fingerprint, random};
+use crate::domain::account::Account;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::AccountId;
 use crate::store::second_factor;
@@ -72,19 +73,14 @@ pub async fn confirm(
     Body(wanted): Body<ConfirmRequest>,
 ) -> Answer {
     let account = state.account(caller.account_id).await?;
-    let attempt = state.attempt(&account.name, &request).await?;
     let id = account.id;
     let begun = state.engine.store.read(move |db| second_factor::get(db, id)).await?;
     if begun.is_none_or(|secret| secret.confirmed) {
         let message = "Ask for a secret first: POST /api/account/totp.";
         return Err(Error::new(Kind::Conflict, message).into());
     }
-    if !state.code_fits(id, &wanted.code).await? {
-        attempt.failed();
-        let message = "The code is wrong. Is the clock of the device right?";
-        return Err(Error::new(Kind::PasswordWrong, message).with("field", "code").into());
-    }
-    attempt.succeeded();
+    let wrong = "The code is wrong. Is the clock of the device right?";
+    state.confirm_code(&account, &wanted.code, wrong, &request).await?;
     let mut codes = Vec::new();
     for _ in 0..RECOVERY_CODES {
         let text = base32(&random()?);
@@ -119,19 +115,31 @@ pub async fn remove(
 ) -> Answer {
     state.confirm(&caller, wanted.current_password, &request).await?;
     let account = state.account(caller.account_id).await?;
-    let attempt = state.attempt(&account.name, &request).await?;
-    if !state.code_fits(account.id, &wanted.code).await? {
-        attempt.failed();
-        let message = "The code is wrong or was used already.";
-        return Err(Error::new(Kind::PasswordWrong, message).with("field", "code").into());
-    }
-    attempt.succeeded();
+    let wrong = "The code is wrong or was used already.";
+    state.confirm_code(&account, &wanted.code, wrong, &request).await?;
     let id = account.id;
     state.engine.store.write(move |tx| second_factor::remove(tx, id)).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 impl State {
+    /// Refuses unless this is a code of the account. Counts as an attempt to sign in.
+    async fn confirm_code(
+        &self,
+        account: &Account,
+        code: &str,
+        wrong: &str,
+        request: &HttpRequest,
+    ) -> Result<()> {
+        let attempt = self.attempt(&account.name, request).await?;
+        if !self.code_fits(account.id, code).await? {
+            attempt.failed();
+            return Err(Error::new(Kind::PasswordWrong, wrong).with("field", "code"));
+        }
+        attempt.succeeded();
+        Ok(())
+    }
+
     /// Is this a code of the account's second factor, or one of its recovery codes? It is used up by that.
     pub(super) async fn code_fits(&self, id: AccountId, code: &str) -> Result<bool> {
         let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();

@@ -188,12 +188,13 @@ impl State {
     pub async fn attempt(&self, name: &str, request: &HttpRequest) -> Result<Attempt<'_>> {
         let (mut keys, mut place) = (Vec::new(), None);
         if self.settings.limits_enabled {
-            let address = super::address::network(self.address(request));
+            let from = self.address(request);
+            let address = super::address::network(from);
             place = Some(self.throttle.place(address)?);
             let name = name.to_lowercase();
             keys.push(Key::Address(address));
             keys.push(Key::Pair(name.clone(), address));
-            let (asked, from) = (name.clone(), self.address(request).to_string());
+            let (asked, from) = (name.clone(), from.to_string());
             let store = &self.engine.store;
             if !store.read(move |db| sessions::known_address(db, &asked, &from)).await? {
                 keys.push(Key::Account(name));

@@ -8,11 +8,10 @@ use serde_json::{Map, Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::input::{NoBody, Query};
+use super::input::{self, NoBody, Query};
 use super::problem::Problem;
 use crate::domain::account::{Account, Role, Scope};
 use crate::domain::error::{Error, Result};
-use crate::domain::id::AccountId;
 use crate::store::accounts;
 use crate::store::usage::{self, Share};
 
@@ -41,7 +40,7 @@ pub async fn usage(
             caller.must(Role::Admin, Some(Scope::Admin))?;
             match text {
                 "all" => None,
-                id => Some(AccountId::parse(id).map_err(|_| Error::not_found("account"))?),
+                id => Some(input::id(id, "account")?),
             }
         }
     };

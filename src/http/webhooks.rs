@@ -7,7 +7,7 @@ use zeroize::Zeroizing;
 
 use super::State;
 use super::auth::Signed;
-use super::input::{Body, NoBody, Query, page};
+use super::input::{self, Body, NoBody, Query, page};
 use super::notifications::chosen;
 use super::problem::Problem;
 use crate::domain::error::{Error, Kind, Result};
@@ -34,10 +34,6 @@ fn view(webhook: &Webhook) -> Value {
     })
 }
 
-fn webhook_id(text: &str) -> Result<WebhookId> {
-    WebhookId::parse(text).map_err(|_| Error::not_found("webhook"))
-}
-
 pub async fn list(state: web::Data<State>, Signed(caller): Signed) -> Answer {
     let owner = caller.account_id;
     let all = state.engine.store.read(move |db| webhooks::list(db, owner)).await?;
@@ -45,12 +41,21 @@ pub async fn list(state: web::Data<State>, Signed(caller): Signed) -> Answer {
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
-    let (owner, id) = (caller.account_id, webhook_id(&id)?);
+    let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
     let webhook = state.engine.store.read(move |db| webhooks::get(db, owner, id)).await?;
     Ok(HttpResponse::Ok().json(view(&webhook)))
 }
 
 /// What a webhook is made of, or how it changes.
+/// The same with a new secret, which is shown this once.
+fn view_with(webhook: &Webhook, secret: Option<Zeroizing<String>>) -> Value {
+    let mut view = view(webhook);
+    if let Some(secret) = secret {
+        view["secret"] = json!(*secret);
+    }
+    view
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Wanted {
@@ -132,11 +137,7 @@ pub async fn create(
         webhooks::insert(tx, owner, &webhook)?;
         webhooks::get(tx.connection, owner, webhook.id)
     });
-    let mut answer = view(&made.await?);
-    if let Some(secret) = shown {
-        answer["secret"] = json!(*secret);
-    }
-    Ok(HttpResponse::Created().json(answer))
+    Ok(HttpResponse::Created().json(view_with(&made.await?, shown)))
 }
 
 pub async fn change(
@@ -145,7 +146,7 @@ pub async fn change(
     id: web::Path<String>,
     Body(wanted): Body<Wanted>,
 ) -> Answer {
-    let (owner, id) = (caller.account_id, webhook_id(&id)?);
+    let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
     let changing = state.clone();
     let changed = state.engine.store.write(move |tx| {
         let mut webhook = webhooks::get(tx.connection, owner, id)?;
@@ -157,11 +158,7 @@ pub async fn change(
         Ok((webhooks::get(tx.connection, owner, id)?, shown))
     });
     let (webhook, shown) = changed.await?;
-    let mut answer = view(&webhook);
-    if let Some(secret) = shown {
-        answer["secret"] = json!(*secret);
-    }
-    Ok(HttpResponse::Ok().json(answer))
+    Ok(HttpResponse::Ok().json(view_with(&webhook, shown)))
 }
 
 pub async fn remove(
@@ -170,7 +167,7 @@ pub async fn remove(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let (owner, id) = (caller.account_id, webhook_id(&id)?);
+    let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
     if !state.engine.store.write(move |tx| webhooks::remove(tx, owner, id)).await? {
         return Err(Error::not_found("webhook").into());
     }
@@ -184,7 +181,7 @@ pub async fn test(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let (owner, id) = (caller.account_id, webhook_id(&id)?);
+    let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
     let queued = state.engine.store.write(move |tx| {
         if !webhooks::get(tx.connection, owner, id)?.enabled {
             let message = "The webhook is off; turn it on first.";
@@ -232,7 +229,7 @@ pub async fn deliveries(
     id: web::Path<String>,
     Query(asked): Query<LogQuery>,
 ) -> Answer {
-    let (owner, id) = (caller.account_id, webhook_id(&id)?);
+    let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
     let (_, limit) = page(None, asked.limit)?;
     let store = &state.engine.store;
     let log = store

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde_json::json;
 
-use super::bulk::change::check_tags;
+use super::bulk::Kinds;
+use super::bulk::change::{Change, check_tags};
 use super::places::{announce_change, announce_file, free_name};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
@@ -115,9 +116,8 @@ fn place(
             Err(Error::new(Kind::NameTaken, message).with("field", "name"))
         }
         OnConflict::Replace => {
-            let trash = Amend { deleted_at: Some(Some(tx.now)), ..Amend::default() };
             for other in others {
-                let gone = file_changes::amend(tx, file.account_id, other.id, &trash)?;
+                let gone = Change::default().apply(tx, Kinds::Delete, &other, 0)?;
                 announce_file(tx, "file.deleted", &gone)?;
             }
             Ok(name.to_owned())
@@ -125,55 +125,19 @@ fn place(
     }
 }
 
-/// Puts a file into the trash, where it still counts in the quota; again changes nothing.
-pub async fn trash(engine: &Engine, owner: AccountId, id: FileId) -> Result<File> {
+/// Puts a file into the trash, takes it out again, or deletes it for good: the same change that many files get by a
+/// bulk operation. What is there already is no change, and not told.
+pub async fn apply(engine: &Engine, owner: AccountId, id: FileId, kind: Kinds) -> Result<File> {
     engine
         .store
         .write(move |tx| {
             let found = file_changes::find(tx.connection, owner, id)?;
             let file = found.ok_or_else(|| Error::not_found("file"))?;
-            if file.deleted_at.is_some() {
-                return Ok(file);
+            let changed = Change::default().apply(tx, kind, &file, 0)?;
+            if kind == Kinds::Purge || changed.deleted_at != file.deleted_at {
+                announce_change(tx, kind.event(), &changed)?;
             }
-            let amend = Amend { deleted_at: Some(Some(tx.now)), ..Amend::default() };
-            let file = file_changes::amend(tx, owner, id, &amend)?;
-            announce_change(tx, "file.deleted", &file)?;
-            Ok(file)
-        })
-        .await
-}
-
-/// Deletes a file for good, from the trash or not.
-pub async fn purge(engine: &Engine, owner: AccountId, id: FileId) -> Result<()> {
-    engine
-        .store
-        .write(move |tx| {
-            let found = file_changes::find(tx.connection, owner, id)?;
-            let file = found.ok_or_else(|| Error::not_found("file"))?;
-            file_changes::purge(tx, &file)?;
-            announce_change(tx, "file.deleted", &file)
-        })
-        .await
-}
-
-/// Takes a file out of the trash, into its folder, under its name or the next one that is free.
-pub async fn restore(engine: &Engine, owner: AccountId, id: FileId) -> Result<File> {
-    engine
-        .store
-        .write(move |tx| {
-            let found = file_changes::find(tx.connection, owner, id)?;
-            let file = found.ok_or_else(|| Error::not_found("file"))?;
-            if file.deleted_at.is_none() {
-                return Ok(file);
-            }
-            let amend = Amend {
-                name: Some(free_name(tx.connection, owner, &file.folder, &file.name)?),
-                deleted_at: Some(None),
-                ..Amend::default()
-            };
-            let file = file_changes::amend(tx, owner, id, &amend)?;
-            announce_change(tx, "file.created", &file)?;
-            Ok(file)
+            Ok(changed)
         })
         .await
 }

@@ -5,7 +5,7 @@ use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::columns::failed;
 use super::files::{COLUMNS, file};
-use super::{Db, Tx, accounts, objects};
+use super::{Db, Tx, accounts, folders, objects};
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Lock};
 use crate::domain::id::{AccountId, BundleId, FileId, ObjectId, PoolId};
@@ -59,14 +59,15 @@ pub fn matching(
     if let Some(folder) = &filter.folder
         && (folder != "/" || !filter.deep)
     {
-        ask(" and (folder = ?", folder.clone().into());
-        let below = match filter.deep {
-            true => format!("{}/", folder.trim_end_matches('/')),
-            false => "\u{0}".to_owned(),
-        };
-        // Everything that begins with "folder/": a range, so that no character of a name is special.
-        ask(" or (folder >= ?", below.clone().into());
-        ask(" and folder < ?))", format!("{below}\u{10ffff}").into());
+        let (at, from, to) = folders::range(folder);
+        match filter.deep {
+            false => ask(" and folder = ?", at.to_owned().into()),
+            true => {
+                ask(" and (folder = ?", at.to_owned().into());
+                ask(" or (folder >= ?", from.into());
+                ask(" and folder < ?))", to.into());
+            }
+        }
     }
     if let Some(bundle) = filter.bundle_id {
         ask(" and bundle_id = ?", bundle.to_string().into());

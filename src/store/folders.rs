@@ -39,7 +39,7 @@ const BELOW: &str = "files.account_id = ?1 and files.folder >= ?2 and files.fold
     and (files.folder = ?2 or files.folder >= ?3)";
 
 /// The second, third and fourth value of [`BELOW`].
-fn range(folder: &str) -> (&str, String, String) {
+pub(super) fn range(folder: &str) -> (&str, String, String) {
     let below = format!("{}/", folder.trim_end_matches('/'));
     let end = format!("{below}\u{10ffff}");
     (folder, below, end)

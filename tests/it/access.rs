@@ -145,15 +145,13 @@ async fn callers(drive: &TestDrive) -> BTreeMap<&'static str, Client> {
     let revoked = drive.user("revoked").await;
     revoked.call("/api/auth/logout").await;
     let disabled = drive.user("disabled").await;
-    let id = disabled.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned();
-    let off = admin.request(Method::PATCH, &format!("/api/accounts/{id}"));
-    admin.send(off.json(&json!({ "disabled": true }))).await.ok();
+    let id = disabled.account_id().await;
+    admin.patch(&format!("/api/accounts/{id}"), json!({ "disabled": true })).await.ok();
     // Made while its owner was more than a guest; what its owner may do now is what counts.
     let demoted = drive.user("demoted").await;
     let of_guest = token_of(&demoted, "files:write").await;
-    let id = demoted.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned();
-    let less = admin.request(Method::PATCH, &format!("/api/accounts/{id}"));
-    admin.send(less.json(&json!({ "role": "guest" }))).await.ok();
+    let id = demoted.account_id().await;
+    admin.patch(&format!("/api/accounts/{id}"), json!({ "role": "guest" })).await.ok();
     BTreeMap::from([
         ("nobody", drive.nobody()),
         ("revoked", revoked),
@@ -228,12 +226,10 @@ async fn a_role_taken_away_counts_at_once() {
     let drive = TestDrive::spawn();
     let admin = drive.admin().await;
     let user = drive.user("bob").await;
-    let id = user.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned();
+    let id = user.account_id().await;
     user.create("a.bin", 1, json!({})).await.ok();
-    let change = |role: &str| {
-        let request = admin.request(Method::PATCH, &format!("/api/accounts/{id}"));
-        admin.send(request.json(&json!({ "role": role })))
-    };
+    let path = format!("/api/accounts/{id}");
+    let change = |role: &str| admin.patch(&path, json!({ "role": role }));
     change("guest").await.ok();
     user.create("b.bin", 1, json!({})).await.refused(403, "FORBIDDEN");
     user.get("/api/files").await.ok();

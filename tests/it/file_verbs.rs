@@ -1,6 +1,5 @@
 //! What people do with single files and folders: rename, move, tag, throw away, take back.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::client::{Answer, Client};
@@ -9,7 +8,7 @@ use crate::harness::{TestDrive, bytes};
 
 async fn patch(user: &Client, file: &Value, body: Value) -> Answer {
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
-    user.send(user.request(Method::PATCH, &path).json(&body)).await
+    user.patch(&path, body).await
 }
 
 async fn file(user: &Client, name: &str, folder: &str) -> Value {

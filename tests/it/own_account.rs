@@ -1,7 +1,6 @@
 //! What people do with their own account: password, devices, tokens, second factor.
 
 use hmac::{Hmac, KeyInit, Mac};
-use reqwest::Method;
 use serde_json::{Value, json};
 use sha1::Sha1;
 
@@ -13,14 +12,6 @@ const NEW: &str = "a longer horse battery";
 
 async fn login(client: &Client, name: &str, password: &str) -> Answer {
     client.post("/api/auth/login", json!({ "name": name, "password": password })).await
-}
-
-async fn patch(client: &Client, path: &str, body: Value) -> Answer {
-    client.send(client.request(Method::PATCH, path).json(&body)).await
-}
-
-async fn account_id(client: &Client) -> String {
-    client.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned()
 }
 
 #[tokio::test]
@@ -264,32 +255,32 @@ async fn administrators_make_change_and_disable_accounts() {
     let path = format!("/api/accounts/{}", made["id"].as_str().unwrap());
     let bob = drive.signed_in("bob").await;
     bob.create("a.bin", 1001, json!({})).await.refused(403, "QUOTA_EXCEEDED");
-    patch(&admin, &path, json!({ "quotaBytes": null })).await.ok();
+    admin.patch(&path, json!({ "quotaBytes": null })).await.ok();
     bob.create("a.bin", 1001, json!({})).await.ok();
-    let renamed = patch(&admin, &path, json!({ "role": "guest" })).await.ok();
+    let renamed = admin.patch(&path, json!({ "role": "guest" })).await.ok();
     assert_eq!((renamed["role"].as_str(), &renamed["quotaBytes"]), (Some("guest"), &Value::Null));
-    patch(&admin, &path, json!({ "password": NEW })).await.ok();
+    admin.patch(&path, json!({ "password": NEW })).await.ok();
     bob.get("/api/account").await.refused(401, "NOT_SIGNED_IN");
     let bob = login(&drive.nobody(), "bob", NEW).await.ok();
     let bob = Client { token: bob["accessToken"].as_str().map(str::to_owned), ..drive.nobody() };
     let mut socket = Socket::connect(&bob, "").await;
     socket.until("hello").await;
-    assert_eq!(patch(&admin, &path, json!({ "disabled": true })).await.ok()["disabled"], true);
+    assert_eq!(admin.patch(&path, json!({ "disabled": true })).await.ok()["disabled"], true);
     bob.get("/api/account").await.refused(401, "NOT_SIGNED_IN");
     assert_eq!(socket.closed().await, Some(4001));
     login(&drive.nobody(), "bob", NEW).await.refused(401, "SIGN_IN_FAILED");
-    patch(&admin, &path, json!({ "disabled": false })).await.ok();
+    admin.patch(&path, json!({ "disabled": false })).await.ok();
     login(&drive.nobody(), "bob", NEW).await.ok();
-    patch(&admin, &path, json!({ "secondFactor": true })).await.refused(400, "INVALID_REQUEST");
+    admin.patch(&path, json!({ "secondFactor": true })).await.refused(400, "INVALID_REQUEST");
     let nowhere = "/api/accounts/01a20d84-4cc9-74e6-9588-c587a52b521b";
-    patch(&admin, nowhere, json!({ "role": "user" })).await.refused(404, "NOT_FOUND");
+    admin.patch(nowhere, json!({ "role": "user" })).await.refused(404, "NOT_FOUND");
 
     // Somebody must be able to come in.
-    let own = format!("/api/accounts/{}", account_id(&admin).await);
+    let own = format!("/api/accounts/{}", admin.account_id().await);
     for body in [json!({ "role": "user" }), json!({ "disabled": true })] {
-        patch(&admin, &own, body).await.refused(409, "CONFLICT");
+        admin.patch(&own, body).await.refused(409, "CONFLICT");
     }
-    patch(&admin, &path, json!({ "role": "admin" })).await.ok();
-    patch(&admin, &own, json!({ "role": "user" })).await.ok();
+    admin.patch(&path, json!({ "role": "admin" })).await.ok();
+    admin.patch(&own, json!({ "role": "user" })).await.ok();
     admin.get("/api/accounts").await.refused(403, "FORBIDDEN");
 }

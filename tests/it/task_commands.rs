@@ -1,6 +1,5 @@
 //! What people ask of tasks: another name, another try, pausing what runs; of one and of many.
 
-use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::harness::TestDrive;
@@ -9,7 +8,7 @@ use crate::harness::socket::Socket;
 use crate::harness::tasks::{Tasks, busy};
 
 async fn patch(user: &Client, id: &str, body: Value) -> Answer {
-    user.send(user.request(Method::PATCH, &format!("/api/tasks/{id}")).json(&body)).await
+    user.patch(&format!("/api/tasks/{id}"), body).await
 }
 
 async fn custom(user: &Client) -> String {

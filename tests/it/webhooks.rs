@@ -32,7 +32,7 @@ pub fn path(hook: &Value) -> String {
 }
 
 async fn patch(user: &Client, hook: &Value, body: Value) -> Answer {
-    user.send(user.request(Method::PATCH, &path(hook)).json(&body)).await
+    user.patch(&path(hook), body).await
 }
 
 /// The log of a webhook once its newest delivery has so many attempts.
@@ -146,7 +146,7 @@ async fn nobody_is_told_for_an_account_that_is_locked_out() {
     let receiver = Receiver::start().await;
     hook(&user, json!({ "url": receiver.url("/") })).await;
     let task = id(&user.ask("Custom", json!({})).await.ok());
-    let account = user.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned();
+    let account = user.account_id().await;
     let lock = |disabled: bool| {
         let request = admin.request(Method::PATCH, &format!("/api/accounts/{account}"));
         admin.send(request.json(&json!({ "disabled": disabled })))

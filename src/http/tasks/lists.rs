@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::super::State;
 use super::super::auth::Signed;
-use super::super::input::{Query, page};
+use super::super::input::{Query, id, page};
 use super::Answer;
 use crate::domain::account::{Role, Scope};
 use crate::domain::error::{Error, Result};
@@ -168,7 +168,7 @@ pub async fn list(
             if account == "all" {
                 return everybodys(&state, &asked).await;
             }
-            AccountId::parse(account).map_err(|_| Error::not_found("account"))?
+            id(account, "account")?
         }
     };
     let (offset, limit) = page(asked.offset, asked.limit)?;

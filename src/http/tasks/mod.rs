@@ -176,7 +176,7 @@ pub async fn amend(
 }
 
 fn parse_id(text: &str) -> Result<TaskId> {
-    TaskId::parse(text).map_err(|_| Error::not_found("task"))
+    super::input::id(text, "task")
 }
 
 impl State {

@@ -58,7 +58,7 @@ pub async fn complete(
 
 /// A task id in a path; anything that is none names no task.
 pub fn parse_id(text: &str) -> Result<TaskId> {
-    TaskId::parse(text).map_err(|_| Error::not_found("upload"))
+    super::input::id(text, "upload")
 }
 
 #[derive(Deserialize)]

@@ -159,7 +159,7 @@ impl Kinds {
         matches!(self, Self::Restore | Self::Purge)
     }
 
-    fn event(self) -> &'static str {
+    pub(super) fn event(self) -> &'static str {
         match self {
             Self::Delete | Self::Purge => "file.deleted",
             Self::Copy | Self::Restore => "file.created",

@@ -102,6 +102,15 @@ impl Client {
         self.send(self.request(Method::POST, path).json(&body)).await
     }
 
+    pub async fn patch(&self, path: &str, body: Value) -> Answer {
+        self.send(self.request(Method::PATCH, path).json(&body)).await
+    }
+
+    /// The id of the client's own account.
+    pub async fn account_id(&self) -> String {
+        self.get("/api/account").await.ok()["id"].as_str().unwrap().to_owned()
+    }
+
     /// A POST without a body.
     pub async fn call(&self, path: &str) -> Answer {
         self.send(self.request(Method::POST, path)).await
