@@ -14,6 +14,7 @@ pub mod notification;
 pub mod password;
 pub mod pool;
 pub mod progress;
+pub mod search;
 pub mod task;
 pub mod time;
 pub mod upload;

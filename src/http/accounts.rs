@@ -8,6 +8,7 @@ use super::State;
 use super::account::view;
 use super::auth::Signed;
 use super::input::{self, Body, NoBody};
+use super::pages;
 use super::problem::Problem;
 use crate::domain::account::{Role, check_password, parse_name};
 use crate::domain::error::{Error, Result};
@@ -26,8 +27,7 @@ const REASON_MAX: usize = 500;
 pub async fn list(state: web::Data<State>) -> Answer {
     let now = state.engine.clock.now();
     let all = state.engine.store.read(move |db| accounts::list(db, now)).await?;
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header(("x-total", all.len().to_string()));
+    let mut answer = pages::answer(Some(all.len() as u64), None);
     Ok(answer.json(all.iter().map(view).collect::<Vec<_>>()))
 }
 

@@ -14,6 +14,7 @@ use super::State;
 use super::access::{Access, Route};
 use super::auth::Signed;
 use super::input::{Query, text};
+use super::pages;
 use super::problem::{Problem, code_of};
 use crate::domain::account::{Caller, Role, Scope};
 use crate::domain::error::{Error, Result};
@@ -173,10 +174,7 @@ pub async fn list(
     }
     let (_, limit) = super::input::page(None, asked.limit)?;
     let rows = state.engine.store.read(move |db| audit::list(db, &filter, limit)).await?;
-    let mut answer = HttpResponse::Ok();
-    if let Some(last) = rows.last().filter(|_| rows.len() == limit as usize) {
-        answer.insert_header(("x-next-cursor", last.seq.to_string()));
-    }
+    let mut answer = pages::answer(None, pages::below(&rows, limit, |row| row.seq));
     Ok(answer.json(rows.iter().map(view).collect::<Vec<_>>()))
 }
 

@@ -1,8 +1,7 @@
-//! Changing files and folders one at a time; many at once are the work of tasks.
+//! Changing files one at a time; many at once are the work of tasks.
 
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
-use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
@@ -14,11 +13,11 @@ use crate::domain::file::{FileName, Folder};
 use crate::domain::id::BundleId;
 use crate::domain::time::Timestamp;
 use crate::operations::bulk::Kinds;
-use crate::operations::files::{self, Content, OnConflict, Wish};
+use crate::operations::files::{self, OnConflict, Wish};
 
 type Answer = Result<HttpResponse, Problem>;
 
-fn on_conflict(text: Option<&str>) -> Result<OnConflict> {
+pub(super) fn on_conflict(text: Option<&str>) -> Result<OnConflict> {
     text.map_or(Ok(OnConflict::Refuse), OnConflict::parse)
 }
 
@@ -89,39 +88,25 @@ pub async fn restore(
     Ok(HttpResponse::Ok().json(view(&file)))
 }
 
-/// All folders in the order of their paths, each with its own files and with all that is below it.
-pub async fn folders(state: web::Data<State>, Signed(caller): Signed) -> Answer {
-    let tree = files::tree(&state.engine, caller.account_id).await?;
-    let row = |(path, content): (&String, &Content)| -> Value {
-        json!({
-            "path": path,
-            "name": path.rsplit('/').next(),
-            "files": content.files,
-            "bytes": content.bytes,
-            "allFiles": content.all_files,
-            "allBytes": content.all_bytes,
-        })
-    };
-    Ok(HttpResponse::Ok().json(tree.iter().map(row).collect::<Vec<_>>()))
-}
-
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct MoveRequest {
-    from: String,
-    to: String,
+pub struct CopyRequest {
+    folder: Option<String>,
+    name: Option<String>,
     on_conflict: Option<String>,
 }
 
-pub async fn move_folder(
+/// One more file over the same bytes. Where nothing else is said, a name that is taken gets a number.
+pub async fn copy(
     state: web::Data<State>,
     Signed(caller): Signed,
-    Body(wanted): Body<MoveRequest>,
+    id: web::Path<String>,
+    Body(wanted): Body<CopyRequest>,
 ) -> Answer {
-    let from = Folder::parse_as("from", &wanted.from)?;
-    let to = Folder::parse_as("to", &wanted.to)?;
-    let on_conflict = on_conflict(wanted.on_conflict.as_deref())?;
-    let path = to.as_str().to_owned();
-    let moved = files::move_folder(&state.engine, caller.account_id, from, to, on_conflict).await?;
-    Ok(HttpResponse::Ok().json(json!({ "folder": path, "movedCount": moved })))
+    let name = wanted.name.as_deref().map(|name| FileName::parse("name", name)).transpose()?;
+    let folder = wanted.folder.as_deref().map(Folder::parse).transpose()?;
+    let on_conflict = OnConflict::parse(wanted.on_conflict.as_deref().unwrap_or("keepBoth"))?;
+    let (owner, id) = (caller.account_id, input::id(&id, "file")?);
+    let file = files::copy(&state.engine, owner, id, folder, name, on_conflict).await?;
+    Ok(HttpResponse::Created().json(view(&file)))
 }

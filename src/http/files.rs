@@ -7,11 +7,15 @@ use serde_json::{Value, json};
 use super::State;
 use super::auth::Signed;
 use super::input::{self, Query, page};
+use super::pages;
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::{BundleId, PoolId};
-use crate::store::files::{self as rows, Page, Sort};
+use crate::domain::search::Question;
+use crate::store::file_filter::Filter;
+use crate::store::file_lists::{self, Page, Sort, Start};
+use crate::store::files as rows;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -19,6 +23,8 @@ type Answer = Result<HttpResponse, Problem>;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ListQuery {
     folder: Option<String>,
+    /// The folders below `folder` too.
+    deep: Option<bool>,
     q: Option<String>,
     pool_id: Option<PoolId>,
     bundle_id: Option<BundleId>,
@@ -30,6 +36,21 @@ pub struct ListQuery {
     sort_descending: Option<bool>,
     offset: Option<u64>,
     limit: Option<u32>,
+    cursor: Option<String>,
+}
+
+fn sort(text: &str, trashed: bool) -> Result<Sort> {
+    let refuse = |message| Err(Error::invalid("sortBy", message));
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "deletedat" if trashed => Sort::DeletedAt,
+        _ if trashed => return refuse("The trash is sorted by deletedAt alone."),
+        "name" => Sort::Name,
+        "size" => Sort::Size,
+        "type" => Sort::Type,
+        "createdat" | "uploadedat" => Sort::CreatedAt,
+        "updatedat" => Sort::UpdatedAt,
+        _ => return refuse("sortBy is one of name, size, type, createdAt, updatedAt, uploadedAt."),
+    })
 }
 
 pub async fn list(
@@ -40,40 +61,33 @@ pub async fn list(
     let (offset, limit) = page(asked.offset, asked.limit)?;
     let trashed = asked.trashed.unwrap_or(false);
     let usual = if trashed { "deletedAt" } else { "createdAt" };
-    let sort = match asked.sort_by.as_deref().unwrap_or(usual).to_ascii_lowercase().as_str() {
-        "deletedat" if trashed => Sort::DeletedAt,
-        _ if trashed => {
-            let message = "The trash is sorted by deletedAt alone.";
-            return Err(Error::invalid("sortBy", message).into());
-        }
-        "name" => Sort::Name,
-        "size" => Sort::Size,
-        "createdat" | "uploadedat" => Sort::CreatedAt,
-        "updatedat" => Sort::UpdatedAt,
-        _ => {
-            let message = "sortBy is one of name, size, createdAt, updatedAt, uploadedAt.";
-            return Err(Error::invalid("sortBy", message).into());
-        }
-    };
+    let sort = sort(asked.sort_by.as_deref().unwrap_or(usual), trashed)?;
     let folder = asked.folder.as_deref().map(Folder::parse).transpose()?;
-    let page = Page {
+    let filter = Filter {
         folder: folder.map(|folder| folder.as_str().to_owned()),
-        query: asked.q,
+        deep: asked.deep.unwrap_or(false),
+        question: asked.q.as_deref().map(Question::parse).transpose()?,
         pool_id: asked.pool_id,
         bundle_id: asked.bundle_id,
         content_type: asked.r#type.map(|text| text.trim_end_matches('*').to_lowercase()),
         tag: asked.tag,
-        sort,
-        descending: asked.sort_descending.unwrap_or(true),
-        offset,
-        limit,
+        trashed,
+        ..Filter::default()
     };
     let (owner, now) = (caller.account_id, state.engine.clock.now());
-    let (files, total) =
-        state.engine.store.read(move |db| rows::list(db, owner, now, &page)).await?;
-    Ok(HttpResponse::Ok()
-        .insert_header(("X-Total", total.to_string()))
-        .json(files.iter().map(view).collect::<Vec<_>>()))
+    let descending = asked.sort_descending.unwrap_or(true);
+    let purpose = format!("cursor:files:{owner}:{sort:?}:{descending}:{filter:?}");
+    pages::one_way(asked.cursor.as_deref(), asked.offset)?;
+    let start = match &asked.cursor {
+        None => Start::Offset(offset),
+        Some(text) => Start::After(state.open_place(&purpose, text)?),
+    };
+    let page = Page { filter, sort, descending, start, limit };
+    let store = &state.engine.store;
+    let found = store.read(move |db| file_lists::list(db, owner, now, &page)).await?;
+    let next = found.next.as_ref().map(|next| state.seal_place(&purpose, next)).transpose()?;
+    let views = found.files.iter().map(view).collect::<Vec<_>>();
+    Ok(pages::answer(found.total, next).json(views))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {

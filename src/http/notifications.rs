@@ -9,6 +9,7 @@ use serde_json::{Map, Value, json};
 use super::State;
 use super::auth::Signed;
 use super::input::{self, Body, NoBody, Query, page};
+use super::pages;
 use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, NotificationId};
@@ -45,13 +46,9 @@ pub async fn list(
             Ok((notifications::list(db, owner, &asked)?, notifications::counts(db, owner)?))
         })
         .await?;
-    let mut answer = HttpResponse::Ok();
     let total = if only_unread { unread } else { all };
-    answer.insert_header(("x-total", total.to_string()));
+    let mut answer = pages::answer(Some(total), pages::below(&rows, limit, |row| row.seq));
     answer.insert_header(("x-unread", unread.to_string()));
-    if let Some(last) = rows.last().filter(|_| rows.len() == limit as usize) {
-        answer.insert_header(("x-next-cursor", last.seq.to_string()));
-    }
     Ok(answer.json(rows.iter().map(view).collect::<Vec<_>>()))
 }
 

@@ -9,6 +9,7 @@ use super::State;
 use super::auth::Signed;
 use super::input::{self, Body, NoBody, Query, page};
 use super::notifications::chosen;
+use super::pages;
 use super::problem::Problem;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::WebhookId;
@@ -238,9 +239,6 @@ pub async fn deliveries(
             outbox::log(db, owner, id, asked.cursor, limit)
         })
         .await?;
-    let mut answer = HttpResponse::Ok();
-    if let Some(last) = log.last().filter(|_| log.len() == limit as usize) {
-        answer.insert_header(("x-next-cursor", last.seq.to_string()));
-    }
+    let mut answer = pages::answer(None, pages::below(&log, limit, |row| row.seq));
     Ok(answer.json(log.iter().map(delivery_view).collect::<Vec<_>>()))
 }

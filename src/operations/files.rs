@@ -1,23 +1,15 @@
-//! Changes of single files and folders that are done while the request waits: only rows change, in one transaction.
-
-use std::collections::BTreeMap;
-
-use serde_json::json;
+//! Changes of single files that are done while the request waits: only rows change, in one transaction.
 
 use super::bulk::Kinds;
-use super::bulk::change::{Change, check_tags};
+use super::bulk::change::{self, Change, check_tags};
 use super::places::{announce_change, announce_file, free_name};
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::event::Event;
 use crate::domain::file::{File, FileName, Folder};
 use crate::domain::id::{AccountId, BundleId, FileId};
 use crate::domain::time::Timestamp;
-use crate::engine::{Engine, announce_quota};
+use crate::engine::Engine;
 use crate::store::file_changes::{self, Amend};
-use crate::store::{Tx, events, folders};
-
-/// Files that one request moves with their folder, at most.
-const FOLDER_FILES_MAX: u64 = 100_000;
+use crate::store::{Tx, files};
 
 /// What becomes of a name that another file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,8 +66,11 @@ pub async fn change(
             let folder = wish.folder.as_ref().map_or(file.folder.as_str(), Folder::as_str);
             let name = wish.name.as_ref().map_or(file.name.as_str(), FileName::as_str);
             let goes = folder != file.folder || name != file.name;
-            let name =
-                if goes { place(tx, &file, folder, name, on_conflict)? } else { name.into() };
+            let name = if goes {
+                place(tx, owner, Some(id), folder, name, on_conflict)?
+            } else {
+                name.into()
+            };
             let amend = Amend {
                 name: Some(name),
                 folder: Some(folder.to_owned()),
@@ -93,22 +88,23 @@ pub async fn change(
 
 /// A file that is not in the trash.
 fn present(tx: &Tx<'_>, owner: AccountId, id: FileId) -> Result<File> {
-    crate::store::files::get(tx.connection, owner, id, tx.now)
+    files::get(tx.connection, owner, id, tx.now)
 }
 
-/// The name that a file gets in a folder.
+/// The name that a file gets in a folder: `file`, or a new one.
 fn place(
     tx: &Tx<'_>,
-    file: &File,
+    owner: AccountId,
+    file: Option<FileId>,
     folder: &str,
     name: &str,
     on_conflict: OnConflict,
 ) -> Result<String> {
-    let others = file_changes::named(tx.connection, file.account_id, folder, name)?;
-    let others: Vec<_> = others.into_iter().filter(|other| other.id != file.id).collect();
+    let others = file_changes::named(tx.connection, owner, folder, name)?;
+    let others: Vec<_> = others.into_iter().filter(|other| Some(other.id) != file).collect();
     match on_conflict {
         _ if others.is_empty() => Ok(name.to_owned()),
-        OnConflict::KeepBoth => free_name(tx.connection, file.account_id, folder, name),
+        OnConflict::KeepBoth => free_name(tx.connection, owner, folder, name),
         OnConflict::Refuse => {
             let message = format!(
                 "There is a file \"{name}\" in {folder} already. Choose another name, or say onConflict: keepBoth or replace."
@@ -125,6 +121,34 @@ fn place(
     }
 }
 
+/// One more name for the same bytes; none are copied. A name of `None` is the file's own, or the next that is free.
+pub async fn copy(
+    engine: &Engine,
+    owner: AccountId,
+    id: FileId,
+    folder: Option<Folder>,
+    name: Option<FileName>,
+    on_conflict: OnConflict,
+) -> Result<File> {
+    engine
+        .store
+        .write(move |tx| {
+            let file = present(tx, owner, id)?;
+            let folder = folder.map_or_else(|| file.folder.clone(), |to| to.as_str().to_owned());
+            let name = name.as_ref().map_or(file.name.as_str(), FileName::as_str);
+            if on_conflict == OnConflict::Replace && (&folder, name) == (&file.folder, &*file.name)
+            {
+                let message = "A copy cannot replace the file that it is made of.";
+                return Err(Error::invalid("onConflict", message));
+            }
+            let name = place(tx, owner, None, &folder, name, on_conflict)?;
+            let copy = change::copy(tx, &file, folder, name, file.bundle_id)?;
+            announce_change(tx, "file.created", &copy)?;
+            Ok(copy)
+        })
+        .await
+}
+
 /// Puts a file into the trash, takes it out again, or deletes it for good: the same change that many files get by a
 /// bulk operation. What is there already is no change, and not told.
 pub async fn apply(engine: &Engine, owner: AccountId, id: FileId, kind: Kinds) -> Result<File> {
@@ -138,90 +162,6 @@ pub async fn apply(engine: &Engine, owner: AccountId, id: FileId, kind: Kinds) -
                 announce_change(tx, kind.event(), &changed)?;
             }
             Ok(changed)
-        })
-        .await
-}
-
-/// What lies in a folder, and in it and below it.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Content {
-    pub files: u64,
-    pub bytes: u64,
-    pub all_files: u64,
-    pub all_bytes: u64,
-}
-
-/// All folders of an account with those above them, in the order of their paths.
-pub async fn tree(engine: &Engine, owner: AccountId) -> Result<BTreeMap<String, Content>> {
-    let now = engine.clock.now();
-    let sums = engine.store.read(move |db| folders::sums(db, owner, now)).await?;
-    let mut tree: BTreeMap<String, Content> =
-        BTreeMap::from([("/".to_owned(), Content::default())]);
-    for sum in sums {
-        let own = tree.entry(sum.folder.clone()).or_default();
-        own.files += sum.files;
-        own.bytes += sum.bytes;
-        let mut path = sum.folder.as_str();
-        loop {
-            let above = tree.entry(path.to_owned()).or_default();
-            above.all_files += sum.files;
-            above.all_bytes += sum.bytes;
-            match path.rfind('/') {
-                Some(0) if path != "/" => path = "/",
-                Some(at) if at > 0 => path = &path[..at],
-                _ => break,
-            }
-        }
-    }
-    Ok(tree)
-}
-
-/// Moves or renames a folder with all that is below it, the trash of it too; how many files that were.
-pub async fn move_folder(
-    engine: &Engine,
-    owner: AccountId,
-    from: Folder,
-    to: Folder,
-    on_conflict: OnConflict,
-) -> Result<u64> {
-    if from == Folder::root() {
-        return Err(Error::invalid("from", "from must not be the root."));
-    }
-    if to == from || to.as_str().starts_with(&format!("{}/", from.as_str())) {
-        return Err(Error::invalid("to", "to must not lie in the folder itself."));
-    }
-    engine
-        .store
-        .write(move |tx| {
-            let extent = folders::extent(tx.connection, owner, from.as_str())?;
-            let files = extent.files;
-            if files == 0 {
-                return Err(Error::not_found("folder").with("field", "from"));
-            }
-            if files > FOLDER_FILES_MAX {
-                let message = format!("The folder has more than {FOLDER_FILES_MAX} files; move its parts.");
-                return Err(Error::invalid("from", message));
-            }
-            let longest = extent.longest - from.as_str().len() + to.as_str().len();
-            Folder::check_size("to", longest, extent.deepest - from.depth() + to.depth())?;
-            let there = folders::extent(tx.connection, owner, to.as_str())?.files;
-            if there > 0 && on_conflict != OnConflict::KeepBoth {
-                let message = format!("There is a folder {} already. Say onConflict: keepBoth to put the files together.", to.as_str());
-                return Err(Error::new(Kind::NameTaken, message).with("field", "to"));
-            }
-            if there > 0 {
-                for file in folders::colliding(tx.connection, owner, from.as_str(), to.as_str())? {
-                    let folder = format!("{}{}", to.as_str(), &file.folder[from.as_str().len()..]);
-                    let name = free_name(tx.connection, owner, &folder, &file.name)?;
-                    let amend = Amend { name: Some(name), ..Amend::default() };
-                    file_changes::amend(tx, owner, file.id, &amend)?;
-                }
-            }
-            folders::rename(tx, owner, from.as_str(), to.as_str())?;
-            let data = json!({ "count": files, "from": from.as_str(), "folder": to.as_str() });
-            events::record(tx, Event::lasting(owner, "file.updated", None, data))?;
-            announce_quota(tx, owner)?;
-            Ok(files)
         })
         .await
 }

@@ -12,6 +12,7 @@ pub mod decompress;
 pub mod decrypt;
 pub mod encrypt;
 pub mod files;
+pub mod folders;
 pub mod migrate;
 pub mod outcome;
 pub mod passwords;

@@ -22,9 +22,10 @@ use crate::domain::time::Timestamp;
 use crate::engine::context::{Context, Work};
 use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
-use crate::store::file_changes::{Amend, Filter, Switch};
+use crate::store::file_changes::{Amend, Switch};
+use crate::store::file_filter::Filter;
 use crate::store::objects::{self, NewObject};
-use crate::store::{Db, Tx, accounts, events, file_changes, files, tasks};
+use crate::store::{Db, Tx, accounts, events, file_changes, file_filter, files, tasks};
 
 /// Names that are tried before a new file is refused.
 const NAMES_MAX: u32 = 10_000;
@@ -133,7 +134,7 @@ pub fn files_below(
     let now = engine.clock.now();
     let files = engine
         .store
-        .read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
+        .read_now(|db| file_filter::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
     let field = "parameters.folder";
     if files.is_empty() {
         return Err(Error::invalid(field, format!("There is no file in {folder}.")));

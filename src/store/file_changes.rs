@@ -5,96 +5,17 @@ use rusqlite::{OptionalExtension, params_from_iter};
 
 use super::columns::failed;
 use super::files::{COLUMNS, file};
-use super::{Db, Tx, accounts, folders, objects};
+use super::{Db, Tx, accounts, objects};
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Lock};
 use crate::domain::id::{AccountId, BundleId, FileId, ObjectId, PoolId};
+use crate::domain::search::natural_key;
 use crate::domain::time::Timestamp;
 
 /// A file of this account wherever it is, in the trash too.
 pub fn find(db: &Db, owner: AccountId, id: FileId) -> Result<Option<File>> {
     db.prepare_cached(&format!("select {COLUMNS} from files where id = ?1 and account_id = ?2"))
         .and_then(|mut statement| statement.query_row((id, owner), file).optional())
-        .map_err(failed)
-}
-
-/// Which files are meant. Everything that is `None` is not asked about.
-#[derive(Clone, Debug, Default)]
-pub struct Filter {
-    pub folder: Option<String>,
-    /// Folders below it too.
-    pub deep: bool,
-    pub bundle_id: Option<BundleId>,
-    pub pool_id: Option<PoolId>,
-    /// `type/subtype`, or `type/` for all of them.
-    pub content_type: Option<String>,
-    pub created_before: Option<Timestamp>,
-    pub min_size: Option<u64>,
-    pub max_size: Option<u64>,
-    pub tag: Option<String>,
-    /// Those in the trash, instead of those that are not.
-    pub trashed: bool,
-}
-
-/// The files a filter means, in the order of folders and names; at most `limit`.
-pub fn matching(
-    db: &Db,
-    owner: AccountId,
-    filter: &Filter,
-    now: Timestamp,
-    limit: usize,
-) -> Result<Vec<File>> {
-    let mut sql = format!("select {COLUMNS} from files where account_id = ?");
-    let mut values = vec![Sql::Text(owner.to_string())];
-    let mut ask = |clause: &str, value: Sql| {
-        sql.push_str(clause);
-        values.push(value);
-    };
-    match filter.trashed {
-        true => ask(" and deleted_at <= ?", now.0.into()),
-        false => {
-            ask(" and deleted_at is null and (expired_at is null or expired_at > ?)", now.0.into())
-        }
-    }
-    if let Some(folder) = &filter.folder
-        && (folder != "/" || !filter.deep)
-    {
-        let (at, from, to) = folders::range(folder);
-        match filter.deep {
-            false => ask(" and folder = ?", at.to_owned().into()),
-            true => {
-                ask(" and (folder = ?", at.to_owned().into());
-                ask(" or (folder >= ?", from.into());
-                ask(" and folder < ?))", to.into());
-            }
-        }
-    }
-    if let Some(bundle) = filter.bundle_id {
-        ask(" and bundle_id = ?", bundle.to_string().into());
-    }
-    if let Some(pool) = filter.pool_id {
-        ask(" and pool_id = ?", pool.to_string().into());
-    }
-    if let Some(kind) = &filter.content_type {
-        ask(" and content_type >= ?", kind.clone().into());
-        ask(" and content_type < ?", format!("{kind}\u{10ffff}").into());
-    }
-    if let Some(moment) = filter.created_before {
-        ask(" and created_at < ?", moment.0.into());
-    }
-    if let Some(size) = filter.min_size {
-        ask(" and size >= ?", (size as i64).into());
-    }
-    if let Some(size) = filter.max_size {
-        ask(" and size <= ?", (size as i64).into());
-    }
-    if let Some(tag) = &filter.tag {
-        ask(" and exists (select 1 from json_each(tags) where value = ?)", tag.clone().into());
-    }
-    sql.push_str(" order by folder, name, id limit ?");
-    values.push((limit as i64).into());
-    db.prepare_cached(&sql)
-        .and_then(|mut statement| statement.query_map(params_from_iter(values), file)?.collect())
         .map_err(failed)
 }
 
@@ -113,18 +34,20 @@ pub fn in_pool(db: &Db, pool_id: PoolId, after: Option<FileId>, limit: usize) ->
 /// The names in a folder, to choose one that is free.
 pub fn name_taken(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<bool> {
     db.prepare_cached(
-        "select exists (select 1 from files where account_id = ?1 and folder = ?2 and name = ?3 and deleted_at is null)",
+        "select exists (select 1 from files where account_id = ?1 and folder = ?2 and name_key = ?4 and name = ?3 \
+         and deleted_at is null)",
     )
-    .and_then(|mut statement| statement.query_row((owner, folder, name), |row| row.get(0)))
+    .and_then(|mut statement| statement.query_row((owner, folder, name, natural_key(name)), |row| row.get(0)))
     .map_err(failed)
 }
 
 /// The files of one name in a folder.
 pub fn named(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<Vec<File>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from files where account_id = ?1 and name = ?3 and folder = ?2 and deleted_at is null"
+        "select {COLUMNS} from files where account_id = ?1 and folder = ?2 and name_key = ?4 and name = ?3 \
+         and deleted_at is null"
     ))
-    .and_then(|mut statement| statement.query_map((owner, folder, name), file)?.collect())
+    .and_then(|mut statement| statement.query_map((owner, folder, name, natural_key(name)), file)?.collect())
     .map_err(failed)
 }
 
@@ -195,6 +118,7 @@ pub fn amend(tx: &Tx<'_>, owner: AccountId, id: FileId, change: &Amend) -> Resul
     let moment = |moment: Option<Timestamp>| moment.map_or(Sql::Null, |moment| moment.0.into());
     if let Some(name) = &change.name {
         set("name = ?", name.clone().into());
+        set("name_key = ?", natural_key(name).into());
     }
     if let Some(folder) = &change.folder {
         set("folder = ?", folder.clone().into());

@@ -1,16 +1,16 @@
 //! Files: names over objects.
 
-use rusqlite::types::Value as Sql;
-use rusqlite::{Connection, OptionalExtension, Row, named_params, params_from_iter};
+use rusqlite::{Connection, OptionalExtension, Row, named_params};
 
+use super::Tx;
 use super::columns::{Json, failed};
-use super::{Tx, task_lists};
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Lock};
-use crate::domain::id::{AccountId, BundleId, FileId, PoolId};
+use crate::domain::id::{AccountId, FileId};
+use crate::domain::search::natural_key;
 use crate::domain::time::Timestamp;
 
-pub(super) const COLUMNS: &str = "id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
+pub(super) const COLUMNS: &str = "files.id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, sha256, \
     last_modified, created_at, updated_at, uploaded_at, expired_at, charge, recipient, wrapped_key, plain_size, tags, \
     deleted_at";
 
@@ -52,10 +52,10 @@ fn lock(row: &Row<'_>) -> rusqlite::Result<Option<Lock>> {
 pub fn insert(tx: &Tx<'_>, new: &File) -> Result<()> {
     tx.connection
         .prepare_cached(
-            "insert into files (id, account_id, pool_id, bundle_id, object_id, name, folder, content_type, size, \
-             sha256, charge, recipient, wrapped_key, plain_size, tags, last_modified, created_at, updated_at, \
+            "insert into files (id, account_id, pool_id, bundle_id, object_id, name, name_key, folder, content_type, \
+             size, sha256, charge, recipient, wrapped_key, plain_size, tags, last_modified, created_at, updated_at, \
              uploaded_at, expired_at) \
-             values (:id, :account, :pool, :bundle, :object, :name, :folder, :type, :size, :sha256, :charge, \
+             values (:id, :account, :pool, :bundle, :object, :name, :name_key, :folder, :type, :size, :sha256, :charge, \
              :recipient, :wrapped_key, :plain_size, :tags, :modified, :created, :updated, :uploaded, :expired)",
         )
         .and_then(|mut statement| {
@@ -66,6 +66,7 @@ pub fn insert(tx: &Tx<'_>, new: &File) -> Result<()> {
                 ":bundle": new.bundle_id,
                 ":object": new.object_id,
                 ":name": new.name,
+                ":name_key": natural_key(&new.name),
                 ":folder": new.folder,
                 ":type": new.content_type,
                 ":size": new.size as i64,
@@ -121,103 +122,4 @@ pub fn twin(connection: &Connection, wanted: &File) -> Result<Option<File>> {
                 .optional()
         })
         .map_err(failed)
-}
-
-/// Columns that a list may be sorted by; each has its index.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sort {
-    Name,
-    Size,
-    CreatedAt,
-    UpdatedAt,
-    /// Of the trash alone, and the only order it has.
-    DeletedAt,
-}
-
-impl Sort {
-    fn column(self) -> &'static str {
-        match self {
-            Self::Name => "name",
-            Self::Size => "size",
-            Self::CreatedAt => "created_at",
-            Self::UpdatedAt => "updated_at",
-            Self::DeletedAt => "deleted_at",
-        }
-    }
-}
-
-pub struct Page {
-    pub folder: Option<String>,
-    /// Part of the name, without regard to case.
-    pub query: Option<String>,
-    pub pool_id: Option<PoolId>,
-    pub bundle_id: Option<BundleId>,
-    /// `type/subtype`, or `type/` for all of them.
-    pub content_type: Option<String>,
-    pub tag: Option<String>,
-    pub sort: Sort,
-    pub descending: bool,
-    pub offset: u64,
-    pub limit: u32,
-}
-
-/// What a page asks for, and the values of it. The signs before columns keep the planner in the index of the order.
-fn asked(owner: AccountId, now: Timestamp, page: &Page) -> (String, Vec<Sql>) {
-    let trashed = if page.sort == Sort::DeletedAt { "not null" } else { "null" };
-    let mut filter = format!(
-        "account_id = ? and deleted_at is {trashed} and (expired_at is null or expired_at > ?)"
-    );
-    let mut values = vec![Sql::Text(owner.to_string()), Sql::Integer(now.0)];
-    let mut ask = |clause: &str, value: String| {
-        filter.push_str(clause);
-        values.push(Sql::Text(value));
-    };
-    if let Some(folder) = &page.folder {
-        ask(if trashed == "null" { " and folder = ?" } else { " and +folder = ?" }, folder.clone());
-    }
-    if let Some(query) = &page.query {
-        let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-        ask(" and +name like ? escape '\\'", format!("%{escaped}%"));
-    }
-    if let Some(pool) = page.pool_id {
-        ask(" and +pool_id = ?", pool.to_string());
-    }
-    if let Some(bundle) = page.bundle_id {
-        ask(" and +bundle_id = ?", bundle.to_string());
-    }
-    if let Some(kind) = &page.content_type {
-        ask(" and +content_type >= ?", kind.clone());
-        ask(" and +content_type < ?", format!("{kind}\u{10ffff}"));
-    }
-    if let Some(tag) = &page.tag {
-        ask(" and exists (select 1 from json_each(tags) where value = ?)", tag.clone());
-    }
-    (filter, values)
-}
-
-/// One page of an account's files, and how many match.
-pub fn list(
-    connection: &Connection,
-    owner: AccountId,
-    now: Timestamp,
-    page: &Page,
-) -> Result<(Vec<File>, u64)> {
-    let (filter, mut values) = asked(owner, now, page);
-    let total = task_lists::count(
-        connection,
-        &format!("select count(*) from files where {filter}"),
-        &values,
-    )?;
-
-    let way = if page.descending { "desc" } else { "asc" };
-    values.extend([Sql::from(i64::from(page.limit)), Sql::from(page.offset as i64)]);
-    let sql = format!(
-        "select {COLUMNS} from files where {filter} order by {} {way}, id {way} limit ? offset ?",
-        page.sort.column()
-    );
-    let files = connection
-        .prepare_cached(&sql)
-        .and_then(|mut statement| statement.query_map(params_from_iter(values), file)?.collect())
-        .map_err(failed)?;
-    Ok((files, total))
 }

@@ -10,6 +10,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_init.sql")),
     M::up(include_str!("migrations/0002_accounts.sql")),
     M::up(include_str!("migrations/0003_notifications.sql")),
+    M::up(include_str!("migrations/0004_search.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {
@@ -20,11 +21,18 @@ pub(super) fn run(connection: &mut Connection) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::functions;
     use super::*;
+
+    fn empty() -> Connection {
+        let connection = Connection::open_in_memory().unwrap();
+        functions::register(&connection).unwrap();
+        connection
+    }
 
     #[test]
     fn scripts_run_on_an_empty_database_and_twice_is_once() {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let mut connection = empty();
         run(&mut connection).unwrap();
         run(&mut connection).unwrap();
         let version: i64 =
@@ -34,7 +42,7 @@ mod tests {
 
     #[test]
     fn the_trigger_knows_the_same_moves_as_the_code() {
-        let mut connection = Connection::open_in_memory().unwrap();
+        let mut connection = empty();
         run(&mut connection).unwrap();
         let legal: Vec<(i64, i64)> = connection
             .prepare("select f, t from legal_moves order by f, t")

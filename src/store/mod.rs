@@ -18,8 +18,11 @@ pub mod audit;
 mod columns;
 pub mod events;
 pub mod file_changes;
+pub mod file_filter;
+pub mod file_lists;
 pub mod files;
 pub mod folders;
+pub mod functions;
 pub mod grants;
 pub mod idempotency;
 pub mod identities;
@@ -85,6 +88,7 @@ impl Store {
         }
         let mut connection = Connection::open(path).map_err(columns::failed)?;
         prepare_writer(&connection).map_err(columns::failed)?;
+        functions::register(&connection).map_err(columns::failed)?;
         migrations::run(&mut connection)?;
         settings::ensure(&connection, &clock)?;
 

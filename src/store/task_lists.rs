@@ -60,7 +60,7 @@ pub struct Filter {
 }
 
 /// Where a page ended: the next one begins behind it, whatever came or went before it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Place {
     /// What the last task was sorted by.
     pub value: Value,

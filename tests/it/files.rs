@@ -58,7 +58,7 @@ async fn every_sort_key_sorts_both_ways() {
         drive.clock.advance_ms(1000);
     }
     for (key, rising) in [
-        ("name", ["B", "a", "c", "d"]),
+        ("name", ["a", "B", "c", "d"]),
         ("size", ["a", "d", "B", "c"]),
         ("createdAt", ["d", "B", "a", "c"]),
         ("updatedAt", ["d", "B", "a", "c"]),

@@ -37,6 +37,8 @@ mod engine_model;
 mod engine_rules;
 mod engine_steps;
 mod engine_workers;
+mod file_plans;
+mod file_search;
 mod file_verbs;
 mod files;
 mod gate;

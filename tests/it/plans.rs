@@ -5,16 +5,14 @@ use std::collections::BTreeSet;
 use std::ffi::CStr;
 use std::ptr::null_mut;
 
-use drive::domain::id::{AccountId, BundleId, PoolId, TaskId};
+use drive::domain::id::{AccountId, TaskId};
 use drive::domain::task::{Status, TaskType, Verb};
 use drive::domain::time::Timestamp;
 use drive::domain::work::{ItemState, Lane};
 use drive::store::items::{self, Mark};
 use drive::store::sessions::{self, SessionKind};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
-use drive::store::{
-    audit, files, folders, grants, queue, task_facts, task_lists, tasks, uploads, usage,
-};
+use drive::store::{audit, grants, queue, task_facts, task_lists, tasks, uploads};
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
 
@@ -248,51 +246,6 @@ async fn lists_of_uploads_stay_in_their_indexes() {
         }
     }
     uploads::count_open(&db, owner).unwrap();
-    nothing(slow(&db));
-}
-
-#[tokio::test]
-async fn lists_of_files_stay_in_their_indexes() {
-    let drive = TestDrive::spawn();
-    let db = drive.db();
-    let owner = AccountId::generate();
-    db.set_prepared_statement_cache_capacity(200);
-    let folders = [None, Some("/docs".to_owned())];
-    for sort in [
-        files::Sort::Name,
-        files::Sort::Size,
-        files::Sort::CreatedAt,
-        files::Sort::UpdatedAt,
-        files::Sort::DeletedAt,
-    ] {
-        for descending in [true, false] {
-            for query in [None, Some("a".to_owned())] {
-                for folder in folders.clone() {
-                    for narrow in [false, true] {
-                        let (folder, query) = (folder.clone(), query.clone());
-                        let word = || narrow.then(|| "x".to_owned());
-                        let page = files::Page {
-                            folder,
-                            query,
-                            pool_id: narrow.then(PoolId::generate),
-                            bundle_id: narrow.then(BundleId::generate),
-                            content_type: word(),
-                            tag: word(),
-                            sort,
-                            descending,
-                            offset: 10,
-                            limit: 50,
-                        };
-                        files::list(&db, owner, Timestamp(0), &page).unwrap();
-                    }
-                }
-            }
-        }
-    }
-    usage::trash(&db, owner).unwrap();
-    folders::sums(&db, owner, Timestamp(0)).unwrap();
-    folders::extent(&db, owner, "/docs").unwrap();
-    folders::colliding(&db, owner, "/docs", "/papers").unwrap();
     nothing(slow(&db));
 }
 

@@ -24,6 +24,7 @@ mod pack;
 pub mod read;
 mod seven;
 mod source;
+pub mod stored;
 mod stream;
 mod tar;
 pub mod write;

@@ -1,14 +1,13 @@
 //! Lists of tasks: what a filter means, and how a client walks through more than one page.
 
 use actix_web::{HttpResponse, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Deserializer};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::super::State;
 use super::super::auth::Signed;
 use super::super::input::{Query, id, page};
+use super::super::pages;
 use super::Answer;
 use crate::domain::account::{Role, Scope};
 use crate::domain::error::{Error, Result};
@@ -16,7 +15,7 @@ use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::store::queue;
-use crate::store::task_lists::{self as rows, Filter, Page, Place, Sort, Start};
+use crate::store::task_lists::{self as rows, Filter, Page, Sort, Start};
 
 /// Values of one filter.
 const WORDS_MAX: usize = 50;
@@ -143,11 +142,7 @@ async fn everybodys(state: &State, asked: &ListQuery) -> Answer {
     let below = below.map_err(|_| Error::invalid("cursor", "cursor is a number here."))?;
     let store = &state.engine.store;
     let (found, total) = store.read(move |db| rows::everybodys(db, &filter, below, limit)).await?;
-    let mut answer = HttpResponse::Ok();
-    answer.insert_header(("X-Total", total.to_string()));
-    if let Some((last, _)) = found.last().filter(|_| found.len() == limit as usize) {
-        answer.insert_header(("X-Next-Cursor", last.pk.to_string()));
-    }
+    let mut answer = pages::answer(Some(total), pages::below(&found, limit, |(task, _)| task.pk));
     let view = |(task, name): &(Task, String)| {
         let mut view = state.now(task, None);
         view["account"] = name.as_str().into();
@@ -176,24 +171,15 @@ pub async fn list(
     let sort = sort(asked.sort_by.as_deref())?;
     let descending = asked.sort_descending.unwrap_or(true);
     let purpose = purpose(owner, &filter, sort, descending);
+    pages::one_way(asked.cursor.as_deref(), asked.offset)?;
     let start = match &asked.cursor {
         None => Start::Offset(offset),
-        Some(_) if asked.offset.is_some() => {
-            let message = "cursor and offset exclude each other; leave offset out.";
-            return Err(Error::invalid("cursor", message).into());
-        }
-        Some(text) => Start::After(state.place(&purpose, text)?),
+        Some(text) => Start::After(state.open_place(&purpose, text)?),
     };
     let page = Page { filter, sort, descending, start, limit };
-    let mut answer = HttpResponse::Ok();
     let (found, views) = state.page(owner, page).await?;
-    if let Some(total) = found.total {
-        answer.insert_header(("X-Total", total.to_string()));
-    }
-    if let Some(next) = &found.next {
-        answer.insert_header(("X-Next-Cursor", state.cursor(&purpose, next)?));
-    }
-    Ok(answer.json(views))
+    let next = found.next.as_ref().map(|next| state.seal_place(&purpose, next)).transpose()?;
+    Ok(pages::answer(found.total, next).json(views))
 }
 
 fn sort(text: Option<&str>) -> Result<Sort> {
@@ -251,25 +237,5 @@ impl State {
         let views =
             found.tasks.iter().zip(positions).map(|(task, at)| self.now(task, at)).collect();
         Ok((found, views))
-    }
-
-    /// Sealed, so that it tells nothing and cannot be made up.
-    fn cursor(&self, purpose: &str, place: &Place) -> Result<String> {
-        let plain = json!([place.value, place.pk]).to_string();
-        Ok(URL_SAFE_NO_PAD.encode(self.engine.key.seal(purpose, plain.as_bytes())?))
-    }
-
-    fn place(&self, purpose: &str, cursor: &str) -> Result<Place> {
-        let opened = URL_SAFE_NO_PAD
-            .decode(cursor)
-            .ok()
-            .and_then(|sealed| self.engine.key.open(purpose, &sealed).ok())
-            .and_then(|plain| serde_json::from_slice::<(Value, i64)>(&plain).ok());
-        let (value, pk) = opened.ok_or_else(|| {
-            let message = "cursor is not the X-Next-Cursor of a list with this filter and order. \
-                Ask for the first page without it.";
-            Error::invalid("cursor", message)
-        })?;
-        Ok(Place { value, pk })
     }
 }

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::auth::Signed;
 use super::input::{Body, NoBody, Query, page};
+use super::pages;
 use super::problem::Problem;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
@@ -87,9 +88,7 @@ pub async fn items(
         item_rows::page(db, task.pk, asked.state, offset, limit)
     });
     let (items, total) = read.await?;
-    Ok(HttpResponse::Ok()
-        .insert_header(("X-Total", total.to_string()))
-        .json(items.iter().map(item_view).collect::<Vec<_>>()))
+    Ok(pages::answer(Some(total), None).json(items.iter().map(item_view).collect::<Vec<_>>()))
 }
 
 fn item_view(item: &Item) -> Value {

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::auth::Signed;
 use super::input::{MaybeBody, Query, page};
+use super::pages;
 use super::problem::Problem;
 use super::{files, tasks};
 use crate::domain::digest::DeclaredHash;
@@ -102,7 +103,7 @@ pub async fn list(
     let owner = caller.account_id;
     let (records, total) = state.engine.store.read(move |db| rows::list(db, owner, &page)).await?;
     let views: Vec<_> = records.iter().map(|record| view(record, None)).collect();
-    Ok(HttpResponse::Ok().insert_header(("X-Total", total.to_string())).json(views))
+    Ok(pages::answer(Some(total), None).json(views))
 }
 
 #[derive(Deserialize)]

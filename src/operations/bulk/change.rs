@@ -100,6 +100,30 @@ pub(in crate::operations) fn check_tags(field: &str, tags: &[String]) -> Result<
     Ok(())
 }
 
+/// One more name for the same bytes; none are copied.
+pub(in crate::operations) fn copy(
+    tx: &Tx<'_>,
+    file: &File,
+    folder: String,
+    name: String,
+    bundle_id: Option<BundleId>,
+) -> Result<File> {
+    let copy = File {
+        id: FileId::generate(),
+        name,
+        folder,
+        bundle_id,
+        created_at: tx.now,
+        updated_at: tx.now,
+        deleted_at: None,
+        ..file.clone()
+    };
+    accounts::charge(tx, copy.account_id, copy.charge)?;
+    objects::share(tx, copy.object_id)?;
+    files::insert(tx, &copy)?;
+    Ok(copy)
+}
+
 impl Change {
     /// Refuses what the operation cannot do with.
     pub fn check(&self, kind: Kinds, now: Timestamp) -> Result<()> {
@@ -195,23 +219,10 @@ impl Change {
         Ok(Amend { folder: Some(folder), name, bundle_id, ..Amend::default() })
     }
 
-    /// One more name for the same bytes; none are copied.
     fn copy(&self, tx: &Tx<'_>, file: &File) -> Result<File> {
         let folder = self.folder(file)?;
-        let copy = File {
-            id: FileId::generate(),
-            name: fresh_name(tx, file, &folder, &file.name)?,
-            folder,
-            bundle_id: self.target_bundle_id.or(file.bundle_id),
-            created_at: tx.now,
-            updated_at: tx.now,
-            deleted_at: None,
-            ..file.clone()
-        };
-        accounts::charge(tx, copy.account_id, copy.charge)?;
-        objects::share(tx, copy.object_id)?;
-        files::insert(tx, &copy)?;
-        Ok(copy)
+        let name = fresh_name(tx, file, &folder, &file.name)?;
+        copy(tx, file, folder, name, self.target_bundle_id.or(file.bundle_id))
     }
 
     fn new_name(&self, file: &File, seq: i64) -> String {

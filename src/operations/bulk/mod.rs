@@ -17,9 +17,9 @@ use crate::engine::context::{Context, Ending, Work, results};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
-use crate::store::file_changes::{self, Filter};
+use crate::store::file_filter::{self, Filter};
 use crate::store::items::{self, Mark};
-use crate::store::{Tx, events};
+use crate::store::{Tx, events, file_changes};
 
 pub(super) mod change;
 
@@ -221,6 +221,7 @@ fn by_filter(
     let filter = Filter {
         deep: chosen.include_subfolders.unwrap_or(true),
         folder: folder.map(|folder| folder.as_str().to_owned()),
+        question: None,
         bundle_id: chosen.bundle_id,
         pool_id: chosen.pool_id,
         content_type: chosen
@@ -236,7 +237,7 @@ fn by_filter(
     let owner = caller.account_id;
     let files = engine
         .store
-        .read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
+        .read_now(|db| file_filter::matching(db, owner, &filter, now, ITEMS_MAX + 1))?;
     if files.len() > ITEMS_MAX {
         return Err(Error::new(
             Kind::TooMany,

@@ -16,7 +16,7 @@ use crate::domain::work::{Item, ItemState, NewItem};
 use crate::engine::Engine;
 use crate::engine::submit::ITEMS_MAX;
 use crate::operations::places::own_files;
-use crate::store::file_changes::{self, Filter};
+use crate::store::file_filter::{self, Filter};
 use crate::store::{Store, items};
 
 pub fn schema() -> Value {
@@ -108,7 +108,7 @@ fn files(engine: &Engine, caller: &Caller, asked: &Parameters) -> Result<Vec<Fil
         }
     };
     let now = engine.clock.now();
-    engine.store.read_now(|db| file_changes::matching(db, owner, &filter, now, ITEMS_MAX + 1))
+    engine.store.read_now(|db| file_filter::matching(db, owner, &filter, now, ITEMS_MAX + 1))
 }
 
 fn parent(folder: &str) -> &str {

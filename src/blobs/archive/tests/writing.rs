@@ -266,12 +266,12 @@ fn large_entries_get_64_bits_in_all_their_records() {
         crc32: 0x1234_5678,
     };
     let entry = Entry { name: "large", size, modified_ms: Some(1_000) };
-    let local = zip::records::local(&entry, zip::records::Cipher::None);
+    let local = zip::records::local(&entry, zip::records::Packing::Deflated);
     assert_eq!(local[4], 45, "version 4.5 is needed");
     assert_eq!(local[18..26], [0xff; 8]);
     assert_eq!(local[35..39], [1, 0, 16, 0], "sizes have their place in the zip64 field");
     assert_eq!(zip::records::descriptor(&row).len(), 24);
-    let directory = zip::records::central(&row, zip::records::Cipher::None);
+    let directory = zip::records::central(&row, zip::records::Packing::Deflated);
     let end = zip::records::end(1, directory.len() as u64, 0);
     let mut source = crate::blobs::archive::source::Source::new(
         Cursor::new([directory.clone(), end].concat()),

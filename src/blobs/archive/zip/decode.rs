@@ -7,11 +7,10 @@ use lzma_rust2::{LzmaReader, XzReader};
 use super::super::{
     DECODER_MEMORY_KIB, ZSTD_WINDOW_LOG_MAX, decoding, invalid, too_much_memory, unsupported,
 };
-use super::DEFLATE;
 use super::directory::Row;
+use super::{DEFLATE, STORED};
 use crate::domain::error::Result;
 
-const STORED: u16 = 0;
 const DEFLATE_64: u16 = 9;
 const BZIP2: u16 = 12;
 const LZMA: u16 = 14;

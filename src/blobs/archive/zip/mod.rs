@@ -32,6 +32,7 @@ const UTF8: u16 = 1 << 11;
 const MASKED: u16 = 1 << 13;
 
 /// Methods.
+const STORED: u16 = 0;
 const DEFLATE: u16 = 8;
 const AES: u16 = 99;
 

@@ -23,11 +23,14 @@ const ATTRIBUTES: u32 = 0o100_644 << 16;
 /// Midnight of 1 January 1980, the first moment that zip knows.
 const FIRST_DAY: (u16, u16) = (0, 1 << 5 | 1);
 
-/// Are entries encrypted?
+/// What was done to the content of entries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Cipher {
-    None,
-    Aes256,
+pub enum Packing {
+    Deflated,
+    /// Deflated, then encrypted.
+    Encrypted,
+    /// As they are.
+    Stored,
 }
 
 struct Bytes(Vec<u8>);
@@ -55,23 +58,25 @@ impl Bytes {
     }
 
     /// What local and central headers share, from the version needed to the date.
-    fn common(&mut self, large: bool, cipher: Cipher, modified_ms: Option<i64>) -> &mut Self {
+    fn common(&mut self, large: bool, packing: Packing, modified_ms: Option<i64>) -> &mut Self {
         let (time, date) = dos_time(modified_ms);
-        let (version, flags, method) = match cipher {
-            Cipher::Aes256 => (VERSION_AES, ENCRYPTED, AES),
-            Cipher::None if large => (VERSION_ZIP64, 0, DEFLATE),
-            Cipher::None => (VERSION_DEFLATE, 0, DEFLATE),
+        let (version, flags, method) = match packing {
+            Packing::Encrypted => (VERSION_AES, ENCRYPTED, AES),
+            Packing::Deflated if large => (VERSION_ZIP64, 0, DEFLATE),
+            Packing::Deflated => (VERSION_DEFLATE, 0, DEFLATE),
+            Packing::Stored if large => (VERSION_ZIP64, 0, STORED),
+            Packing::Stored => (VERSION_DEFLATE, 0, STORED),
         };
         self.u16(version).u16(flags | HAS_DESCRIPTOR | UTF8).u16(method).u16(time).u16(date)
     }
 
     /// The extra fields that local and central headers share.
-    fn common_extra(&mut self, cipher: Cipher, modified_ms: Option<i64>) -> &mut Self {
+    fn common_extra(&mut self, packing: Packing, modified_ms: Option<i64>) -> &mut Self {
         if let Some(seconds) = unix_seconds(modified_ms) {
             let time = seconds.to_le_bytes();
             self.extra(EXTRA_TIME, &[&[1], &time[..]].concat());
         }
-        if cipher == Cipher::Aes256 {
+        if packing == Packing::Encrypted {
             // AE-2, 256 bits, deflate inside.
             self.extra(EXTRA_AES, &[2, 0, b'A', b'E', 3, DEFLATE as u8, 0]);
         }
@@ -84,16 +89,16 @@ pub fn is_large(size: u64) -> bool {
 }
 
 /// The header before an entry's content. Sizes and checksum follow in the descriptor.
-pub fn local(entry: &Entry, cipher: Cipher) -> Vec<u8> {
+pub fn local(entry: &Entry, packing: Packing) -> Vec<u8> {
     let large = is_large(entry.size);
     let mut extra = Bytes(Vec::new());
     if large {
         extra.extra(EXTRA_ZIP64, &[0; 16]);
     }
-    extra.common_extra(cipher, entry.modified_ms);
+    extra.common_extra(packing, entry.modified_ms);
     let sizes = if large { IN_ZIP64 } else { 0 };
     let mut bytes = Bytes(Vec::new());
-    bytes.u32(LOCAL).common(large, cipher, entry.modified_ms).u32(0).u32(sizes).u32(sizes);
+    bytes.u32(LOCAL).common(large, packing, entry.modified_ms).u32(0).u32(sizes).u32(sizes);
     bytes.u16(entry.name.len() as u16).u16(extra.0.len() as u16);
     bytes.0.extend(entry.name.as_bytes());
     bytes.0.extend(extra.0);
@@ -113,7 +118,7 @@ pub fn descriptor(written: &Written) -> Vec<u8> {
 }
 
 /// An entry's row in the central directory.
-pub fn central(written: &Written, cipher: Cipher) -> Vec<u8> {
+pub fn central(written: &Written, packing: Packing) -> Vec<u8> {
     let large = is_large(written.size);
     let far = written.offset >= u64::from(IN_ZIP64);
     let mut zip64 = Bytes(Vec::new());
@@ -127,10 +132,10 @@ pub fn central(written: &Written, cipher: Cipher) -> Vec<u8> {
     if !zip64.0.is_empty() {
         extra.extra(EXTRA_ZIP64, &zip64.0);
     }
-    extra.common_extra(cipher, written.modified_ms);
+    extra.common_extra(packing, written.modified_ms);
     let or_zip64 = |value: u64, is_there: bool| if is_there { IN_ZIP64 } else { value as u32 };
     let mut bytes = Bytes(Vec::new());
-    bytes.u32(CENTRAL).u16(MADE_BY).common(large || far, cipher, written.modified_ms);
+    bytes.u32(CENTRAL).u16(MADE_BY).common(large || far, packing, written.modified_ms);
     bytes.u32(written.crc32);
     bytes.u32(or_zip64(written.compressed, large)).u32(or_zip64(written.size, large));
     bytes.u16(written.name.len() as u16).u16(extra.0.len() as u16);

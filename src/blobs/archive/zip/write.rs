@@ -5,7 +5,7 @@ use std::io::Write;
 use super::super::pack::Deflater;
 use super::super::write::{Content, Entry, Sink, Written, ZipSecret};
 use super::crypt::{Aes, SALT_256_BYTES, Strength};
-use super::records::{self, Cipher};
+use super::records::{self, Packing};
 use crate::domain::error::{Error, Result};
 
 /// Rows of the central directory are handed on together, about this many bytes at once.
@@ -21,8 +21,8 @@ impl Zip {
         Self { deflater: Deflater::new(level), secret }
     }
 
-    fn cipher(&self) -> Cipher {
-        if self.secret.is_some() { Cipher::Aes256 } else { Cipher::None }
+    fn packing(&self) -> Packing {
+        if self.secret.is_some() { Packing::Encrypted } else { Packing::Deflated }
     }
 
     /// `index` is the entry's number; its salt depends on it.
@@ -37,7 +37,7 @@ impl Zip {
             return Err(Error::invalid("name", "A name in a zip archive has at most 65535 bytes."));
         }
         let offset = sink.offset();
-        sink.put(&records::local(entry, self.cipher()))?;
+        sink.put(&records::local(entry, self.packing()))?;
         let start = sink.offset();
         let mut aes = None;
         if let Some(secret) = &self.secret {
@@ -89,7 +89,7 @@ impl Zip {
         let mut rows = Vec::new();
         let mut listed = 0;
         for written in entries {
-            rows.extend(records::central(&written?, self.cipher()));
+            rows.extend(records::central(&written?, self.packing()));
             listed += 1;
             if rows.len() >= ROWS_BYTES {
                 sink.put(&rows)?;
