@@ -66,6 +66,9 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
   const id = encodeURIComponent;
 
   return {
+    /** Any request, for parts of the client that have their own. */
+    call,
+
     setUp: (code, name, password) => data("POST", "/api/auth/setup", { body: { code, name, password } }),
     /** `code` is that of the second factor, where the server asked for one. */
     signIn: (name, password, code) => data("POST", "/api/auth/login", { body: { name, password, code } }),

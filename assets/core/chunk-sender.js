@@ -10,7 +10,10 @@ const SILENCE_MS = 60_000;
  * @param {{signal: AbortSignal, onProgress: (bytes: number) => void, createRequest?: () => XMLHttpRequest}} options
  * @returns {Promise<{chunkIndex: number, chunksUploaded: number, chunksCount: number, progress: number}>}
  */
-export function sendChunk(taskId, index, blob, { signal, onProgress, createRequest = () => new XMLHttpRequest() }) {
+export const sendChunk = (taskId, index, blob, options) => put(chunkUrl(taskId, index), blob, options);
+
+/** The same to another address that takes chunks. @param {string} url @param {Blob} blob */
+export function put(url, blob, { signal, onProgress, createRequest = () => new XMLHttpRequest() }) {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const request = createRequest();
@@ -34,7 +37,7 @@ export function sendChunk(taskId, index, blob, { signal, onProgress, createReque
       else if (request.status >= 200 && request.status < 300) resolve(JSON.parse(request.responseText));
       else reject(Problem.from(request.status, request.responseText, request.getResponseHeader("retry-after")));
     });
-    request.open("POST", chunkUrl(taskId, index));
+    request.open("PUT", url);
     request.setRequestHeader("Content-Type", "application/octet-stream");
     watch();
     request.send(blob);

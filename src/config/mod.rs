@@ -127,6 +127,7 @@ pub struct PoolSection {
     pub require_role: Role,
     pub encryption: Encryption,
     pub quota_multiplier: f64,
+    pub public: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -208,6 +209,7 @@ impl PoolSection {
             require_role: self.require_role,
             encryption: self.encryption,
             quota_multiplier: self.quota_multiplier,
+            public: self.public,
         }
     }
 }

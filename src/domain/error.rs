@@ -55,8 +55,11 @@ kinds! {
         PoolRefuses = "POOL_REFUSES",
         FileTooLarge = "FILE_TOO_LARGE",
         PasswordWrong = "PASSWORD_WRONG",
+        PasscodeRequired = "PASSCODE_REQUIRED",
+        PasscodeWrong = "PASSCODE_WRONG",
         // There is nothing there.
         NotFound = "NOT_FOUND",
+        ShareEnded = "SHARE_ENDED",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.

@@ -1,6 +1,7 @@
 //! Pure values and rules. Nothing here does I/O, knows SQL or HTTP, or reads the clock: `now` is an argument.
 
 pub mod account;
+pub mod bundle;
 pub mod chunks;
 pub mod digest;
 pub mod error;

@@ -29,6 +29,8 @@ pub struct Policy {
     pub encryption: Encryption,
     /// Bytes charged to an account for each byte stored.
     pub quota_multiplier: f64,
+    /// May its files be shared by links?
+    pub public: bool,
 }
 
 impl Default for Policy {
@@ -39,6 +41,7 @@ impl Default for Policy {
             require_role: Role::User,
             encryption: Encryption::Optional,
             quota_multiplier: 1.0,
+            public: true,
         }
     }
 }

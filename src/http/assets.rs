@@ -37,6 +37,7 @@ pub const FILES: &[Asset] = embed![
     "core/resume.js",
     "core/retry.js",
     "core/session.js",
+    "core/share.js",
     "core/sha256-constants.js",
     "core/sha256-plain.js",
     "core/sha256-wasm.js",
@@ -63,11 +64,17 @@ pub const FILES: &[Asset] = embed![
     "elements/file-row.css",
     "elements/file-row.js",
     "elements/live-region.js",
+    "elements/preview-dialog.css",
+    "elements/preview-dialog.js",
     "elements/progress-bar.css",
     "elements/progress-bar.js",
     "elements/quota-meter.css",
     "elements/quota-meter.js",
     "elements/route.js",
+    "elements/share-inbox.css",
+    "elements/share-inbox.js",
+    "elements/share-page.css",
+    "elements/share-page.js",
     "elements/side-bar.css",
     "elements/side-bar.js",
     "elements/sign-in.css",
@@ -85,6 +92,8 @@ pub const FILES: &[Asset] = embed![
     "favicon.svg",
     "icons.svg",
     "index.html",
+    "share.html",
+    "share.js",
     "styles/base.css",
     "styles/layers.css",
     "styles/reset.css",
@@ -104,27 +113,39 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
     hasher.finalize().to_hex()[..16].to_owned()
 });
 
-static INDEX: LazyLock<String> = LazyLock::new(|| {
-    let page =
-        find("index.html").map(|content| String::from_utf8_lossy(content)).unwrap_or_default();
+static INDEX: LazyLock<String> = LazyLock::new(|| page("index.html"));
+static SHARE: LazyLock<String> = LazyLock::new(|| page("share.html"));
+
+/// A page that knows where its parts are.
+fn page(path: &str) -> String {
+    let page = find(path).map(|content| String::from_utf8_lossy(content)).unwrap_or_default();
     page.replace("{{assets}}", &format!("/a/{}", *HASH))
-});
+}
 
 fn find(path: &str) -> Option<&'static [u8]> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, content)| *content)
 }
 
 pub async fn index(request: HttpRequest) -> HttpResponse {
+    answer(&request, &INDEX)
+}
+
+/// The page of any link, also of one that leads nowhere: it says so itself.
+pub async fn share(request: HttpRequest) -> HttpResponse {
+    answer(&request, &SHARE)
+}
+
+fn answer(request: &HttpRequest, page: &'static str) -> HttpResponse {
     let etag = format!("\"{}\"", *HASH);
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::ETAG, etag.clone()));
-    if text(&request, header::IF_NONE_MATCH) == Some(&etag) {
+    if text(request, header::IF_NONE_MATCH) == Some(&etag) {
         return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
     }
-    answer.body(INDEX.as_str())
+    answer.body(page)
 }
 
 pub async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {

@@ -1,6 +1,7 @@
 //! The bytes of a file: whole, in part, in several parts (RFC 9110, sections 13 and 14).
 
 use std::collections::VecDeque;
+use std::future::ready;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::body::SizedStream;
@@ -15,7 +16,7 @@ use super::auth::Signed;
 use super::input::{Query, text};
 use super::locks::PASSWORD_HEADER;
 use super::problem::Problem;
-use crate::blobs::cipher::Plain;
+use crate::blobs::cipher::{Identity, Plain};
 use crate::blobs::reader::Reader;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File};
@@ -44,51 +45,68 @@ pub async fn content(
 ) -> Result<HttpResponse, Problem> {
     let file = state.file(&caller, &id).await?;
     let opened = state.opened(&request, &file).await?;
-    let shown = Shown::of(&file, opened.is_some());
-    let mut answer = HttpResponse::build(StatusCode::OK);
-    answer
-        .insert_header((header::ETAG, shown.etag.clone()))
-        .insert_header((header::LAST_MODIFIED, file.created_at.http_date()))
-        .insert_header((header::ACCEPT_RANGES, "bytes"))
-        .insert_header((header::CACHE_CONTROL, shown.caching))
-        .insert_header(("content-security-policy", CONTENT_POLICY));
-    if file.lock.is_some() {
-        answer.insert_header((header::VARY, PASSWORD_HEADER));
-    }
-    if matches(text(&request, header::IF_NONE_MATCH), &shown.etag) {
-        return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
-    }
-    answer.insert_header((
-        header::CONTENT_DISPOSITION,
-        disposition(&shown.name, &shown.content_type, asked.inline.unwrap_or(false)),
-    ));
+    let inline = asked.inline.unwrap_or(false);
+    Ok(state.send_file(&request, file, opened, inline, ready(Ok(()))).await?)
+}
 
-    let asked_in_part = request.method() == Method::GET && if_range(&request, &shown.etag);
-    let ranges = match text(&request, header::RANGE).filter(|_| asked_in_part) {
-        None => None,
-        Some(wanted) => ranges(wanted, shown.size)?,
-    };
-    let (segments, length) = layout(&mut answer, &shown, ranges.as_deref());
-    if request.method() == Method::HEAD {
-        return Ok(answer
-            .no_chunking(length)
-            .body(SizedStream::new(length, stream::empty::<Result<Bytes, Error>>())));
-    }
-    let pool = state.uploads.blobs().pool(file.pool_id)?.clone();
-    let (object_id, size) = (file.object_id, file.size);
-    let source = tokio::task::spawn_blocking(move || {
-        let reader = Reader::open(&pool, object_id, size)?;
-        Ok::<_, Error>(match opened {
-            None => Source::Stored(reader),
-            Some(identity) => {
-                let plain = Plain::open(&identity, reader.into_stream())?;
-                Source::Inside(Box::new(Mutex::new(plain)))
-            }
+impl State {
+    /// Answers with a file's bytes as they were asked for. `begin` is awaited before the first of them is sent, and not
+    /// at all where none are.
+    pub(super) async fn send_file(
+        &self,
+        request: &HttpRequest,
+        file: File,
+        opened: Option<Arc<Identity>>,
+        inline: bool,
+        begin: impl Future<Output = Result<()>>,
+    ) -> Result<HttpResponse> {
+        let shown = Shown::of(&file, opened.is_some());
+        let mut answer = HttpResponse::build(StatusCode::OK);
+        answer
+            .insert_header((header::ETAG, shown.etag.clone()))
+            .insert_header((header::LAST_MODIFIED, file.created_at.http_date()))
+            .insert_header((header::ACCEPT_RANGES, "bytes"))
+            .insert_header((header::CACHE_CONTROL, shown.caching))
+            .insert_header(("content-security-policy", CONTENT_POLICY));
+        if file.lock.is_some() {
+            answer.insert_header((header::VARY, PASSWORD_HEADER));
+        }
+        if matches(text(request, header::IF_NONE_MATCH), &shown.etag) {
+            return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
+        }
+        answer.insert_header((
+            header::CONTENT_DISPOSITION,
+            disposition(&shown.name, &shown.content_type, inline),
+        ));
+
+        let asked_in_part = request.method() == Method::GET && if_range(request, &shown.etag);
+        let ranges = match text(request, header::RANGE).filter(|_| asked_in_part) {
+            None => None,
+            Some(wanted) => ranges(wanted, shown.size)?,
+        };
+        let (segments, length) = layout(&mut answer, &shown, ranges.as_deref());
+        if request.method() == Method::HEAD {
+            return Ok(answer
+                .no_chunking(length)
+                .body(SizedStream::new(length, stream::empty::<Result<Bytes, Error>>())));
+        }
+        begin.await?;
+        let pool = self.uploads.blobs().pool(file.pool_id)?.clone();
+        let (object_id, size) = (file.object_id, file.size);
+        let source = tokio::task::spawn_blocking(move || {
+            let reader = Reader::open(&pool, object_id, size)?;
+            Ok::<_, Error>(match opened {
+                None => Source::Stored(reader),
+                Some(identity) => {
+                    let plain = Plain::open(&identity, reader.into_stream())?;
+                    Source::Inside(Box::new(Mutex::new(plain)))
+                }
+            })
         })
-    })
-    .await
-    .map_err(Error::internal)??;
-    Ok(answer.body(SizedStream::new(length, send(Arc::new(source), segments))))
+        .await
+        .map_err(Error::internal)??;
+        Ok(answer.body(SizedStream::new(length, send(Arc::new(source), segments))))
+    }
 }
 
 /// What is sent of a file: its stored bytes, or what is inside an encrypted one.
@@ -233,19 +251,19 @@ fn read_next(source: &Arc<Source>, mut segments: VecDeque<Segment>) -> Option<Pe
 }
 
 /// Does a list of entity tags name ours? Weak comparison, as `If-None-Match` wants it.
-fn matches(list: Option<&str>, etag: &str) -> bool {
+pub(super) fn matches(list: Option<&str>, etag: &str) -> bool {
     list.is_some_and(|list| {
         list.trim() == "*" || list.split(',').any(|one| one.trim().trim_start_matches("W/") == etag)
     })
 }
 
 /// A range counts when `If-Range` is absent or names exactly this content.
-fn if_range(request: &HttpRequest, etag: &str) -> bool {
+pub(super) fn if_range(request: &HttpRequest, etag: &str) -> bool {
     text(request, header::IF_RANGE).is_none_or(|wanted| wanted.trim() == etag)
 }
 
 /// First and last position of each wanted range; `None` when the header is to be ignored.
-fn ranges(wanted: &str, size: u64) -> Result<Option<Vec<(u64, u64)>>> {
+pub(super) fn ranges(wanted: &str, size: u64) -> Result<Option<Vec<(u64, u64)>>> {
     let Some(list) = wanted.trim().strip_prefix("bytes=") else { return Ok(None) };
     let mut found = Vec::new();
     let mut legal = 0;

@@ -120,6 +120,7 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
                 "requireRole": pool.policy.require_role,
                 "encryption": pool.policy.encryption,
                 "quotaMultiplier": pool.policy.quota_multiplier,
+                "public": pool.policy.public,
             },
         }));
     }

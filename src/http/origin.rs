@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpRequest, HttpResponse};
+use url::Url;
 
+use super::State;
 use super::input::text;
 use crate::domain::error::{Error, Kind, Result};
 
@@ -102,6 +104,30 @@ pub fn dress(headers: &mut HeaderMap, more: Vec<(HeaderName, HeaderValue)>) {
 pub fn host(request: &HttpRequest) -> Option<&str> {
     let target = request.uri().authority().map(|authority| authority.as_str());
     target.or_else(|| text(request, header::HOST))
+}
+
+impl State {
+    /// Where the browser reached us. The provider holds the whole address against those it was told of, so a made-up
+    /// `Host` leads nowhere.
+    pub(super) fn own_address(&self, request: &HttpRequest) -> Result<String> {
+        let known = self.settings.public_url.trim_end_matches('/');
+        if !known.is_empty() {
+            return Ok(known.to_owned());
+        }
+        let host = host(request).unwrap_or_default();
+        let scheme = if self.settings.origins.secure { "https" } else { "http" };
+        let origin = format!("{scheme}://{host}");
+        let parsed = Url::parse(&origin).ok().filter(|url| {
+            url.path() == "/"
+                && url.username().is_empty()
+                && url.query().is_none()
+                && !host.is_empty()
+        });
+        match parsed.is_some() && !host.contains(['@', '#', '/', '\\']) {
+            true => Ok(origin),
+            false => Err(Error::invalid("Host", "The header Host must name this server.")),
+        }
+    }
 }
 
 fn without_port(host: &str) -> &str {

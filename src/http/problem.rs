@@ -88,16 +88,18 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::PasswordRequired
         | Kind::ConversionUnsupported
         | Kind::ConfirmationRequired => 400,
-        Kind::NotSignedIn | Kind::SignInFailed | Kind::CodeRequired => 401,
+        Kind::NotSignedIn | Kind::SignInFailed | Kind::CodeRequired | Kind::PasscodeRequired => 401,
         Kind::Forbidden
         | Kind::ScopeMissing
         | Kind::CrossSite
         | Kind::SetupClosed
         | Kind::QuotaExceeded
         | Kind::PoolRefuses
-        | Kind::PasswordWrong => 403,
+        | Kind::PasswordWrong
+        | Kind::PasscodeWrong => 403,
         Kind::NotFound | Kind::NoRoute => 404,
         Kind::MethodNotAllowed => 405,
+        Kind::ShareEnded => 410,
         Kind::BodyTimeout => 408,
         Kind::Conflict
         | Kind::ChunkAlreadyUploaded

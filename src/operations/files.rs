@@ -9,7 +9,7 @@ use crate::domain::id::{AccountId, BundleId, FileId};
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::store::file_changes::{self, Amend};
-use crate::store::{Tx, files};
+use crate::store::{Tx, bundles, files};
 
 /// What becomes of a name that another file has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,6 +63,7 @@ pub async fn change(
         .store
         .write(move |tx| {
             let file = present(tx, owner, id)?;
+            bundles::check(tx.connection, owner, wish.bundle_id.flatten(), "bundleId")?;
             let folder = wish.folder.as_ref().map_or(file.folder.as_str(), Folder::as_str);
             let name = wish.name.as_ref().map_or(file.name.as_str(), FileName::as_str);
             let goes = folder != file.folder || name != file.name;

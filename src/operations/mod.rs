@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::engine::operation::Operation;
 
 pub mod bulk;
+pub mod bundles;
 pub mod compress;
 pub mod convert;
 pub mod custom;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::bundles;
 use super::outcome::finish;
 use super::places::{
     self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files, seal,
@@ -78,7 +79,9 @@ impl Operation for FileMove {
             let message = "Say where to: targetPoolId, targetBundleId or targetFolder.";
             return Err(Error::invalid("parameters", message));
         }
-        let files = own_files(engine, request.caller.account_id, &asked.file_ids)?;
+        let owner = request.caller.account_id;
+        bundles::check(engine, owner, asked.target_bundle_id, "parameters.targetBundleId")?;
+        let files = own_files(engine, owner, &asked.file_ids)?;
         let target = asked
             .target_pool_id
             .map(|id| self.places.pool(id, "parameters.targetPoolId"))

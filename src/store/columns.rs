@@ -4,6 +4,7 @@ use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, 
 use serde_json::Value;
 
 use crate::domain::account::Role;
+use crate::domain::bundle::Slug;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind};
 use crate::domain::id::{
@@ -79,7 +80,8 @@ text_columns!(
     SubscriptionId,
     TaskId,
     WebhookId,
-    DeclaredHash
+    DeclaredHash,
+    Slug
 );
 number_columns!(Driver, Intent, Status, Lane, ItemState);
 

@@ -15,6 +15,7 @@ use crate::domain::task::Task;
 
 pub mod accounts;
 pub mod audit;
+pub mod bundles;
 mod columns;
 pub mod events;
 pub mod file_changes;

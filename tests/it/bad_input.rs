@@ -228,6 +228,7 @@ fn body_of(pattern: &str, method: &Method) -> Option<Value> {
     match (last, method) {
         ("progress", &Method::POST) => Some(json!({ "progress": 1 })),
         ("password", _) => Some(json!({ "password": PASSWORD, "newPassword": PASSWORD })),
+        ("copy", _) => Some(json!({})),
         ("fail", _) => Some(json!({ "errorMessage": "no" })),
         (_, &Method::PATCH) => Some(json!({ "name": "mine" })),
         _ => None,

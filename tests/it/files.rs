@@ -24,10 +24,11 @@ async fn a_file_is_told_in_full() {
     let user = drive.user("ada").await;
     let me = user.get("/api/account").await.ok();
     let pool = user.get("/api/pools").await.ok()[0]["id"].clone();
+    let bundle = user.post("/api/bundles", json!({ "name": "b" })).await.ok()["id"].clone();
     let wish = json!({
         "folder": "//docs/2025/", "contentType": "text/plain; charset=utf-8",
         "lastModified": "2025-11-09T03:00:00+01:00", "expiredAt": "2999-01-01T00:00:00Z",
-        "bundleId": "01a20d84-4cc9-74e6-9588-c587a52b521b",
+        "bundleId": bundle,
     });
     // `é` in two code points comes out as one: a name has one spelling.
     let file = user.upload("caf\u{65}\u{301}.txt", b"hello", wish).await;
@@ -36,7 +37,7 @@ async fn a_file_is_told_in_full() {
     let expected = json!({
         "id": file["id"], "name": "caf\u{e9}.txt", "folder": "/docs/2025", "size": 5,
         "contentType": "text/plain; charset=utf-8", "hash": format!("sha256:{}", sha256(b"hello")),
-        "poolId": pool, "bundleId": "01a20d84-4cc9-74e6-9588-c587a52b521b", "accountId": me["id"],
+        "poolId": pool, "bundleId": bundle, "accountId": me["id"],
         "isEncrypted": false, "hasThumbnail": false,
         "metadata": { "lastModified": "2025-11-09T02:00:00.000Z", "plainSize": null }, "tags": [],
         "createdAt": created, "updatedAt": created, "uploadedAt": created,

@@ -7,8 +7,9 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 21] = [
+const PUBLIC: [&str; 36] = [
     "/",
+    "/s/{slug}",
     "/a/{hash}/{path:.*}",
     "/health/uploads",
     "/health/live",
@@ -27,6 +28,20 @@ const PUBLIC: [&str; 21] = [
     "/api/auth/oidc/start",
     "/api/auth/oidc/callback",
     "/drive/auth/oidc",
+    "/api/share/{slug}/uploads",
+    "/api/share/{slug}/uploads/{upload}/{index}",
+    "/api/share/{slug}/uploads/{upload}",
+    "/api/share/{slug}/uploads/{upload}/complete",
+    "/drive/share/{slug}/uploads",
+    "/drive/share/{slug}/uploads/{upload}/{index}",
+    "/drive/share/{slug}/uploads/{upload}",
+    "/drive/share/{slug}/uploads/{upload}/complete",
+    "/api/share/{slug}",
+    "/api/share/{slug}/archive",
+    "/api/share/{slug}/files/{file_id}/content",
+    "/drive/share/{slug}",
+    "/drive/share/{slug}/archive",
+    "/drive/share/{slug}/files/{file_id}/content",
     "/drive/auth/oidc/start",
     "/drive/auth/oidc/callback",
 ];

@@ -67,6 +67,7 @@ mod replay;
 mod restart;
 mod schema;
 mod seed_client;
+mod shares;
 mod shutdown;
 mod socket;
 mod task_bad_input;

@@ -24,7 +24,6 @@ use crate::domain::id::AccountId;
 use crate::domain::identity::Provider;
 use crate::domain::time::Timestamp;
 use crate::http::audit::about;
-use crate::http::origin;
 use crate::http::problem::{self, Problem};
 use crate::http::tokens::{fingerprint, secret};
 use crate::store::Tx;
@@ -109,7 +108,7 @@ async fn begin(
     let metadata = sign_in.client.metadata().await?;
     let ((token, key), (nonce, _), (verifier, _)) = (secret()?, secret()?, secret()?);
     let (browser, fingerprint) = secret()?;
-    let redirect_uri = format!("{}{BACK}/callback", state.origin(request)?);
+    let redirect_uri = format!("{}{BACK}/callback", state.own_address(request)?);
     let provider = &sign_in.client.provider;
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(&verifier));
     let mut url = metadata.authorization.clone();
@@ -201,28 +200,6 @@ impl State {
             .secure(self.settings.origins.secure)
             .max_age(CookieDuration::milliseconds(LIFE_MS))
             .finish()
-    }
-
-    /// Where the browser reached us. The provider holds the whole address against those it was told of, so a made-up
-    /// `Host` leads nowhere.
-    fn origin(&self, request: &HttpRequest) -> Result<String> {
-        let known = self.settings.public_url.trim_end_matches('/');
-        if !known.is_empty() {
-            return Ok(known.to_owned());
-        }
-        let host = origin::host(request).unwrap_or_default();
-        let scheme = if self.settings.origins.secure { "https" } else { "http" };
-        let origin = format!("{scheme}://{host}");
-        let parsed = Url::parse(&origin).ok().filter(|url| {
-            url.path() == "/"
-                && url.username().is_empty()
-                && url.query().is_none()
-                && !host.is_empty()
-        });
-        match parsed.is_some() && !host.contains(['@', '#', '/', '\\']) {
-            true => Ok(origin),
-            false => Err(Error::invalid("Host", "The header Host must name this server.")),
-        }
     }
 
     /// The account of whoever comes back.

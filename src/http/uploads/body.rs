@@ -17,10 +17,9 @@ use super::super::input::{IDLE, Query, next, text};
 use super::super::locks::password;
 use super::super::problem::Problem;
 use super::parse_id;
-use crate::domain::account::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::id::{BundleId, PoolId};
+use crate::domain::id::{AccountId, BundleId, PoolId, TaskId};
 use crate::domain::time::Timestamp;
 use crate::operations::upload::begin::Wanted;
 use crate::operations::upload::direct::Direct;
@@ -55,10 +54,22 @@ pub async fn chunk(
     request: HttpRequest,
     Signed(caller): Signed,
     path: web::Path<(String, String)>,
-    mut payload: web::Payload,
+    payload: web::Payload,
 ) -> Answer {
     let (id, index) = path.into_inner();
-    match receive(&state, &request, &caller, &id, &index, &mut payload).await {
+    let upload = async { Ok((caller.account_id, parse_id(&id)?)) };
+    chunk_of(&state, &request, upload, &index, payload).await
+}
+
+/// Receives a chunk of an upload, once it is known which.
+pub(in crate::http) async fn chunk_of(
+    state: &State,
+    request: &HttpRequest,
+    upload: impl Future<Output = Result<(AccountId, TaskId)>>,
+    index: &str,
+    mut payload: web::Payload,
+) -> Answer {
+    match receive(state, request, upload, index, &mut payload).await {
         Ok(receipt) => Ok(HttpResponse::Ok().json(json!({
             "chunkIndex": receipt.index,
             "chunksUploaded": receipt.chunks_received,
@@ -75,18 +86,17 @@ pub async fn chunk(
 async fn receive(
     state: &State,
     request: &HttpRequest,
-    caller: &Caller,
-    id: &str,
+    upload: impl Future<Output = Result<(AccountId, TaskId)>>,
     index: &str,
     payload: &mut web::Payload,
 ) -> Result<Receipt> {
+    let (owner, id) = upload.await?;
     let digits = index.bytes().all(|byte| byte.is_ascii_digit());
     let index: u32 = index.parse().ok().filter(|_| digits).ok_or_else(|| {
         Error::new(Kind::ChunkIndexOutOfRange, "The chunk index must be a whole number from 0 on.")
     })?;
     let digest = content_digest(request)?;
-    let mut receiving =
-        state.uploads.receive(caller.account_id, parse_id(id)?, index, digest).await?;
+    let mut receiving = state.uploads.receive(owner, id, index, digest).await?;
     if !is_multipart(request)
         && let Some(length) = content_length(request)
         && length != receiving.length()

@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::bundles;
 use super::outcome::finish;
 use super::places::announce_file;
 use crate::domain::account::Caller;
@@ -88,6 +89,9 @@ impl Operation for BulkOperation {
     fn plan(&self, engine: &Engine, request: &Request) -> Result<Plan> {
         let asked: Parameters = request.parse()?;
         asked.operation_parameters.check(asked.operation_type, engine.clock.now())?;
+        let wanted = asked.operation_parameters.target_bundle_id;
+        let field = "parameters.operationParameters.targetBundleId";
+        bundles::check(engine, request.caller.account_id, wanted, field)?;
         let files = choose(engine, &request.caller, &asked)?;
         let dry = asked.operation_parameters.dry_run;
         let name = format!(

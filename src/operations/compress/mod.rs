@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::bundles;
 use super::places::{Places, announce_change, publish};
 use crate::blobs::archive::Format;
 use crate::blobs::archive::write::{Written, ZipSecret};
@@ -93,6 +94,12 @@ impl Operation for FileCompress {
             return Err(Error::invalid("parameters.compressionLevel", message));
         }
         let secret = secret(&mut asked, format)?;
+        bundles::check(
+            engine,
+            request.caller.account_id,
+            asked.target_bundle_id,
+            "parameters.targetBundleId",
+        )?;
         let chosen = contents::choose(engine, &request.caller, &asked)?;
         let pool = self.target(&asked, &request.caller, format)?;
         let name = match &asked.output_file_name {

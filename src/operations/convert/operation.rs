@@ -22,6 +22,7 @@ use crate::domain::work::Lane;
 use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
+use crate::operations::bundles;
 use crate::operations::places::{
     self, Feed, Outlet, Places, announce_change, publish, readable_file, seal,
 };
@@ -95,7 +96,9 @@ impl Operation for FileConversion {
 
     fn plan(&self, engine: &Engine, request: &Request) -> Result<Plan> {
         let asked: Parameters = request.parse()?;
-        let file = readable_file(engine, request.caller.account_id, asked.file_id)?;
+        let owner = request.caller.account_id;
+        bundles::check(engine, owner, asked.target_bundle_id, "parameters.targetBundleId")?;
+        let file = readable_file(engine, owner, asked.file_id)?;
         let options: Options = input::object(asked.options.clone(), "parameters.options")?;
         let target = Target::parse(&asked.target_format)
             .map_err(|error| error.with("field", "parameters.targetFormat"))?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::bundles;
 use super::places::{self, Feed, Places, announce_file, publish, readable_file};
 use crate::blobs::archive::read::{Inspected, Lock, extract, inspect};
 use crate::domain::account::Caller;
@@ -98,6 +99,12 @@ impl Operation for FileDecompress {
     fn plan(&self, engine: &Engine, request: &Request) -> Result<Plan> {
         let mut asked: Parameters = request.parse()?;
         let caller = &request.caller;
+        bundles::check(
+            engine,
+            caller.account_id,
+            asked.target_bundle_id,
+            "parameters.targetBundleId",
+        )?;
         let file = readable_file(engine, caller.account_id, asked.file_id)?;
         let pool = self.places.target(asked.target_pool_id, file.pool_id)?;
         let folder = match &asked.target_folder {

@@ -18,7 +18,7 @@ use crate::domain::upload::NewUpload;
 use crate::engine::announce_quota;
 use crate::store::idempotency::{self, Key, Made};
 use crate::store::uploads::Record;
-use crate::store::{Db, Tx, accounts, files, objects, tasks, uploads};
+use crate::store::{Db, Tx, accounts, bundles, files, objects, tasks, uploads};
 
 /// Open uploads of one account.
 const OPEN_MAX: u64 = 1_000;
@@ -67,6 +67,7 @@ impl Uploads {
         }
         let password = wanted.encrypt_password.clone();
         let new = self.plan(&caller, wanted)?;
+        self.check_bundle(owner, new.bundle_id).await?;
         match self.begin_new(owner, new, key.clone(), password).await {
             // Another request with this key was quicker; its answer is ours.
             Err(error) if error.kind() == Kind::Conflict => {
@@ -170,6 +171,13 @@ impl Uploads {
             .with("taskId", id),
             _ => error,
         })
+    }
+
+    pub(super) async fn check_bundle(&self, owner: AccountId, id: Option<BundleId>) -> Result<()> {
+        if id.is_none() {
+            return Ok(());
+        }
+        self.engine.store.read(move |db| bundles::check(db, owner, id, "bundleId")).await
     }
 
     /// Refuses early what the reservation would refuse, before any space is taken on the disk.

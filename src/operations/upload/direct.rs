@@ -80,6 +80,7 @@ impl Uploads {
         if wanted.file_size > limit {
             return Err(too_large(limit));
         }
+        self.check_bundle(caller.account_id, new.bundle_id).await?;
         self.check_room(caller.account_id, new.charge).await?;
         let key = self.new_key(caller.account_id, wanted.encrypt_password.clone()).await?;
         let pool = self.blobs().pool(new.pool_id)?.clone();

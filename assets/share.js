@@ -1,0 +1,25 @@
+// The page behind a link: what somebody shared, without an account. Makes the parts, ties them together, starts.
+
+import "./elements/progress-bar.js";
+import "./elements/preview-dialog.js";
+import "./elements/share-inbox.js";
+import "./elements/share-page.js";
+
+import { createShare } from "./core/share.js";
+
+const slug = decodeURIComponent(location.pathname.split("/").pop() ?? "");
+const share = createShare({ slug, fetch: (...request) => fetch(...request) });
+const page = document.createElement("share-page");
+
+/** What each wish of the page does; the wish's answer is what this returns. */
+const actions = {
+  load: ({ offset }) => share.list(offset),
+  unlock: ({ passcode }) => share.unlock(passcode),
+  read: ({ file }) => share.text(file),
+  send: ({ file, signal, onProgress }) => share.send(file, { signal, onProgress }),
+};
+
+document.addEventListener("drive-action", (event) => {
+  event.answer = actions[event.action]?.(event.detail);
+});
+document.body.append(page);
