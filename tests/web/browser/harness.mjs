@@ -1,6 +1,7 @@
 // What the browser test stands on: a Drive server of its own in a temporary folder, Chromium, and files to send.
 //
-// Environment: DRIVE_BIN the server binary, CHROMIUM the browser (default /usr/bin/chromium).
+// Environment: DRIVE_BIN the server binary, CHROMIUM the browser (default /usr/bin/chromium), DRIVE_ASSETS=1 the client as
+// it lies in assets/ instead of the one in the binary.
 
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
@@ -12,6 +13,7 @@ import path from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
+import { serveFresh } from "./fresh.mjs";
 
 export const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
 const BROWSER_FLAGS = [
@@ -37,12 +39,13 @@ export class Server {
     server.settings = settings;
     server.folder = await mkdtemp(path.join(tmpdir(), "drive-page-"));
     server.port = await freePort();
+    if (process.env.DRIVE_ASSETS) server.fresh = await serveFresh(server.port);
     await server.run();
     return server;
   }
 
   get url() {
-    return `http://127.0.0.1:${this.port}`;
+    return `http://127.0.0.1:${this.fresh?.address().port ?? this.port}`;
   }
 
   async run() {
@@ -83,6 +86,8 @@ export class Server {
 
   async remove() {
     await this.stop();
+    this.fresh?.closeAllConnections();
+    this.fresh?.close();
     await rm(this.folder, { recursive: true, force: true });
   }
 

@@ -1,0 +1,67 @@
+// The client as it lies in assets/, before a running server, so that a change is seen without building anything: all
+// requests go on to the server but those for pages and their parts. In the tests: DRIVE_ASSETS=1. By hand:
+// node tests/web/browser/fresh.mjs 8080, with the port that the server listens at.
+
+import { readFile } from "node:fs/promises";
+import http from "node:http";
+import net from "node:net";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+
+const ASSETS = fileURLToPath(new URL("../../../assets/", import.meta.url));
+const TYPES = {
+  ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
+  ".svg": "image/svg+xml",
+  ".webmanifest": "application/manifest+json",
+};
+
+/** Which file a path means; the server has the same pages. */
+function fileOf(url) {
+  const { pathname } = new URL(url, "http://drive");
+  if (pathname === "/") return "index.html";
+  if (/^\/s\/[^/]+$/.test(pathname)) return "share.html";
+  return /^\/a\/[^/]+\/([\w./-]+)$/.exec(pathname)?.[1] ?? null;
+}
+
+/** @param {number} port of the server @param {number} [own] 0: a free one @returns {Promise<http.Server>} */
+export async function serveFresh(port, own = 0) {
+  const send = async (response, file, headers) => {
+    const text = await readFile(path.join(ASSETS, path.normalize(file)));
+    const type = TYPES[path.extname(file)] ?? "text/html; charset=utf-8";
+    const body = type.startsWith("text/html") ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
+    const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
+    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store" }).end(body);
+  };
+  const server = http.createServer((request, response) => {
+    const options = { host: "127.0.0.1", port, method: request.method, path: request.url, headers: request.headers };
+    const onward = http.request(options, (answer) => {
+      const file = fileOf(request.url);
+      if (file === null) return answer.pipe(response.writeHead(answer.statusCode, answer.headers));
+      answer.resume();
+      send(response, file, answer.headers).catch(() => response.writeHead(404).end());
+    });
+    onward.on("error", () => response.destroy());
+    response.on("close", () => onward.destroy());
+    request.pipe(onward);
+  });
+  server.on("upgrade", (request, socket, head) => {
+    const onward = net.connect(port, "127.0.0.1", () => {
+      const lines = request.rawHeaders.flatMap((text, at) => (at % 2 === 0 ? [`${text}: ${request.rawHeaders[at + 1]}`] : []));
+      onward.write(`GET ${request.url} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+      onward.write(head);
+      socket.pipe(onward).pipe(socket);
+    });
+    for (const end of [socket, onward]) {
+      end.on("error", () => {});
+      end.on("close", () => [socket, onward].forEach((other) => other.destroy()));
+    }
+  });
+  await new Promise((resolve) => server.listen(own, "127.0.0.1", resolve));
+  return server;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const server = await serveFresh(Number(process.argv[2]), Number(process.argv[3] ?? 0));
+  console.log(`http://127.0.0.1:${server.address().port}`);
+}
