@@ -32,9 +32,14 @@ import { Store } from "./core/store.js";
 import { applyPacket } from "./core/sync.js";
 import { createUploadCommands } from "./core/upload-commands.js";
 import { Uploader } from "./core/uploader.js";
+import { loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
 import { isMoving } from "./core/upload-view.js";
 
 const WATCH_MS = 5000;
+
+useLanguage(preferredLanguage());
+document.documentElement.lang = language();
+await loadWords("shell");
 
 const store = new Store();
 const memory = await openMemory();
@@ -82,6 +87,7 @@ const actions = {
 const app = Object.assign(document.createElement("drive-app"), {
   store,
   pager: new Pager({ load: (query) => api.files(query) }),
+  opened: ({ commands }) => Object.assign(actions, commands?.({ api, store, session })),
 });
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);

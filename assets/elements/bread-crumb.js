@@ -3,6 +3,7 @@
 // Properties: `place` {view, folder}.
 
 import { folderParts } from "../core/format.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon } from "./dom.js";
 import { folderHref } from "./route.js";
@@ -17,12 +18,12 @@ export class BreadCrumb extends DriveElement {
   }
 
   build() {
-    this.append(h("nav", { "aria-label": "You are here" }, this.#list));
+    this.append(h("nav", { "aria-label": t("shell.youAreHere") }, this.#list));
   }
 
   update() {
     const { view, folder } = this.#place;
-    const steps = view === "tasks" ? [{ word: "Tasks" }] : [{ word: "Files", href: "#/files" }];
+    const steps = [{ word: t(`shell.${view}`), href: `#/${view}` }];
     if (view === "files") {
       const parts = folderParts(folder);
       parts.forEach((word, i) => steps.push({ word, href: folderHref(parts.slice(0, i + 1).join("/")) }));

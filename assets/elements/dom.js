@@ -53,6 +53,21 @@ export function iconButton(name, label, attributes = {}) {
   );
 }
 
+const styles = new Map();
+
+/** A style sheet that comes with a part loaded later. @param {string} path below assets/ @returns {Promise<void>} */
+export function loadStyle(path) {
+  if (!styles.has(path)) {
+    const href = new URL(`../${path}`, import.meta.url).href;
+    const loaded = new Promise((resolve, reject) => {
+      const failed = () => (styles.delete(path), reject(new Error(`${path} could not be loaded`)));
+      document.head.append(h("link", { rel: "stylesheet", href, onload: resolve, onerror: failed }));
+    });
+    styles.set(path, loaded);
+  }
+  return styles.get(path);
+}
+
 /** An empty or failed view: one sentence, one action. @param {{glyph: string, title: string, text: string}} words */
 export function placeholder({ glyph, title, text }, ...actions) {
   return h("div", { class: "placeholder" }, icon(glyph), h("h2", {}, title), h("p", {}, text), ...actions);

@@ -1,17 +1,22 @@
 // <drive-app>: the whole page. Shows the door, or the places of whoever is signed in; follows the address.
 //
-// Properties: `store`, `pager`, `problem` (why the start failed, or null). `say(sentence)` speaks to screen readers.
+// Properties: `store`, `pager`, `problem` (why the start failed, or null), `opened(module)` (told of each place that was loaded). `say(sentence)` speaks to screen readers.
 // Actions: "start" (try the start again), and those of its children.
 
 import { percent } from "../core/format.js";
 import { totals } from "../core/upload-view.js";
+import { loadWords, t } from "../core/words.js";
+import { VIEWS } from "../views/index.js";
 import { DriveElement } from "./element.js";
-import { h, icon, placeholder } from "./dom.js";
+import { h, icon, loadStyle, placeholder } from "./dom.js";
 import { parseRoute } from "./route.js";
 
 export class DriveApp extends DriveElement {
   store;
   pager;
+  opened = () => {};
+  /** Places that were loaded, by name: their element. @type {Map<string, HTMLElement>} */
+  #places = new Map();
   #problem = null;
   #shown = null;
   #region = h("live-region");
@@ -60,14 +65,15 @@ export class DriveApp extends DriveElement {
       "button",
       { type: "button", class: "primary", onclick: () => this.act("start") },
       icon("retry"),
-      "Try again",
+      t("shell.tryAgain"),
     );
-    const words = { glyph: "offline", title: "Drive cannot be reached", text: this.#problem.message };
+    const words = { glyph: "offline", title: t("shell.unreachable"), text: this.#problem.message };
     return h("div", { class: "alone" }, placeholder(words, retry));
   }
 
   #showDoor() {
     this.#frame = null; // the next account starts with a clean view
+    this.#places.clear();
     this.#door ??= h("sign-in");
     const { code, refusal } = parseRoute(location.hash);
     this.#door.code = code;
@@ -77,20 +83,46 @@ export class DriveApp extends DriveElement {
 
   #showFrame() {
     this.#door = null;
-    const { view, folder, code, refusal } = parseRoute(location.hash);
+    const { view, folder, rest, code, refusal } = parseRoute(location.hash);
     if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
     this.#frame ??= this.#buildFrame();
-    const { side, crumb, files, tasks, drop, main } = this.#parts;
+    const { side, crumb, files, drop, main } = this.#parts;
     side.view = view;
     crumb.place = { view, folder };
     drop.folder = folder;
     drop.disabled = this.store.account.role === "guest";
     if (view === "files") files.folder = folder;
-    const place = view === "files" ? files : tasks;
-    if (main.firstElementChild !== place) main.replaceChildren(place);
+    const place = this.#place(view);
+    if (place !== null) {
+      place.rest = rest;
+      if (main.firstElementChild !== place) main.replaceChildren(place);
+    }
     const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
     if (isNew) main.focus(); // the door, which had the focus, is gone
+  }
+
+  /** The element of a place; null while it is being loaded, after which it is shown. */
+  #place(view) {
+    const known = { files: this.#parts.files, tasks: this.#parts.tasks }[view] ?? this.#places.get(view);
+    if (known === undefined) this.#load(view);
+    return known ?? null;
+  }
+
+  async #load(view) {
+    const { store } = this;
+    try {
+      const module = await VIEWS.find((one) => one.view === view).load();
+      await Promise.all([loadWords(...(module.words ?? [])), ...(module.styles ?? []).map(loadStyle)]);
+      this.opened(module);
+      this.#places.set(view, Object.assign(h(module.tag), { store }));
+    } catch (error) {
+      console.error(error);
+      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("shell.tryAgain"));
+      this.#parts?.main.replaceChildren(placeholder({ glyph: "offline", title: t("shell.failed"), text: error.message }, again));
+      return;
+    }
+    if (this.#frame !== null) this.update();
   }
 
   #buildFrame() {
@@ -108,7 +140,7 @@ export class DriveApp extends DriveElement {
     const skip = h(
       "a",
       { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) },
-      "Skip to the list",
+      t("shell.skip"),
     );
     return h(
       "div",
@@ -127,7 +159,7 @@ export class DriveApp extends DriveElement {
   #updateTitle() {
     const sum = totals(this.store.uploads.values());
     const place = this.store.account ? parseRoute(location.hash) : null;
-    const where = place?.view === "tasks" ? "Tasks" : place?.folder.split("/").pop();
+    const where = place?.folder.split("/").pop() || (place && t(`shell.${place.view}`));
     const title = [sum.moving > 0 && percent(sum.part), where, "Drive"].filter(Boolean).join(" · ");
     if (document.title !== title) document.title = title;
   }

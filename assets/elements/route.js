@@ -1,5 +1,7 @@
-// Places as addresses: "#/files", "#/files/Photos/2026", "#/tasks", and the one-time "#setup=CODE" and
-// "#signin-error=CODE". In the fragment, so that the server knows one page only.
+// Places as addresses: "#/files", "#/files/Photos/2026", "#/tasks", "#/settings/sign-in", and the one-time "#setup=CODE"
+// and "#signin-error=CODE". In the fragment, so that the server knows one page only.
+
+import { VIEWS } from "../views/index.js";
 
 /** @param {string} folder @returns {string} */
 export const folderHref = (folder) =>
@@ -7,16 +9,18 @@ export const folderHref = (folder) =>
 
 /**
  * @param {string} fragment
- * @returns {{view: "files" | "tasks", folder: string, code: string | null, refusal: string | null}} `code` of the
- *   set-up, and why signing in elsewhere failed
+ * @returns {{view: string, folder: string, rest: string[], code: string | null, refusal: string | null}} `rest` is what
+ *   stands behind the place's name; `code` of the set-up, and why signing in elsewhere failed
  */
 export function parseRoute(fragment) {
   const code = /^#setup=([^&]+)$/.exec(fragment)?.[1] ?? null;
   const refusal = /^#signin-error=([A-Z_]+)$/.exec(fragment)?.[1] ?? null;
-  const [view, ...parts] = fragment.replace(/^#\/?/, "").split("/");
-  if (view === "tasks") return { view, folder: "/", code, refusal };
-  const folder = view === "files" ? parts.filter(Boolean).map(decoded) : [];
-  return { view: "files", folder: `/${folder.join("/")}`, code, refusal };
+  const [name, ...parts] = fragment.replace(/^#\/?/, "").split("/");
+  const rest = parts.filter(Boolean).map(decoded);
+  const isKnown = name !== "files" && VIEWS.some(({ view }) => view === name);
+  if (isKnown) return { view: name, folder: "/", rest, code, refusal };
+  const folder = name === "files" ? rest : [];
+  return { view: "files", folder: `/${folder.join("/")}`, rest: folder, code, refusal };
 }
 
 function decoded(part) {

@@ -1,14 +1,14 @@
 // <side-bar>: the places of Drive, at the side on a desk and at the bottom on a phone, where it also holds "Upload".
 //
-// Properties: `store`, `view` ("files" or "tasks"). Actions: "pick-files".
+// Properties: `store`, `view` (a name of views/index.js). Actions: "pick-files".
 
+import { t } from "../core/words.js";
+import { viewsOf } from "../views/index.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setAttribute, setText } from "./dom.js";
 
-const PLACES = [
-  { view: "files", href: "#/files", glyph: "files", word: "Files" },
-  { view: "tasks", href: "#/tasks", glyph: "tasks", word: "Tasks" },
-];
+/** Places in the bar of a phone; the others are behind "More". */
+const IN_BAR = ["files", "tasks", "shares"];
 
 export class SideBar extends DriveElement {
   store;
@@ -17,9 +17,10 @@ export class SideBar extends DriveElement {
   #count = h("span", { class: "count number" });
   #add = h(
     "button",
-    { type: "button", class: "primary add", "aria-label": "Upload files", onclick: () => this.act("pick-files") },
+    { type: "button", class: "primary add", "aria-label": t("shell.upload"), onclick: () => this.act("pick-files") },
     icon("plus"),
   );
+  #more = h("div", { id: "more-places", popover: "auto" });
   #quota = h("quota-meter");
 
   set view(view) {
@@ -28,15 +29,23 @@ export class SideBar extends DriveElement {
   }
 
   build() {
-    for (const { view, href, glyph, word } of PLACES) {
-      this.#links.set(view, h("a", { href }, icon(glyph), h("span", {}, word)));
+    const views = viewsOf(this.store.account);
+    for (const { view, glyph } of views) {
+      const link = h("a", { href: `#/${view}`, "data-view": view }, icon(glyph), h("span", {}, t(`shell.${view}`)));
+      link.toggleAttribute("data-more", !IN_BAR.includes(view));
+      this.#links.set(view, link);
     }
     this.#links.get("tasks").append(this.#count);
+    const more = h("button", { type: "button", class: "more plain-button", popovertarget: "more-places" }, icon("more"), h("span", {}, t("shell.more")));
+    more.hidden = views.every(({ view }) => IN_BAR.includes(view));
+    this.#more.append(...views.filter(({ view }) => !IN_BAR.includes(view)).map(({ view, glyph }) => h("a", { href: `#/${view}` }, icon(glyph), t(`shell.${view}`))));
+    this.#more.addEventListener("click", () => this.#more.hidePopover());
     this.#quota.store = this.store;
     this.append(
       h("a", { class: "brand", href: "#/files" }, icon("logo"), "Drive"),
-      h("nav", { "aria-label": "Places" }, this.#links.get("files"), this.#add, this.#links.get("tasks")),
+      h("nav", { "aria-label": t("shell.places") }, ...this.#links.values(), this.#add, more),
       this.#quota,
+      this.#more,
     );
   }
 
@@ -50,7 +59,7 @@ export class SideBar extends DriveElement {
       ({ status }) => status === "InProgress" || status === "Pending",
     ).length;
     setText(this.#count, active > 0 ? String(active) : "");
-    setAttribute(this.#count, "aria-label", active > 0 ? `${active} running` : null);
+    setAttribute(this.#count, "aria-label", active > 0 ? t("shell.running", { n: active }) : null);
     this.#add.hidden = this.store.account?.role === "guest";
   }
 }

@@ -47,6 +47,7 @@ pub const FILES: &[Asset] = embed![
     "core/upload-view.js",
     "core/upload.js",
     "core/uploader.js",
+    "core/words.js",
     "elements/account-menu.css",
     "elements/account-menu.js",
     "elements/bread-crumb.css",
@@ -92,6 +93,7 @@ pub const FILES: &[Asset] = embed![
     "favicon.svg",
     "icons.svg",
     "index.html",
+    "manifest.webmanifest",
     "share.html",
     "share.js",
     "styles/base.css",
@@ -99,6 +101,10 @@ pub const FILES: &[Asset] = embed![
     "styles/reset.css",
     "styles/tokens.css",
     "theme.js",
+    "views/index.js",
+    "words/de/shell.js",
+    "words/en/shell.js",
+    "worker.js",
 ];
 
 static HASH: LazyLock<String> = LazyLock::new(|| {
@@ -115,6 +121,11 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
 
 static INDEX: LazyLock<String> = LazyLock::new(|| page("index.html"));
 static SHARE: LazyLock<String> = LazyLock::new(|| page("share.html"));
+static MANIFEST: LazyLock<String> = LazyLock::new(|| page("manifest.webmanifest"));
+static WORKER: LazyLock<String> = LazyLock::new(|| page("worker.js"));
+
+const HTML: &str = "text/html; charset=utf-8";
+const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// A page that knows where its parts are.
 fn page(path: &str) -> String {
@@ -127,19 +138,29 @@ fn find(path: &str) -> Option<&'static [u8]> {
 }
 
 pub async fn index(request: HttpRequest) -> HttpResponse {
-    answer(&request, &INDEX)
+    answer(&request, &INDEX, HTML)
 }
 
 /// The page of any link, also of one that leads nowhere: it says so itself.
 pub async fn share(request: HttpRequest) -> HttpResponse {
-    answer(&request, &SHARE)
+    answer(&request, &SHARE, HTML)
 }
 
-fn answer(request: &HttpRequest, page: &'static str) -> HttpResponse {
+/// What an installed page is called and looks like.
+pub async fn manifest(request: HttpRequest) -> HttpResponse {
+    answer(&request, &MANIFEST, "application/manifest+json")
+}
+
+/// The service worker. It lies beside the page, since it may only control what lies below itself.
+pub async fn worker(request: HttpRequest) -> HttpResponse {
+    answer(&request, &WORKER, SCRIPT)
+}
+
+fn answer(request: &HttpRequest, page: &'static str, content_type: &str) -> HttpResponse {
     let etag = format!("\"{}\"", *HASH);
     let mut answer = HttpResponse::Ok();
     answer
-        .insert_header((header::CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((header::CONTENT_TYPE, content_type))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::ETAG, etag.clone()));
     if text(request, header::IF_NONE_MATCH) == Some(&etag) {
@@ -153,10 +174,10 @@ pub async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Pr
     let content = find(&path).filter(|_| hash == *HASH);
     let content = content.ok_or_else(|| Error::new(Kind::NoRoute, "There is no such file."))?;
     let content_type = match path.rsplit_once('.').map(|(_, ending)| ending) {
-        Some("js") => "text/javascript; charset=utf-8",
+        Some("js") => SCRIPT,
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
-        _ => "text/html; charset=utf-8",
+        _ => HTML,
     };
     Ok(HttpResponse::Ok()
         .insert_header((header::CONTENT_TYPE, content_type))

@@ -149,6 +149,8 @@ routes! {
         GET    "/drive/ws"        PUBLIC Events "" => socket::connect;
         GET    "/"                PUBLIC Read "" => assets::index;
         GET    "/s/{slug}"        PUBLIC Read "" => assets::share;
+        GET    "/manifest.webmanifest" PUBLIC Read "" => assets::manifest;
+        GET    "/worker.js"       PUBLIC Read "" => assets::worker;
         GET    "/a/{hash}/{path:.*}" PUBLIC Read "" => assets::asset;
     }
 }

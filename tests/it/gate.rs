@@ -7,9 +7,11 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 36] = [
+const PUBLIC: [&str; 38] = [
     "/",
     "/s/{slug}",
+    "/manifest.webmanifest",
+    "/worker.js",
     "/a/{hash}/{path:.*}",
     "/health/uploads",
     "/health/live",

@@ -20,6 +20,7 @@ const TYPES = {
 function fileOf(url) {
   const { pathname } = new URL(url, "http://drive");
   if (pathname === "/") return "index.html";
+  if (["/worker.js", "/manifest.webmanifest"].includes(pathname)) return pathname.slice(1);
   if (/^\/s\/[^/]+$/.test(pathname)) return "share.html";
   return /^\/a\/[^/]+\/([\w./-]+)$/.exec(pathname)?.[1] ?? null;
 }
@@ -29,7 +30,7 @@ export async function serveFresh(port, own = 0) {
   const send = async (response, file, headers) => {
     const text = await readFile(path.join(ASSETS, path.normalize(file)));
     const type = TYPES[path.extname(file)] ?? "text/html; charset=utf-8";
-    const body = type.startsWith("text/html") ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
+    const body = /html|manifest/.test(type) ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
     response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store" }).end(body);
   };

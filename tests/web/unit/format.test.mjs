@@ -101,7 +101,8 @@ test("folders and addresses are the same both ways", () => {
   for (const folder of ["/", "/Photos/2026", "/100 %/a?b#c/ü"]) {
     assert.equal(parseRoute(folderHref(folder)).folder, folder);
   }
-  assert.deepEqual(parseRoute("#setup=ab-C_1"), { view: "files", folder: "/", code: "ab-C_1", refusal: null });
+  const used = { view: "files", folder: "/", rest: [], code: "ab-C_1", refusal: null };
+  assert.deepEqual(parseRoute("#setup=ab-C_1"), used);
   assert.equal(parseRoute("#/tasks").view, "tasks");
   assert.equal(parseRoute("").view, "files");
   assert.equal(parseRoute("#/files/100%").folder, "/100%");

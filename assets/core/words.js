@@ -1,0 +1,71 @@
+// What the client says, in the person's language. Each area of the client has its own words, as one module for each
+// language (words/en/files.js, words/de/files.js, …), loaded when the area is.
+//
+// t("files.selected", { n: 3 }): the text of a key with its values set in. A text that depends on a number `n` is an
+// object by plural form: { one: "{n} file", other: "{n} files" }.
+
+export const LANGUAGES = Object.freeze({ en: "English", de: "Deutsch" });
+const KEPT = "drive-language";
+
+const texts = new Map();
+let chosen = "en";
+
+/** The language in use: "en" or "de". */
+export const language = () => chosen;
+
+/** For dates and numbers: British forms of English dates. */
+export const locale = () => (chosen === "en" ? "en-GB" : chosen);
+
+/** The language somebody chose here before, or the first of the browser's that there is. */
+export function preferredLanguage({ kept = read(), wanted = globalThis.navigator?.languages ?? [] } = {}) {
+  const known = (tag) => Object.keys(LANGUAGES).find((name) => tag === name || tag?.startsWith(`${name}-`));
+  return known(kept) ?? wanted.map(known).find(Boolean) ?? "en";
+}
+
+/** Remembers the choice; the page has to be loaded again for it. @param {string | null} name null: the browser's */
+export function keepLanguage(name) {
+  try {
+    if (name === null) localStorage.removeItem(KEPT);
+    else localStorage.setItem(KEPT, name);
+  } catch {
+    // storage refused: the browser's language it is
+  }
+}
+
+function read() {
+  try {
+    return localStorage.getItem(KEPT);
+  } catch {
+    return null;
+  }
+}
+
+/** Before anything else is said. @param {string} name */
+export function useLanguage(name) {
+  chosen = name;
+  texts.clear();
+}
+
+/** Loads the words of areas. @param {...string} areas */
+export async function loadWords(...areas) {
+  const modules = await Promise.all(areas.map((area) => import(`../words/${chosen}/${area}.js`)));
+  areas.forEach((area, at) => addWords(area, modules[at].default));
+}
+
+/** @param {string} area @param {Record<string, string | Record<string, string>>} words by key, without the area */
+export function addWords(area, words) {
+  for (const [key, text] of Object.entries(words)) texts.set(`${area}.${key}`, text);
+}
+
+/** @param {string} key @param {Record<string, string | number>} [values] @returns {string} */
+export function t(key, values = {}) {
+  const found = texts.get(key);
+  if (found === undefined) throw new Error(`there is no text "${key}"`);
+  const text = typeof found === "string" ? found : (found[plural(values.n)] ?? found.other);
+  return text.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = values[name];
+    return typeof value === "number" ? value.toLocaleString(locale()) : String(value ?? "");
+  });
+}
+
+const plural = (number) => new Intl.PluralRules(chosen).select(Number(number));
