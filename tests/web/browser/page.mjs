@@ -110,7 +110,7 @@ async function resumesAfterReload() {
   let faster = await slowDown(page, 40 * MB);
   await send(file);
   await stored("holiday.mp4", 30);
-  assert.match(await page.title(), /^\d+ % · Drive$/);
+  assert.match(await page.title(), /^\d+ % · Files · Drive$/);
   const taskId = await taskOf("holiday.mp4");
   faults.forgive("ERR_"); // requests that the reload cuts off
   await page.reload();
