@@ -70,6 +70,9 @@ admin   POST /accounts
 admin   GET /accounts/{account_id}
 admin   PATCH /accounts/{account_id}
 admin   GET /accounts/{account_id}/grants
+admin   GET /accounts/{account_id}/identities
+admin   POST /accounts/{account_id}/identities
+admin   DELETE /accounts/{account_id}/identities
 admin   POST /accounts/{account_id}/grants
 admin   DELETE /accounts/{account_id}/grants/{grant_id}
 read    GET /files

@@ -5,6 +5,7 @@
 mod access;
 mod account_secrets;
 mod accounts;
+mod answers;
 mod archives;
 mod audit_log;
 mod bad_chunks;
