@@ -90,5 +90,6 @@ async fn keys_belong_to_an_account_and_refusals_give_them_back() {
     // After a day it is forgotten.
     drive.clock.advance_ms(25 * 3600 * 1000);
     drive.swept().await;
+    user.sign_in("ada").await;
     keyed(&user, "/api/tokens", "t", &wish).await.ok();
 }
