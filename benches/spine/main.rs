@@ -1,9 +1,10 @@
 //! The benchmark of the upload path and of the task engine. Each figure is taken beside its yardstick in the same run, on 127.0.0.1.
 //!
-//! `cargo bench --bench spine -- throughput big many socket list engine` runs all; any of the words runs its part.
+//! `cargo bench --bench spine -- throughput big many socket list files engine` runs all; any of the words runs its part.
 //! `BENCH_DIR` names the folder for the data (default: a temporary folder).
 
 mod engine;
+mod files;
 mod floor;
 mod parts;
 mod wire;
@@ -23,11 +24,12 @@ fn main() {
         .tempdir_in(std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from))
         .expect("a folder for the data");
     type Part = (&'static str, fn(&std::path::Path));
-    let parts: [Part; 6] = [
+    let parts: [Part; 7] = [
         ("throughput", parts::throughput),
         ("many", parts::many),
         ("socket", parts::socket),
         ("list", parts::list),
+        ("files", files::files),
         ("engine", engine::engine),
         ("big", parts::big),
     ];

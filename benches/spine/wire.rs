@@ -109,19 +109,32 @@ impl Wire {
             stream.write_all(head.as_bytes()).expect("sending");
             stream.write_all(body).expect("sending");
         }
+        let (status, body, _) = self.answer();
+        (status, body)
+    }
+
+    /// A page of a list: status, body, and the cursor of the next one.
+    pub fn page(&mut self, path: &str) -> (u16, Vec<u8>, Option<String>) {
+        let token = self.token.clone().unwrap_or_default();
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n");
+        self.stream.get_mut().write_all(head.as_bytes()).expect("sending");
         self.answer()
     }
 
-    fn answer(&mut self) -> (u16, Vec<u8>) {
+    fn answer(&mut self) -> (u16, Vec<u8>, Option<String>) {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("an answer");
         let status = line.split(' ').nth(1).expect("a status").parse().expect("a status");
-        let mut length = 0;
+        let (mut length, mut next) = (0, None);
         loop {
             line.clear();
             self.stream.read_line(&mut line).expect("a header");
             if line.trim().is_empty() {
                 break;
+            }
+            if line.to_ascii_lowercase().starts_with("x-next-cursor:") {
+                next = line.split_once(": ").map(|(_, cursor)| cursor.trim().to_owned());
             }
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().expect("a length");
@@ -129,7 +142,7 @@ impl Wire {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).expect("a body");
-        (status, body)
+        (status, body, next)
     }
 
     pub fn json(&mut self, method: &str, path: &str, body: &Value) -> Value {
