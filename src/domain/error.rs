@@ -57,6 +57,7 @@ kinds! {
         PasswordWrong = "PASSWORD_WRONG",
         // There is nothing there.
         NotFound = "NOT_FOUND",
+        NoThumbnail = "NO_THUMBNAIL",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.

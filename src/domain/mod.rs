@@ -13,6 +13,7 @@ pub mod net;
 pub mod notification;
 pub mod password;
 pub mod pool;
+pub mod preview;
 pub mod progress;
 pub mod task;
 pub mod time;

@@ -27,7 +27,7 @@ const RANGES_MAX: usize = 16;
 /// Types that a browser may show inside a page of ours without danger.
 const INLINE: [&str; 4] = ["image/", "audio/", "video/", "text/plain"];
 /// Whatever a file holds, it runs nothing and sees nothing of this origin.
-const CONTENT_POLICY: &str = "default-src 'none'; sandbox";
+pub(super) const CONTENT_POLICY: &str = "default-src 'none'; sandbox";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -233,7 +233,7 @@ fn read_next(source: &Arc<Source>, mut segments: VecDeque<Segment>) -> Option<Pe
 }
 
 /// Does a list of entity tags name ours? Weak comparison, as `If-None-Match` wants it.
-fn matches(list: Option<&str>, etag: &str) -> bool {
+pub(super) fn matches(list: Option<&str>, etag: &str) -> bool {
     list.is_some_and(|list| {
         list.trim() == "*" || list.split(',').any(|one| one.trim().trim_start_matches("W/") == etag)
     })

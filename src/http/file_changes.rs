@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 
 use super::State;
 use super::auth::Signed;
-use super::files::view;
 use super::input::{self, Body, NoBody, Query};
 use super::problem::Problem;
 use crate::domain::error::Result;
@@ -52,7 +51,7 @@ pub async fn change(
     let owner = caller.account_id;
     let file =
         files::change(&state.engine, owner, input::id(&id, "file")?, wish, on_conflict).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 #[derive(Deserialize)]
@@ -75,7 +74,7 @@ pub async fn delete(
         return Ok(HttpResponse::NoContent().finish());
     }
     let file = files::apply(&state.engine, caller.account_id, id, Kinds::Delete).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 pub async fn restore(
@@ -86,7 +85,7 @@ pub async fn restore(
 ) -> Answer {
     let id = input::id(&id, "file")?;
     let file = files::apply(&state.engine, caller.account_id, id, Kinds::Restore).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 /// All folders in the order of their paths, each with its own files and with all that is below it.

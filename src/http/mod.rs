@@ -13,6 +13,7 @@ use crate::domain::net::Network;
 use crate::engine::Engine;
 use crate::engine::live::Live;
 use crate::notify::Notifier;
+use crate::operations::previews::desk::Bell;
 use crate::operations::upload::Uploads;
 
 #[macro_use]
@@ -42,6 +43,7 @@ pub mod sign_in;
 pub mod socket;
 pub mod tasks;
 pub mod throttle;
+pub mod thumbnails;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
@@ -72,6 +74,8 @@ pub struct Settings {
     pub setup_done: Box<dyn Fn() + Send + Sync>,
     /// Verified in the place of an unknown account's hash.
     pub dummy_hash: String,
+    /// Rung when a thumbnail turns out to be missing.
+    pub previews: Arc<Bell>,
     /// Outside issuers that may vouch for people.
     pub outside: identity::Outside,
 }
@@ -197,6 +201,7 @@ routes! {
         GET    "/files/{file_id}"                         FILES_READ  Read   ""                  => files::get;
         GET    "/files/{file_id}/content"                 FILES_READ  Read   "file.read"         => content::content;
         HEAD   "/files/{file_id}/content"                 FILES_READ  Read   ""                  => content::content;
+        GET    "/files/{file_id}/thumbnail"               FILES_READ  Read   ""                  => thumbnails::thumbnail;
         GET    "/files/{file_id}/key"                     FILES_READ  Read   "file.key"          => locks::key;
         POST   "/files/{file_id}/password"                FILES_WRITE Write  "file.password"     => locks::change;
         PATCH  "/files/{file_id}"                         FILES_WRITE Write  "file.change"       => file_changes::change;

@@ -96,7 +96,7 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::QuotaExceeded
         | Kind::PoolRefuses
         | Kind::PasswordWrong => 403,
-        Kind::NotFound | Kind::NoRoute => 404,
+        Kind::NotFound | Kind::NoThumbnail | Kind::NoRoute => 404,
         Kind::MethodNotAllowed => 405,
         Kind::BodyTimeout => 408,
         Kind::Conflict

@@ -65,6 +65,7 @@ read    GET /files
 read    GET /files/{file_id}
 read    GET /files/{file_id}/content
 read    HEAD /files/{file_id}/content
+read    GET /files/{file_id}/thumbnail
 read    GET /files/{file_id}/key
 read    GET /files/upload/tasks
 read    GET /files/upload/tasks/recent

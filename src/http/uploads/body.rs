@@ -21,6 +21,7 @@ use crate::domain::account::Caller;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{BundleId, PoolId};
+use crate::domain::preview::Preview;
 use crate::domain::time::Timestamp;
 use crate::operations::upload::begin::Wanted;
 use crate::operations::upload::direct::Direct;
@@ -141,7 +142,7 @@ pub async fn direct(
     };
     let stored = received.await;
     match stored {
-        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file))),
+        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file, &Preview::default()))),
         Err(error) => {
             drain(payload).await;
             Err(error.into())

@@ -15,12 +15,13 @@ use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
 
 mod export_manifest;
+pub mod make_previews;
 mod verify_files;
 
 /// Bytes of the parameters that a client's own task keeps.
 const PARAMETERS_MAX_BYTES: usize = 16 * 1024;
 /// The parameter that names a handler.
-const HANDLER: &str = "handler";
+pub const HANDLER: &str = "handler";
 
 /// Work of this server that is done under the type Custom.
 trait Handler: Send + Sync {
@@ -42,7 +43,11 @@ trait Handler: Send + Sync {
 
 /// Every handler of this server.
 fn handlers() -> Vec<Box<dyn Handler>> {
-    vec![Box::new(verify_files::VerifyFiles), Box::new(export_manifest::ExportManifest)]
+    vec![
+        Box::new(verify_files::VerifyFiles),
+        Box::new(export_manifest::ExportManifest),
+        Box::new(make_previews::MakePreviews),
+    ]
 }
 
 pub struct Custom {
