@@ -93,20 +93,22 @@ fn encoded(mut pixels: Pixels, profile: Option<&[u8]>) -> Result<Vec<u8>> {
         .map_err(|error| Error::internal(format!("encoding a thumbnail: {error:?}")))?;
     Ok(match profile.filter(|bytes| describes(bytes, pixels.layout)) {
         None => file.to_vec(),
-        Some(profile) => with_profile(&file, profile, (pixels.width, pixels.height), alpha),
+        Some(profile) => with_profile(&file, profile, (pixels.width, pixels.height)),
     })
 }
 
 /// Puts a colour profile into a WebP file, which takes the extended form (RFC 9649, section 2.7).
-fn with_profile(file: &[u8], profile: &[u8], size: (u32, u32), alpha: bool) -> Vec<u8> {
+fn with_profile(file: &[u8], profile: &[u8], size: (u32, u32)) -> Vec<u8> {
     const HEAD_BYTES: usize = 12;
     const EXTENDED_BYTES: usize = 18;
-    let rest = file.get(HEAD_BYTES..).unwrap_or_default();
-    let rest =
-        if rest.starts_with(b"VP8X") { &rest[EXTENDED_BYTES.min(rest.len())..] } else { rest };
+    // It has that form already where something is transparent.
+    let (rest, alpha) = match file.get(HEAD_BYTES..).unwrap_or_default() {
+        rest if rest.starts_with(b"VP8X") => (rest.get(EXTENDED_BYTES..).unwrap_or_default(), 0x10),
+        rest => (rest, 0),
+    };
     let mut chunks = b"WEBPVP8X".to_vec();
     chunks.extend(10u32.to_le_bytes());
-    chunks.extend([if alpha { 0x30 } else { 0x20 }, 0, 0, 0]);
+    chunks.extend([0x20 | alpha, 0, 0, 0]);
     for side in [size.0, size.1] {
         chunks.extend(&(side - 1).to_le_bytes()[..3]);
     }
