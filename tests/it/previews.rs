@@ -88,7 +88,7 @@ async fn pictures_of_every_kind_get_thumbnails_and_facts() {
         (ImageFormat::Bmp, "bmp"),
         (ImageFormat::Tiff, "tiff"),
     ] {
-        let content = picture(1500, 1000, format);
+        let content = picture(1080, 720, format);
         let made = user.upload(&format!("a.{ending}"), &content, json!({})).await;
         assert_eq!(
             (&made["hasThumbnail"], &made["metadata"]["width"]),
@@ -102,7 +102,7 @@ async fn pictures_of_every_kind_get_thumbnails_and_facts() {
         let id = file_id(&file);
         assert_eq!(file["hasThumbnail"], true, "{file}");
         let facts = &file["metadata"];
-        assert_eq!((&facts["width"], &facts["height"]), (&json!(1500), &json!(1000)));
+        assert_eq!((&facts["width"], &facts["height"]), (&json!(1080), &json!(720)));
         let small = thumbnail(&user, id, "").await;
         assert_eq!(size(&opened(&small)), (256, 171));
         assert_eq!(thumbnail(&user, id, "?size=256").await.body, small.body);

@@ -1,7 +1,7 @@
 //! MP4, QuickTime and their kin: how long, how large, when. Only headers of boxes and three small boxes are read; where
 //! a picture was taken (`udta`) is not among them. Source: ISO/IEC 14496-12, sections 4.2, 8.2.2 and 8.3.2.
 
-use super::media::Media;
+use super::media::{Media, milliseconds};
 use super::peek::Peek;
 use crate::domain::error::Result;
 
@@ -67,8 +67,8 @@ fn movie(peek: &mut Peek<'_>, at: u64, seen: &mut Media) -> Result<()> {
         0 => (short(4), short(12), short(16), u64::from(u32::MAX)),
         _ => (long(4), short(20), long(24), u64::MAX),
     };
-    if scale > 0 && duration > 0 && duration != unknown {
-        seen.duration_ms = u64::try_from(u128::from(duration) * 1000 / u128::from(scale)).ok();
+    if duration != unknown {
+        seen.duration_ms = milliseconds(duration, scale);
     }
     seen.taken_at = i64::try_from(created)
         .ok()

@@ -38,7 +38,7 @@ pub fn media(peek: &mut Peek<'_>) -> Result<Media> {
     let scale = seen.scale.unwrap_or(1_000_000) as f64;
     let duration = seen.duration.map(|units| units * scale / NANOSECONDS);
     // The cast saturates.
-    seen.media.duration_ms = duration.filter(|ms| *ms > 0.0 && ms.is_finite()).map(|ms| ms as u64);
+    seen.media.duration_ms = duration.filter(|ms| *ms >= 1.0 && ms.is_finite()).map(|ms| ms as u64);
     Ok(seen.media)
 }
 
@@ -97,7 +97,7 @@ fn number(peek: &mut Peek<'_>, at: u64, length: u64) -> Result<Option<u64>> {
 }
 
 fn side(peek: &mut Peek<'_>, at: u64, length: u64) -> Result<Option<u32>> {
-    Ok(number(peek, at, length)?.and_then(|side| u32::try_from(side).ok()))
+    Ok(number(peek, at, length)?.and_then(|side| u32::try_from(side).ok()).filter(|&side| side > 0))
 }
 
 fn float(peek: &mut Peek<'_>, at: u64, length: u64) -> Result<Option<f64>> {

@@ -173,11 +173,12 @@ fn text_head(file: &File, head: &[u8]) -> Option<String> {
     if !(essence.starts_with("text/") || TEXTS.contains(&essence)) {
         return None;
     }
+    let goes_on = file.size > head.len() as u64;
     let head = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head);
     let text = match std::str::from_utf8(head) {
         Ok(text) => text,
         // A character that the end of the piece cuts through.
-        Err(error) if error.error_len().is_none() => {
+        Err(error) if goes_on && error.error_len().is_none() => {
             std::str::from_utf8(&head[..error.valid_up_to()]).ok()?
         }
         Err(_) => return None,
