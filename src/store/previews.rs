@@ -21,12 +21,17 @@ pub struct Pending {
     pub name: String,
 }
 
-/// Accounts for which [`pending`] finds something.
+/// Accounts for which [`pending`] finds something; a loose scan, whose cost does not grow with what waits.
 pub fn waiting(db: &Db) -> Result<Vec<AccountId>> {
     db.prepare_cached(
-        "select a.id from accounts a where exists \
+        "with recursive waiting(account) as ( \
+           select min(account_id) from previews where pending = 1 \
+           union all \
+           select (select min(account_id) from previews where pending = 1 and account_id > waiting.account) \
+           from waiting where waiting.account is not null) \
+         select account from waiting where exists \
          (select 1 from previews p join files f on f.object_id = p.object_id \
-          where p.account_id = a.id and p.pending = 1 and f.recipient is null) order by a.id",
+          where p.account_id = waiting.account and p.pending = 1 and f.recipient is null)",
     )
     .and_then(|mut statement| statement.query_map([], |row| row.get(0))?.collect())
     .map_err(failed)
@@ -50,12 +55,12 @@ pub fn pending(db: &Db, owner: AccountId, limit: usize) -> Result<Vec<Pending>> 
     .map_err(failed)
 }
 
-/// The files of this account that show an object as it is.
-pub fn files_over(db: &Db, owner: AccountId, object_id: ObjectId) -> Result<Vec<File>> {
+/// Files of this account that show an object as it is, at most `limit`.
+pub fn files_over(db: &Db, owner: AccountId, object_id: ObjectId, limit: u64) -> Result<Vec<File>> {
     db.prepare_cached(&format!(
-        "select {COLUMNS} from files where object_id = ?1 and +account_id = ?2 and recipient is null order by id"
+        "select {COLUMNS} from files where object_id = ?1 and +account_id = ?2 and recipient is null limit ?3"
     ))
-    .and_then(|mut statement| statement.query_map((object_id, owner), file)?.collect())
+    .and_then(|mut statement| statement.query_map((object_id, owner, limit as i64), file)?.collect())
     .map_err(failed)
 }
 

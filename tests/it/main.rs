@@ -58,6 +58,7 @@ mod outside_tokens;
 mod outside_tokens_end;
 mod own_account;
 mod plans;
+mod plans_previews;
 mod plans_told;
 mod power;
 mod previews;

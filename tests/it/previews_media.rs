@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use crate::encryption::{file_id, look};
 use crate::harness::client::Client;
+use crate::harness::pictures::{ON, looked};
 use crate::harness::{TestDrive, bytes};
-use crate::previews::{ON, looked};
 
 async fn facts(user: &Client, file: &Value) -> Value {
     let mut facts = look(user, file_id(file)).await["metadata"].clone();

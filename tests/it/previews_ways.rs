@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use crate::encryption::{file_id, look};
 use crate::harness::child::ChildDrive;
 use crate::harness::client::{Client, id};
+use crate::harness::pictures::{ON, looked, picture, quarters, thumbnail};
 use crate::harness::tasks::Tasks as _;
 use crate::harness::{TestDrive, eventually, folder, other_disk};
-use crate::previews::{ON, looked, picture, quarters, thumbnail};
 
 async fn done(user: &Client, task_type: &str, wish: Value) -> Value {
     let task = user.run(task_type, wish).await;
@@ -45,9 +45,7 @@ async fn whatever_makes_a_file_makes_a_preview() {
     let locked = done(&user, "FileEncrypt", wish).await["fileIds"].clone();
     let wish = json!({ "fileIds": locked, "password": "open sesame", "keepOriginal": true });
     done(&user, "FileDecrypt", wish).await;
-    let (near, far) = (user.pool("default").await["id"].clone(), user.pool("far").await);
-    let far = if far.is_string() { far } else { far["id"].clone() };
-    let _ = near;
+    let far = user.pool("far").await;
     done(&user, "FileMove", json!({ "fileIds": ids, "targetPoolId": far })).await;
     looked(&drive).await;
 
@@ -141,7 +139,12 @@ async fn a_kill_in_the_middle_loses_nothing() {
         eventually("some are made", || made() >= least).await;
         server.kill();
     }
+    let stray = home.path().join("previews/00");
+    std::fs::create_dir_all(&stray).unwrap();
+    let stray = stray.join("00000000-0000-7000-8000-000000000000-256.webp");
+    std::fs::write(&stray, b"RIFF").unwrap();
     let server = ChildDrive::start(home.path(), &ON);
+    assert!(!stray.exists(), "what no row knows of is removed");
     eventually("all are made", || made() == 10).await;
     let mut user = server.nobody();
     user.sign_in("ada").await;

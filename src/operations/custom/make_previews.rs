@@ -101,7 +101,8 @@ fn make(places: &Places, context: &Context, item: &Item, told: &Told) -> Work<()
     let text = item.item["objectId"].as_str().unwrap_or_default();
     let id = ObjectId::parse(text).map_err(Error::internal)?;
     let tries = context.commit(move |tx, _| previews::begin(tx, owner, id))?;
-    let files = context.engine.store.read_now(|db| previews::files_over(db, owner, id))?;
+    let files =
+        context.engine.store.read_now(|db| previews::files_over(db, owner, id, TOLD_ONE_BY_ONE))?;
     let (Some(tries), Some(file)) = (tries, files.first()) else {
         let gone = Error::not_found("file");
         return pass_over(context, item, &gone);

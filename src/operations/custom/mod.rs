@@ -7,12 +7,15 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::places::Places;
+use super::previews::remove_strays;
 use crate::domain::error::{Error, Result};
 use crate::domain::task::{Driver, TaskType};
 use crate::domain::work::Lane;
 use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
+use crate::engine::recovery::LastStop;
+use crate::store::Store;
 
 mod export_manifest;
 pub mod make_previews;
@@ -136,6 +139,15 @@ impl Operation for Custom {
         }
         plan.parameters = kept.into();
         Ok(plan)
+    }
+
+    fn recover(&self, store: &Store, last: LastStop) -> Result<()> {
+        match last {
+            LastStop::First | LastStop::Clean => Ok(()),
+            LastStop::Crash | LastStop::PowerLoss => {
+                remove_strays(store, &self.places.blobs.previews)
+            }
+        }
     }
 
     fn run(&self, context: &Context) -> Work<Ending> {

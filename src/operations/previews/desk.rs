@@ -14,7 +14,7 @@ use crate::domain::task::{Status, Task, TaskType};
 use crate::engine::Engine;
 use crate::engine::submit::Wanted;
 use crate::operations::custom::{HANDLER, make_previews};
-use crate::store::{accounts, previews};
+use crate::store::{accounts, previews, tasks};
 
 /// Rung when there may be something to look at.
 #[derive(Default)]
@@ -72,13 +72,16 @@ impl Desk {
         Ok(())
     }
 
-    /// A task of the account's own. Who may make no tasks gets no previews.
+    /// A task of the account's own, unless there is one; its end brings the next look. Who may make no tasks gets no
+    /// previews.
     async fn submit(&self, owner: AccountId) -> Result<()> {
         let now = self.engine.clock.now();
-        let account = self.engine.store.read(move |db| accounts::get(db, owner, now)).await?;
-        let Some(account) = account.filter(|one| !one.disabled && one.role >= Role::User) else {
-            return Ok(());
-        };
+        let read = self.engine.store.read(move |db| {
+            let open = tasks::by_unique_key(db, owner, make_previews::NAME)?;
+            Ok(if open.is_some() { None } else { accounts::get(db, owner, now)? })
+        });
+        let account = read.await?.filter(|one| !one.disabled && one.role >= Role::User);
+        let Some(account) = account else { return Ok(()) };
         let caller = Caller::on_behalf_of(&account);
         let wanted = Wanted {
             task_type: TaskType::Custom,

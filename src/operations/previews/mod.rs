@@ -14,13 +14,14 @@ use super::convert::apart::{Share, apart};
 use super::convert::image::thumbnail::{self, look, thumbnails};
 use super::convert::{HEAD_BYTES_MAX, Source, source_of};
 use super::places::Places;
-use crate::blobs::previews::BYTES_MAX;
+use crate::blobs::previews::{BYTES_MAX, PreviewDir};
 use crate::blobs::reader::Reader;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
 use crate::domain::preview::{Preview, Scale};
 use crate::domain::time::Timestamp;
-use crate::engine::context::{Context, Work};
+use crate::engine::context::{Context, Stop, Work};
+use crate::store::{Store, previews};
 
 mod boxes;
 pub mod desk;
@@ -147,7 +148,7 @@ fn picture(places: &Places, context: &Context, file: &File, seen: &mut Seen) -> 
             seen.thumbnails = made;
             Ok(())
         }
-        Err(crate::engine::context::Stop::Failed(error)) => trouble(seen, error),
+        Err(Stop::Failed(error)) => trouble(seen, error),
         Err(stop) => Err(stop),
     }
 }
@@ -185,6 +186,19 @@ fn text_head(file: &File, head: &[u8]) -> Option<String> {
     };
     let text = &text[..text.floor_char_boundary(TEXT_BYTES)];
     (!text.is_empty() && !text.contains('\0')).then(|| text.to_owned())
+}
+
+/// Removes thumbnails that no row knows of: a crash came between the two.
+///
+/// # Errors
+/// Those of disk and database.
+pub fn remove_strays(store: &Store, kept: &PreviewDir) -> Result<()> {
+    for folder in 0..=255 {
+        let listed = kept.listed(folder)?;
+        let strays = store.read_now(|db| previews::unknown(db, &listed))?;
+        strays.into_iter().try_for_each(|id| kept.remove(id))?;
+    }
+    Ok(())
 }
 
 /// What a file says of itself, made fit to be shown.

@@ -25,6 +25,7 @@ pub mod child;
 pub mod client;
 pub mod issuer;
 pub mod order;
+pub mod pictures;
 pub mod provider;
 pub mod raw;
 pub mod receiver;
