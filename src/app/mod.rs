@@ -11,6 +11,7 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::web;
 
+use crate::blobs::previews::PreviewDir;
 use crate::blobs::sealed::ServerKey;
 use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
 use crate::clock::Clock;
@@ -29,6 +30,7 @@ use crate::notify::sender::Sender;
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
+use crate::operations::previews::desk::{Bell, Desk};
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
@@ -96,6 +98,8 @@ pub struct App {
     tls: Option<Tls>,
     state: web::Data<State>,
     live: Arc<Live>,
+    /// `None` where the settings want no previews.
+    desk: Option<Desk>,
     data_dir: DataDir,
     config: Config,
 }
@@ -108,6 +112,7 @@ struct Serving {
     keep: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     state: web::Data<State>,
     live: Arc<Live>,
+    desk: Option<Desk>,
     uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
@@ -124,12 +129,15 @@ impl App {
         let live = Live::new(clock.clone());
         // The engine hears of moves through the store, which it needs to be made.
         let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
-        let store = open_store(config, clock.clone(), listener(&ear, &live))?;
+        let previews = Arc::new(Bell::default());
+        let listener = listener(&ear, &live, &previews);
+        let store = open_store(config, clock.clone(), listener)?;
         let (pools, dirs) = open_pools(config, &store)?;
         let preferred_pool = preferred(config, &pools)?;
 
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
-        let blobs = Blobs::new(dirs);
+        let thumbnails = PreviewDir::open(&data_dir.path.join("previews"))?;
+        let blobs = Blobs::new(dirs, thumbnails);
         let open = OpenUploads::new(blobs.clone(), idle);
         let mut by_preference = pools.clone();
         by_preference.sort_by_key(|pool| pool.id != preferred_pool);
@@ -163,10 +171,12 @@ impl App {
         let setup_code = setup_code(&data_dir.path, &store)?;
         let secret = std::fs::read(data_dir.path.join("secrets/access-token.key"))
             .map_err(|error| Error::io("reading the access token key", &error))?;
-        let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
+        let settings = http_settings(config, &data_dir.path, setup_code.clone(), previews.clone())?;
         let state =
             State::new(engine.clone(), uploads, live.clone(), notifier.clone(), &secret, settings);
         let state = web::Data::new(state);
+        let settle = Duration::from_secs(u64::from(config.previews.settle_seconds));
+        let desk = Desk { engine: engine.clone(), bell: previews, settle };
         Ok(Self {
             setup_code,
             last_stop,
@@ -176,6 +186,7 @@ impl App {
             tls,
             state,
             live,
+            desk: config.previews.enabled.then_some(desk),
             data_dir,
             config: config.clone(),
         })
@@ -204,13 +215,14 @@ impl App {
         let janitor = Janitor::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
-        let (live, data_dir) = (self.live, self.data_dir);
+        let (live, desk, data_dir) = (self.live, self.desk, self.data_dir);
         Ok(Serving {
             address,
             server,
             keep,
             state,
             live,
+            desk,
             uploads,
             store,
             janitor,
@@ -224,8 +236,19 @@ impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, messages, workers, janitor,
     /// database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, keep, state, live, uploads, store, janitor, workers, data_dir, .. } =
-            self;
+        let Self {
+            server,
+            keep,
+            state,
+            live,
+            desk,
+            uploads,
+            store,
+            janitor,
+            workers,
+            data_dir,
+            ..
+        } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -238,9 +261,13 @@ impl Serving {
         });
         let keep = keep.map(tokio::spawn);
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
+        let watch = desk.map(|desk| tokio::spawn(desk.watch()));
         let sender = Sender::start(state.notifier.clone());
         stop.await;
         finish.abort();
+        if let Some(watch) = watch {
+            watch.abort();
+        }
         uploads.locking.stop();
         live.close_all();
         state.waiters.close();
@@ -299,10 +326,11 @@ fn preferred(config: &Config, pools: &[Pool]) -> Result<PoolId> {
     Err(Error::invalid("storage.preferred_pool", message))
 }
 
-fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>) -> Listener {
-    let (ear, live) = (ear.clone(), live.clone());
+fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>, previews: &Arc<Bell>) -> Listener {
+    let (ear, live, previews) = (ear.clone(), live.clone(), previews.clone());
     Listener {
         moved: Box::new(move |moved| {
+            previews.hear(&moved);
             if let Some(engine) = ear.get().and_then(Weak::upgrade) {
                 engine.on_moved(moved);
             }

@@ -16,6 +16,7 @@ use crate::http::identity::Outside;
 use crate::http::{self, tokens};
 use crate::notify::billing::Billing;
 use crate::notify::{self, Notifier, vapid};
+use crate::operations::previews::desk::Bell;
 use crate::outgoing::Reach;
 
 pub(super) fn engine_settings(config: &Config) -> EngineSettings {
@@ -54,6 +55,7 @@ pub(super) fn http_settings(
     config: &Config,
     data_dir: &Path,
     setup_code: Option<String>,
+    previews: Arc<Bell>,
 ) -> Result<http::Settings> {
     let code_file = data_dir.join("secrets/setup-code");
     Ok(http::Settings {
@@ -69,6 +71,7 @@ pub(super) fn http_settings(
         setup_done: Box::new(move || {
             let _ = std::fs::remove_file(&code_file);
         }),
+        previews,
         outside: Outside::open(config.auth.jwt.trust()?, config.oidc.provider()?)?,
         dummy_hash: tokens::hash_password("nobody has this password")?,
     })

@@ -5,6 +5,7 @@
 //! <pool>/objects/<00..ff>/<id>     sealed objects, named by random ids
 //! <pool>/quarantine/               files that nothing explains, kept for a person to look at
 //! <uploads>/<id>.part              one preallocated file for each open upload
+//! <previews>/<00..ff>/<id>-256.webp  thumbnails, which can be made again
 //! ```
 //!
 //! No name a user chose is ever part of a path here.
@@ -23,10 +24,13 @@ pub mod archive;
 pub mod cipher;
 pub mod draft;
 pub mod ledger;
+pub mod previews;
 pub mod reader;
 pub mod sealed;
 pub mod staging;
 mod writeback;
+
+use previews::PreviewDir;
 
 const MARKER: &str = ".drive-pool";
 
@@ -53,11 +57,13 @@ pub struct PoolDir {
 #[derive(Clone, Debug, Default)]
 pub struct Blobs {
     pools: HashMap<PoolId, Arc<PoolDir>>,
+    pub previews: Arc<PreviewDir>,
 }
 
 impl Blobs {
-    pub fn new(pools: impl IntoIterator<Item = PoolDir>) -> Self {
-        Self { pools: pools.into_iter().map(|pool| (pool.id, Arc::new(pool))).collect() }
+    pub fn new(pools: impl IntoIterator<Item = PoolDir>, previews: PreviewDir) -> Self {
+        let pools = pools.into_iter().map(|pool| (pool.id, Arc::new(pool))).collect();
+        Self { pools, previews: Arc::new(previews) }
     }
 
     pub fn pool(&self, id: PoolId) -> Result<&Arc<PoolDir>> {

@@ -17,6 +17,7 @@ use crate::domain::pool::{Encryption, Policy};
 pub mod identity;
 pub mod merged;
 pub mod notify;
+pub mod previews;
 
 /// The compiled-in defaults.
 pub const DEFAULTS: &str = include_str!("../../drive.toml");
@@ -65,6 +66,7 @@ pub struct Config {
     pub oidc: identity::Oidc,
     pub audit: Audit,
     pub notify: notify::Notify,
+    pub previews: previews::Previews,
     pub billing: notify::Billing,
     pub limits: Limits,
 }
@@ -243,6 +245,7 @@ impl Config {
                 return refuse(key, "must be between 1 and 100000.");
             }
         }
+        self.check_previews()?;
         self.check_pools()?;
         self.check_notify()?;
         let workers = [

@@ -60,6 +60,7 @@ kinds! {
         // There is nothing there.
         NotFound = "NOT_FOUND",
         ShareEnded = "SHARE_ENDED",
+        NoThumbnail = "NO_THUMBNAIL",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.

@@ -14,6 +14,7 @@ pub mod net;
 pub mod notification;
 pub mod password;
 pub mod pool;
+pub mod preview;
 pub mod progress;
 pub mod search;
 pub mod task;

@@ -183,6 +183,7 @@ pub fn collect(engine: &Engine) -> Result<()> {
             // A pool that is not there keeps its garbage until it is back.
             if let Ok(pool) = engine.blobs.pool(pool_id) {
                 staging::remove_object(pool, id)?;
+                engine.blobs.previews.remove(id)?;
                 gone.push(id);
             }
         }

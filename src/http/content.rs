@@ -28,7 +28,7 @@ const RANGES_MAX: usize = 16;
 /// Types that a browser may show inside a page of ours without danger.
 const INLINE: [&str; 4] = ["image/", "audio/", "video/", "text/plain"];
 /// Whatever a file holds, it runs nothing and sees nothing of this origin.
-const CONTENT_POLICY: &str = "default-src 'none'; sandbox";
+pub(super) const CONTENT_POLICY: &str = "default-src 'none'; sandbox";
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

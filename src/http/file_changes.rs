@@ -5,7 +5,6 @@ use serde::Deserialize;
 
 use super::State;
 use super::auth::Signed;
-use super::files::view;
 use super::input::{self, Body, NoBody, Query};
 use super::problem::Problem;
 use crate::domain::error::Result;
@@ -51,7 +50,7 @@ pub async fn change(
     let owner = caller.account_id;
     let file =
         files::change(&state.engine, owner, input::id(&id, "file")?, wish, on_conflict).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 #[derive(Deserialize)]
@@ -74,7 +73,7 @@ pub async fn delete(
         return Ok(HttpResponse::NoContent().finish());
     }
     let file = files::apply(&state.engine, caller.account_id, id, Kinds::Delete).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 pub async fn restore(
@@ -85,7 +84,7 @@ pub async fn restore(
 ) -> Answer {
     let id = input::id(&id, "file")?;
     let file = files::apply(&state.engine, caller.account_id, id, Kinds::Restore).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 #[derive(Deserialize)]
@@ -108,5 +107,5 @@ pub async fn copy(
     let on_conflict = OnConflict::parse(wanted.on_conflict.as_deref().unwrap_or("keepBoth"))?;
     let (owner, id) = (caller.account_id, input::id(&id, "file")?);
     let file = files::copy(&state.engine, owner, id, folder, name, on_conflict).await?;
-    Ok(HttpResponse::Created().json(view(&file)))
+    Ok(HttpResponse::Created().json(state.shown(&file).await?))
 }

@@ -12,10 +12,11 @@ use super::problem::Problem;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::{BundleId, PoolId};
+use crate::domain::preview::Preview;
 use crate::domain::search::Question;
 use crate::store::file_filter::Filter;
 use crate::store::file_lists::{self, Page, Sort, Start};
-use crate::store::files as rows;
+use crate::store::{Db, files as rows, previews};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -84,14 +85,22 @@ pub async fn list(
     };
     let page = Page { filter, sort, descending, start, limit };
     let store = &state.engine.store;
-    let found = store.read(move |db| file_lists::list(db, owner, now, &page)).await?;
+    let read = store.read(move |db| {
+        let found = file_lists::list(db, owner, now, &page)?;
+        let seen = previews::of(db, owner, &found.files.iter().collect::<Vec<_>>())?;
+        Ok((found, seen))
+    });
+    let (found, seen) = read.await?;
     let next = found.next.as_ref().map(|next| state.seal_place(&purpose, next)).transpose()?;
-    let views = found.files.iter().map(view).collect::<Vec<_>>();
+    let empty = Preview::default();
+    let shown = |file: &File| view(file, seen.get(&file.object_id).unwrap_or(&empty));
+    let views = found.files.iter().map(shown).collect::<Vec<_>>();
     Ok(pages::answer(found.total, next).json(views))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
-    Ok(HttpResponse::Ok().json(view(&state.file(&caller, &id).await?)))
+    let file = state.file(&caller, &id).await?;
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 impl State {
@@ -100,6 +109,18 @@ impl State {
         let id = input::id(id, "file")?;
         let (owner, now) = (caller.account_id, self.engine.clock.now());
         self.engine.store.read(move |db| rows::get(db, owner, id, now)).await
+    }
+
+    /// What is known of the content of a file; empty of an encrypted one, and while nobody has looked at it.
+    pub async fn preview(&self, file: &File) -> Result<Preview> {
+        let (owner, file) = (file.account_id, file.clone());
+        let read = move |db: &Db| previews::of(db, owner, &[&file]);
+        Ok(self.engine.store.read(read).await?.into_values().next().unwrap_or_default())
+    }
+
+    /// The CloudFile of a file, with its preview.
+    pub async fn shown(&self, file: &File) -> Result<Value> {
+        Ok(view(file, &self.preview(file).await?))
     }
 }
 
@@ -128,7 +149,11 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
 }
 
 /// The CloudFile of the contract.
-pub fn view(file: &File) -> Value {
+pub fn view(file: &File, preview: &Preview) -> Value {
+    let mut metadata = preview.metadata.clone();
+    metadata.insert("lastModified".into(), json!(file.last_modified));
+    let plain_size = file.lock.as_ref().map(|lock| lock.plain_size);
+    metadata.insert("plainSize".into(), json!(plain_size));
     json!({
         "id": file.id,
         "name": file.name,
@@ -140,11 +165,8 @@ pub fn view(file: &File) -> Value {
         "bundleId": file.bundle_id,
         "accountId": file.account_id,
         "isEncrypted": file.lock.is_some(),
-        "hasThumbnail": false,
-        "metadata": {
-            "lastModified": file.last_modified,
-            "plainSize": file.lock.as_ref().map(|lock| lock.plain_size),
-        },
+        "hasThumbnail": preview.has_thumbnail(),
+        "metadata": metadata,
         "tags": file.tags,
         "createdAt": file.created_at,
         "updatedAt": file.updated_at,

@@ -13,6 +13,7 @@ use crate::domain::net::Network;
 use crate::engine::Engine;
 use crate::engine::live::Live;
 use crate::notify::Notifier;
+use crate::operations::previews::desk::Bell;
 use crate::operations::upload::Uploads;
 
 #[macro_use]
@@ -49,6 +50,7 @@ pub mod sign_in;
 pub mod socket;
 pub mod tasks;
 pub mod throttle;
+pub mod thumbnails;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
@@ -80,6 +82,8 @@ pub struct Settings {
     pub setup_done: Box<dyn Fn() + Send + Sync>,
     /// Verified in the place of an unknown account's hash.
     pub dummy_hash: String,
+    /// Rung when a thumbnail turns out to be missing.
+    pub previews: Arc<Bell>,
     /// Outside issuers that may vouch for people.
     pub outside: identity::Outside,
 }
@@ -214,6 +218,7 @@ routes! {
         GET    "/files/{file_id}"                         FILES_READ  Read   ""                  => files::get;
         GET    "/files/{file_id}/content"                 FILES_READ  Read   "file.read"         => content::content;
         HEAD   "/files/{file_id}/content"                 FILES_READ  Read   ""                  => content::content;
+        GET    "/files/{file_id}/thumbnail"               FILES_READ  Read   ""                  => thumbnails::thumbnail;
         GET    "/files/{file_id}/key"                     FILES_READ  Read   "file.key"          => locks::key;
         POST   "/files/{file_id}/password"                FILES_WRITE Write  "file.password"     => locks::change;
         PATCH  "/files/{file_id}"                         FILES_WRITE Write  "file.change"       => file_changes::change;
@@ -231,6 +236,7 @@ routes! {
         HEAD   "/share/{slug}/archive"                    PUBLIC      Read   ""                  => archive::of_share;
         GET    "/share/{slug}/files/{file_id}/content"    PUBLIC      Read   ""                  => share::content;
         HEAD   "/share/{slug}/files/{file_id}/content"    PUBLIC      Read   ""                  => share::content;
+        GET    "/share/{slug}/files/{file_id}/thumbnail"  PUBLIC      Read   ""                  => share::thumbnail;
         POST   "/share/{slug}/uploads"                    PUBLIC      Create "share.upload"      => file_drop::create;
         POST   "/share/{slug}/uploads/{upload}/complete"  PUBLIC      Write  "share.file"        => file_drop::complete;
         PUT    "/share/{slug}/uploads/{upload}/{index}"   PUBLIC      Chunk  ""                  => file_drop::chunk;

@@ -97,7 +97,7 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::PoolRefuses
         | Kind::PasswordWrong
         | Kind::PasscodeWrong => 403,
-        Kind::NotFound | Kind::NoRoute => 404,
+        Kind::NotFound | Kind::NoThumbnail | Kind::NoRoute => 404,
         Kind::MethodNotAllowed => 405,
         Kind::ShareEnded => 410,
         Kind::BodyTimeout => 408,

@@ -18,6 +18,7 @@ pub mod migrate;
 pub mod outcome;
 pub mod passwords;
 pub mod places;
+pub mod previews;
 pub mod relocate;
 pub mod upload;
 

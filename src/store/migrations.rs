@@ -13,6 +13,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0004_search.sql")),
     M::up(include_str!("migrations/0005_bundles.sql")),
     M::up(include_str!("migrations/0006_answers.sql")),
+    M::up(include_str!("migrations/0007_previews.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -33,6 +33,7 @@ pub mod notifications;
 pub mod objects;
 pub mod outbox;
 pub mod pools;
+pub mod previews;
 pub mod push;
 pub mod queue;
 pub mod second_factor;

@@ -26,6 +26,7 @@ public  GET /share/{slug}/archive
 public  HEAD /share/{slug}/archive
 public  GET /share/{slug}/files/{file_id}/content
 public  HEAD /share/{slug}/files/{file_id}/content
+public  GET /share/{slug}/files/{file_id}/thumbnail
 public  GET /auth/oidc/start
 public  GET /auth/oidc/callback
 anyone  POST /auth/logout
@@ -79,6 +80,7 @@ read    GET /files
 read    GET /files/{file_id}
 read    GET /files/{file_id}/content
 read    HEAD /files/{file_id}/content
+read    GET /files/{file_id}/thumbnail
 read    GET /files/{file_id}/key
 read    GET /files/upload/tasks
 read    GET /files/upload/tasks/recent

@@ -30,7 +30,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Names that a dry run lists.
 const SAMPLE: usize = 20;
 /// With more files than this, clients hear of each transaction once and not of each file.
-const TOLD_ONE_BY_ONE: u64 = 100;
+pub const TOLD_ONE_BY_ONE: u64 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
