@@ -140,7 +140,7 @@ impl App {
         });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
-        let settings = engine_settings(config);
+        let settings = engine_settings(config, &pools);
         let engine = Engine::new(store.clone(), blobs, clock, settings, key, operations);
         let engine = Arc::new(engine);
         let _ = ear.set(Arc::downgrade(&engine));

@@ -127,6 +127,7 @@ pub struct PoolSection {
     pub require_role: Role,
     pub encryption: Encryption,
     pub quota_multiplier: f64,
+    pub recycle_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -208,6 +209,7 @@ impl PoolSection {
             require_role: self.require_role,
             encryption: self.encryption,
             quota_multiplier: self.quota_multiplier,
+            recycle_days: self.recycle_days,
         }
     }
 }
@@ -316,6 +318,9 @@ impl Config {
             let multiplier = pool.quota_multiplier;
             if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
                 return refuse("quota_multiplier", "must be between 0 and 1000.");
+            }
+            if pool.recycle_days > 36_500 {
+                return refuse("recycle_days", "must be between 0 and 36500.");
             }
             if pool.name.is_empty() || pool.name.len() > 64 {
                 return refuse("name", "must have 1 to 64 bytes.");

@@ -57,6 +57,7 @@ kinds! {
         PasswordWrong = "PASSWORD_WRONG",
         // There is nothing there.
         NotFound = "NOT_FOUND",
+        FileExpired = "FILE_EXPIRED",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.

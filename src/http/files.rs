@@ -73,7 +73,7 @@ pub async fn list(
         state.engine.store.read(move |db| rows::list(db, owner, now, &page)).await?;
     Ok(HttpResponse::Ok()
         .insert_header(("X-Total", total.to_string()))
-        .json(files.iter().map(view).collect::<Vec<_>>()))
+        .json(files.iter().map(|file| state.in_trash(file)).collect::<Vec<_>>()))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
@@ -86,6 +86,13 @@ impl State {
         let id = input::id(id, "file")?;
         let (owner, now) = (caller.account_id, self.engine.clock.now());
         self.engine.store.read(move |db| rows::get(db, owner, id, now)).await
+    }
+
+    /// The CloudFile of one that may be in the trash, with the moment at which it goes for good.
+    pub fn in_trash(&self, file: &File) -> Value {
+        let mut view = view(file);
+        view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
+        view
     }
 }
 
@@ -106,6 +113,7 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
                 "requireRole": pool.policy.require_role,
                 "encryption": pool.policy.encryption,
                 "quotaMultiplier": pool.policy.quota_multiplier,
+                "recycleDays": pool.policy.recycle_days,
             },
         }));
     }
@@ -136,6 +144,7 @@ pub fn view(file: &File) -> Value {
         "uploadedAt": file.uploaded_at,
         "expiredAt": file.expired_at,
         "deletedAt": file.deleted_at,
+        "purgeAt": null,
         "url": format!("/api/files/{}/content", file.id),
     })
 }

@@ -202,6 +202,7 @@ routes! {
         PATCH  "/files/{file_id}"                         FILES_WRITE Write  "file.change"       => file_changes::change;
         DELETE "/files/{file_id}"                         FILES_WRITE Write  "file.delete"       => file_changes::delete;
         POST   "/files/{file_id}/restore"                 FILES_WRITE Write  "file.restore"      => file_changes::restore;
+        DELETE "/trash"                                   FILES_WRITE Write  "trash.empty"       => file_changes::empty_trash;
         GET    "/folders"                                 FILES_READ  Read   ""                  => file_changes::folders;
         POST   "/folders/move"                            FILES_WRITE Write  "folder.move"       => file_changes::move_folder;
         GET    "/tasks"                                   TASKS_READ  Read   ""                  => tasks::lists::list;

@@ -11,6 +11,7 @@ use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
 use crate::domain::file::{File, FileName, Folder};
 use crate::domain::id::{AccountId, BundleId, FileId};
+use crate::domain::pool::Recycling;
 use crate::domain::time::Timestamp;
 use crate::engine::{Engine, announce_quota};
 use crate::store::file_changes::{self, Amend};
@@ -67,6 +68,7 @@ pub async fn change(
     if wish.expired_at.flatten().is_some_and(|moment| moment <= now) {
         return Err(Error::invalid("expiredAt", "expiredAt must be in the future."));
     }
+    let recycling = engine.settings.recycling.clone();
     engine
         .store
         .write(move |tx| {
@@ -74,8 +76,10 @@ pub async fn change(
             let folder = wish.folder.as_ref().map_or(file.folder.as_str(), Folder::as_str);
             let name = wish.name.as_ref().map_or(file.name.as_str(), FileName::as_str);
             let goes = folder != file.folder || name != file.name;
-            let name =
-                if goes { place(tx, &file, folder, name, on_conflict)? } else { name.into() };
+            let name = match goes {
+                true => place(tx, &file, folder, name, on_conflict, &recycling)?,
+                false => name.into(),
+            };
             let amend = Amend {
                 name: Some(name),
                 folder: Some(folder.to_owned()),
@@ -103,9 +107,12 @@ fn place(
     folder: &str,
     name: &str,
     on_conflict: OnConflict,
+    recycling: &Recycling,
 ) -> Result<String> {
     let others = file_changes::named(tx.connection, file.account_id, folder, name)?;
-    let others: Vec<_> = others.into_iter().filter(|other| other.id != file.id).collect();
+    let is_there = |other: &File| other.expired_at.is_none_or(|end| end > tx.now);
+    let others: Vec<_> =
+        others.into_iter().filter(|other| other.id != file.id && is_there(other)).collect();
     match on_conflict {
         _ if others.is_empty() => Ok(name.to_owned()),
         OnConflict::KeepBoth => free_name(tx.connection, file.account_id, folder, name),
@@ -117,8 +124,9 @@ fn place(
         }
         OnConflict::Replace => {
             for other in others {
-                let gone = Change::default().apply(tx, Kinds::Delete, &other, 0)?;
-                announce_file(tx, "file.deleted", &gone)?;
+                let kind = Kinds::Delete.of(&other, recycling);
+                let gone = Change::default().apply(tx, kind, &other, 0)?;
+                announce_change(tx, kind.event(), &gone)?;
             }
             Ok(name.to_owned())
         }
@@ -126,18 +134,25 @@ fn place(
 }
 
 /// Puts a file into the trash, takes it out again, or deletes it for good: the same change that many files get by a
-/// bulk operation. What is there already is no change, and not told.
-pub async fn apply(engine: &Engine, owner: AccountId, id: FileId, kind: Kinds) -> Result<File> {
+/// bulk operation. What is there already is no change, and not told. `None` when the file is gone for good.
+pub async fn apply(
+    engine: &Engine,
+    owner: AccountId,
+    id: FileId,
+    kind: Kinds,
+) -> Result<Option<File>> {
+    let recycling = engine.settings.recycling.clone();
     engine
         .store
         .write(move |tx| {
             let found = file_changes::find(tx.connection, owner, id)?;
-            let file = found.ok_or_else(|| Error::not_found("file"))?;
+            let file = found.ok_or_else(|| Error::not_found("file"))?.unexpired(tx.now)?;
+            let kind = kind.of(&file, &recycling);
             let changed = Change::default().apply(tx, kind, &file, 0)?;
             if kind == Kinds::Purge || changed.deleted_at != file.deleted_at {
                 announce_change(tx, kind.event(), &changed)?;
             }
-            Ok(changed)
+            Ok((kind != Kinds::Purge).then_some(changed))
         })
         .await
 }

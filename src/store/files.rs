@@ -86,16 +86,16 @@ pub fn insert(tx: &Tx<'_>, new: &File) -> Result<()> {
     Ok(())
 }
 
-/// A file of this account that is there at `now`, or `NotFound`.
+/// A file of this account that is there at `now`, or `NotFound`, or `FileExpired`.
 pub fn get(connection: &Connection, owner: AccountId, id: FileId, now: Timestamp) -> Result<File> {
     connection
         .prepare_cached(&format!(
-            "select {COLUMNS} from files where id = ?1 and account_id = ?2 and deleted_at is null \
-             and (expired_at is null or expired_at > ?3)"
+            "select {COLUMNS} from files where id = ?1 and account_id = ?2 and deleted_at is null"
         ))
-        .and_then(|mut statement| statement.query_row((id, owner, now), file).optional())
+        .and_then(|mut statement| statement.query_row((id, owner), file).optional())
         .map_err(failed)?
-        .ok_or_else(|| Error::not_found("file"))
+        .ok_or_else(|| Error::not_found("file"))?
+        .unexpired(now)
 }
 
 /// A file of this account over the same object that is equal in every respect a client can ask for.

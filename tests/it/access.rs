@@ -77,6 +77,7 @@ write   PATCH /files/{file_id}
 write   DELETE /files/{file_id}
 write   POST /files/{file_id}/restore
 write   POST /folders/move
+write   DELETE /trash
 write   POST /files/{file_id}/password
 write   POST /files/upload/create
 write   POST /files/upload/chunk/{task_id}/{index}

@@ -75,6 +75,7 @@ mod task_waits;
 mod tasks;
 mod tidy;
 mod tls;
+mod trash;
 mod upload_lists;
 mod uploads;
 mod usage;

@@ -13,7 +13,8 @@ use drive::store::items::{self, Mark};
 use drive::store::sessions::{self, SessionKind};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
 use drive::store::{
-    audit, files, folders, grants, queue, task_facts, task_lists, tasks, uploads, usage,
+    audit, file_changes, files, folders, grants, queue, task_facts, task_lists, tasks, trash,
+    uploads, usage,
 };
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
@@ -290,6 +291,12 @@ async fn lists_of_files_stay_in_their_indexes() {
         }
     }
     usage::trash(&db, owner).unwrap();
+    for pool in [None, Some(PoolId::generate())] {
+        trash::trashed(&db, owner, pool, Timestamp(0), 100).unwrap();
+    }
+    trash::expired(&db, owner, Timestamp(0), 100).unwrap();
+    file_changes::name_taken(&db, owner, "/", "a").unwrap();
+    file_changes::named(&db, owner, "/", "a").unwrap();
     folders::sums(&db, owner, Timestamp(0)).unwrap();
     folders::extent(&db, owner, "/docs").unwrap();
     folders::colliding(&db, owner, "/docs", "/papers").unwrap();
