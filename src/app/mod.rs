@@ -37,6 +37,7 @@ use crate::tls::Tls;
 
 mod listen;
 mod settings;
+pub mod transfer;
 
 use settings::{engine_settings, http_settings, notifier};
 
@@ -59,7 +60,7 @@ impl DataDir {
         lock.try_lock().map_err(|_| {
             Error::invalid(
                 "server.data_dir",
-                format!("{} is in use by another Drive.", path.display()),
+                format!("{} is in use by another Drive. Stop it first.", path.display()),
             )
         })?;
         Ok(Self { path, _lock: lock })

@@ -16,6 +16,7 @@ pub mod pool;
 pub mod progress;
 pub mod task;
 pub mod time;
+pub mod transfer;
 pub mod upload;
 mod wire;
 pub mod work;

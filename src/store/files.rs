@@ -123,6 +123,28 @@ pub fn twin(connection: &Connection, wanted: &File) -> Result<Option<File>> {
         .map_err(failed)
 }
 
+/// The files of an account that are there, in the order of their places, from behind this one on.
+pub fn by_place(
+    connection: &Connection,
+    owner: AccountId,
+    now: Timestamp,
+    after: Option<&File>,
+    limit: usize,
+) -> Result<Vec<File>> {
+    let id = after.map(|file| file.id.to_string()).unwrap_or_default();
+    let (folder, name) = after.map_or(("", ""), |file| (&file.folder, &file.name));
+    connection
+        .prepare_cached(&format!(
+            "select {COLUMNS} from files where account_id = ?1 and deleted_at is null \
+             and (folder, name, id) > (?2, ?3, ?4) and (expired_at is null or expired_at > ?5) \
+             order by folder, name, id limit ?6"
+        ))
+        .and_then(|mut statement| {
+            statement.query_map((owner, folder, name, id, now, limit as i64), file)?.collect()
+        })
+        .map_err(failed)
+}
+
 /// Columns that a list may be sorted by; each has its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sort {
