@@ -16,27 +16,36 @@ use crate::harness::{bytes, folder, order, program, sha256};
 
 /// A data directory with the account ada, and a folder beside it.
 pub struct Place {
-    folder: TempDir,
+    root: PathBuf,
+    _folder: Option<TempDir>,
 }
 
 impl Place {
     pub fn new() -> Self {
-        let place = Self { folder: folder() };
+        let folder = folder();
+        Self::made(Self { root: folder.path().to_owned(), _folder: Some(folder) })
+    }
+
+    pub fn at(root: &Path) -> Self {
+        Self::made(Self { root: root.to_owned(), _folder: None })
+    }
+
+    fn made(place: Self) -> Self {
         fs::create_dir(place.tree()).unwrap();
         place.ok(&["account", "add", "ada", "--password-stdin"]);
         place
     }
 
     pub fn data_dir(&self) -> PathBuf {
-        self.folder.path().join("data")
+        self.root.join("data")
     }
 
     pub fn tree(&self) -> PathBuf {
-        self.folder.path().join("tree")
+        self.root.join("tree")
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.root.join(name)
     }
 
     /// Runs the program with these settings; whether it ended well, and what it said on both ways.
@@ -302,6 +311,62 @@ fn quota_policy_and_room_are_kept_and_what_fitted_stays() {
         "{said}"
     );
     order::check(&place.data_dir());
+}
+
+/// A file system in a file, mounted while this lives.
+pub struct Disk {
+    pub mount: PathBuf,
+}
+
+impl Disk {
+    /// The first of these that this machine has: a program that makes it, and one that mounts it.
+    pub fn make(place: &Path, size: u64, kinds: &[(&[&str], &[&str])]) -> Option<Self> {
+        let (image, mount) = (place.join("disk.img"), place.join("disk"));
+        fs::create_dir(&mount).unwrap();
+        kinds.iter().find_map(|(make, attach)| {
+            fs::write(&image, b"").unwrap();
+            fs::File::options().write(true).open(&image).unwrap().set_len(size).unwrap();
+            let well = quietly(make, &[&image]) && quietly(attach, &[&image, &mount]);
+            well.then(|| Self { mount: mount.clone() })
+        })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        quietly(&["umount", "-l"], &[&self.mount]);
+    }
+}
+
+fn quietly(words: &[&str], paths: &[&Path]) -> bool {
+    let mut command = Command::new(words[0]);
+    command.args(&words[1..]).args(paths).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+#[test]
+fn where_the_file_system_shares_blocks_nothing_is_copied() {
+    let outside = folder();
+    let xfs = [(["mkfs.xfs", "-q", "-f"].as_slice(), ["mount", "-o", "loop"].as_slice())];
+    let Some(disk) = Disk::make(outside.path(), 400 << 20, &xfs) else {
+        println!("left out: XFS on a loop device is not to be had here");
+        return;
+    };
+    let place = Place::at(&disk.mount);
+    place.write("big.bin", &bytes(1, 40_000_000));
+    assert!(quietly(&["sync", "-f"], &[&place.tree()]));
+    let free = || rustix::fs::statvfs(&place.tree()).unwrap().f_bavail;
+    let before = free();
+    assert!(place.import(&["--reflink"]).0);
+    assert!(before - free() < 2_000, "{before} {}", free());
+    order::check(&place.data_dir());
+    // A change of the original is not seen in the drive.
+    fs::write(place.tree().join("big.bin"), b"changed").unwrap();
+    let out = place.path("out");
+    let said = place.ok(&["export", out.to_str().unwrap(), "--account", "ada", "--reflink"]);
+    assert!(said.contains("1 files (40000000 bytes) written"), "{said}");
+    assert!(fs::read(out.join("big.bin")).unwrap() == bytes(1, 40_000_000));
+    drop(place);
 }
 
 #[test]
