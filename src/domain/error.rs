@@ -71,6 +71,7 @@ kinds! {
         NameTaken = "NAME_TAKEN",
         NotEncrypted = "NOT_ENCRYPTED",
         DependencyFailed = "DEPENDENCY_FAILED",
+        PreconditionFailed = "PRECONDITION_FAILED",
         // The bytes are not what was declared.
         HashMismatch = "HASH_MISMATCH",
         DigestMismatch = "DIGEST_MISMATCH",

@@ -355,7 +355,7 @@ fn where_the_file_system_shares_blocks_nothing_is_copied() {
     let place = Place::at(&disk.mount);
     place.write("big.bin", &bytes(1, 40_000_000));
     assert!(quietly(&["sync", "-f"], &[&place.tree()]));
-    let free = || rustix::fs::statvfs(&place.tree()).unwrap().f_bavail;
+    let free = || rustix::fs::statvfs(place.tree()).unwrap().f_bavail;
     let before = free();
     assert!(place.import(&["--reflink"]).0);
     assert!(before - free() < 2_000, "{before} {}", free());
