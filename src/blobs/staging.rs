@@ -203,12 +203,17 @@ impl Staging {
 
     /// The first step of sealing: read-only, and flushed with its size.
     pub(super) fn settle(&self) -> Result<()> {
-        let sealed = match self.is_linked {
-            true => Ok(()),
-            false => self.file.set_permissions(fs::Permissions::from_mode(0o400)),
-        };
-        sealed
-            .and_then(|()| self.file.sync_all())
+        self.protect()?;
+        self.file.sync_all().map_err(|error| Error::io("sealing a file", &error))
+    }
+
+    /// Makes the file read-only, unless it is somebody's own.
+    pub(super) fn protect(&self) -> Result<()> {
+        if self.is_linked {
+            return Ok(());
+        }
+        self.file
+            .set_permissions(fs::Permissions::from_mode(0o400))
             .map_err(|error| Error::io("sealing a file", &error))
     }
 

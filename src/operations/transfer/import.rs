@@ -240,7 +240,7 @@ impl Importing<'_> {
         store.write_now(move |tx| {
             made.iter().try_for_each(|object| objects::insert_held(tx, object, pk))
         })?;
-        Draft::seal_all(drafts)?;
+        Draft::seal_together(drafts)?;
         let owner = self.account.id;
         let (count, bytes) = (new.len() as u64, new.iter().map(|file| file.size).sum::<u64>());
         self.quota = store.write_now(move |tx| {
