@@ -56,6 +56,10 @@ impl Server {
             .to_owned()
     }
 
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(self.child.id())
+    }
+
     /// A figure of `/proc/<pid>/status` in MiB, such as `VmHWM`, the most memory it ever had.
     pub fn memory_mib(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
@@ -63,6 +67,16 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with(name)).expect("the figure");
         line.split_whitespace().nth(1).expect("a number").parse::<f64>().expect("a number") / 1024.0
     }
+}
+
+/// Seconds of processor time that a process has used, in the kernel and outside.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("its figures");
+    let fields = text.rsplit_once(')').expect("a name").1.split_whitespace();
+    let ticks: u64 =
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    // Linux counts in hundredths for everybody.
+    ticks as f64 / 100.0
 }
 
 impl Drop for Server {

@@ -39,6 +39,7 @@ use crate::tls::Tls;
 
 mod listen;
 mod settings;
+pub mod transfer;
 
 use settings::{engine_settings, http_settings, notifier};
 
@@ -61,7 +62,7 @@ impl DataDir {
         lock.try_lock().map_err(|_| {
             Error::invalid(
                 "server.data_dir",
-                format!("{} is in use by another Drive.", path.display()),
+                format!("{} is in use by another Drive. Stop it first.", path.display()),
             )
         })?;
         Ok(Self { path, _lock: lock })
@@ -148,7 +149,7 @@ impl App {
         });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
-        let settings = engine_settings(config);
+        let settings = engine_settings(config, &pools);
         let engine = Engine::new(store.clone(), blobs, clock, settings, key, operations);
         let engine = Arc::new(engine);
         let _ = ear.set(Arc::downgrade(&engine));

@@ -1,7 +1,9 @@
 //! An object that a task writes from its beginning to its end: hashed as it is written, sealed when it is whole. A
 //! draft that was kept can be gone on with after an interruption.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
@@ -58,13 +60,41 @@ impl Draft {
         }
         staging.set_size(size)?;
         let mut draft = Self::of(pool, id, staging);
-        let mut buffer = vec![0; READ_BYTES];
-        while draft.size < size {
-            let length = READ_BYTES.min((size - draft.size) as usize);
-            draft.staging.read_at(&mut buffer[..length], draft.size)?;
-            draft.hash(&buffer[..length]);
-        }
+        draft.hash_to(size)?;
         Ok(Some(draft))
+    }
+
+    /// A draft over a second name of a file outside, which stays as it is; `None` where there can be none.
+    pub(super) fn linked(pool: &Arc<PoolDir>, source: &Path) -> Result<Option<Self>> {
+        let id = ObjectId::generate();
+        let Some(staging) = Staging::link(pool, id, source)? else { return Ok(None) };
+        let mut draft = Self::of(pool, id, staging);
+        draft.hash_to(draft.staging.size()?)?;
+        Ok(Some(draft))
+    }
+
+    /// Takes the bytes of another file by sharing its blocks; false where the file system cannot.
+    pub(super) fn share(&mut self, source: &File) -> Result<bool> {
+        if super::bring::reflink(self.staging.file(), source)? {
+            self.hash_to(self.staging.size()?)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        self.staging.file()
+    }
+
+    /// Reads what is in the file already, up to there.
+    fn hash_to(&mut self, size: u64) -> Result<()> {
+        let mut buffer = vec![0; READ_BYTES];
+        while self.size < size {
+            let length = READ_BYTES.min((size - self.size) as usize);
+            self.staging.read_at(&mut buffer[..length], self.size)?;
+            self.hash(&buffer[..length]);
+        }
+        Ok(())
     }
 
     fn of(pool: &Arc<PoolDir>, id: ObjectId, staging: Staging) -> Self {
@@ -143,6 +173,24 @@ impl Draft {
         staging::sync_folders(&pool, &ids)
     }
 
+    /// The same by one flush of the whole file system: for many small files, while little else is being written. Nothing
+    /// may show them before this returns; until then a crash leaves names over bytes that are not there.
+    pub fn seal_together(drafts: Vec<Self>) -> Result<()> {
+        let Some(pool) = drafts.first().map(|draft| draft.pool.clone()) else { return Ok(()) };
+        if !syncfs_tells() {
+            return Self::seal_all(drafts);
+        }
+        for mut draft in drafts {
+            draft.staging.set_size(draft.size)?;
+            draft.staging.protect()?;
+            draft.staging.rename(&pool, draft.id)?;
+            draft.stays = true;
+        }
+        // This folder is open since before the first byte was written, so whatever failed since is told here.
+        rustix::fs::syncfs(&pool.uploads_dir)
+            .map_err(|error| Error::io("flushing the file system", &error.into()))
+    }
+
     /// Makes it an object that survives a power cut.
     pub fn seal(mut self) -> Result<()> {
         self.staging.set_size(self.size)?;
@@ -171,6 +219,13 @@ impl Draft {
         self.staging.start_writeback(self.size - self.fresh, self.fresh);
         self.fresh = 0;
     }
+}
+
+/// Does this kernel say what went wrong in a flush of a whole file system? It does from 5.8 on; see syncfs(2).
+fn syncfs_tells() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(5), Some(8))
 }
 
 struct DraftReader<'a> {

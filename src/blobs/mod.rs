@@ -21,6 +21,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::{ObjectId, PoolId};
 
 pub mod archive;
+pub mod bring;
 pub mod cipher;
 pub mod draft;
 pub mod ledger;

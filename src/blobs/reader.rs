@@ -1,7 +1,10 @@
 //! Reading sealed objects.
 
 use std::fs::File;
+use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
+
+use rustix::io::ReadWriteFlags;
 
 use super::PoolDir;
 use crate::domain::error::{Error, Result};
@@ -31,6 +34,20 @@ impl Reader {
     /// From the beginning to the end, or from wherever it is sought to.
     pub fn into_stream(self) -> File {
         self.file
+    }
+
+    /// The bytes from there on that are in memory already, at most `length`; `None` where somebody has to wait for the disk.
+    pub fn read_cached(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+        let mut buffer = vec![0; length];
+        let slices = &mut [IoSliceMut::new(&mut buffer)];
+        match rustix::io::preadv2(&self.file, slices, offset, ReadWriteFlags::NOWAIT) {
+            Ok(read @ 1..) => {
+                buffer.truncate(read);
+                Some(buffer)
+            }
+            // Not in memory, or a file system that cannot tell; an end or an error shows when it is read for good.
+            _ => None,
+        }
     }
 
     pub fn read(&self, offset: u64, length: usize) -> Result<Vec<u8>> {

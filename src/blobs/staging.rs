@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
@@ -17,6 +18,8 @@ use crate::domain::id::ObjectId;
 #[derive(Debug)]
 pub struct Staging {
     file: File,
+    /// A second name of a file outside, which is neither changed nor made read-only.
+    is_linked: bool,
     flushes: Mutex<Flushes>,
     flushed: Condvar,
 }
@@ -80,7 +83,22 @@ impl Staging {
     }
 
     fn of(file: File) -> Self {
-        Self { file, flushes: Mutex::default(), flushed: Condvar::new() }
+        Self { file, is_linked: false, flushes: Mutex::default(), flushed: Condvar::new() }
+    }
+
+    /// A second name for a file outside of the pool, opened for reading; `None` where the file system gives none.
+    pub(super) fn link(pool: &PoolDir, id: ObjectId, source: &Path) -> Result<Option<Self>> {
+        match rustix::fs::link(source, pool.part_path(id)) {
+            Ok(()) => {}
+            Err(error) if is_no_link(error) => return Ok(None),
+            Err(error) => return Err(Error::io("linking a file", &error.into())),
+        }
+        let opened = super::bring::open_plain(&pool.part_path(id));
+        let file = opened.map_err(|error| {
+            remove(pool, id);
+            Error::io("opening a linked file", &error)
+        })?;
+        Ok(Some(Self { is_linked: true, ..Self::of(file) }))
     }
 
     pub fn file(&self) -> &File {
@@ -185,9 +203,17 @@ impl Staging {
 
     /// The first step of sealing: read-only, and flushed with its size.
     pub(super) fn settle(&self) -> Result<()> {
+        self.protect()?;
+        self.file.sync_all().map_err(|error| Error::io("sealing a file", &error))
+    }
+
+    /// Makes the file read-only, unless it is somebody's own.
+    pub(super) fn protect(&self) -> Result<()> {
+        if self.is_linked {
+            return Ok(());
+        }
         self.file
             .set_permissions(fs::Permissions::from_mode(0o400))
-            .and_then(|()| self.file.sync_all())
             .map_err(|error| Error::io("sealing a file", &error))
     }
 
@@ -212,6 +238,9 @@ impl Staging {
 
     /// Cuts or extends the file to what it holds.
     pub fn set_size(&self, size: u64) -> Result<()> {
+        if self.is_linked {
+            return Ok(());
+        }
         self.file.set_len(size).map_err(|error| Error::io("sizing a staging file", &error))
     }
 }
@@ -254,17 +283,18 @@ pub fn remove_object(pool: &PoolDir, id: ObjectId) -> Result<()> {
 pub fn link(from: &PoolDir, id: ObjectId, to: &PoolDir, new_id: ObjectId) -> Result<Option<()>> {
     match rustix::fs::link(from.object_path(id), to.object_path(new_id)) {
         Ok(()) => sync_dir(&to.object_dir(new_id)).map(Some),
-        Err(
-            rustix::io::Errno::XDEV
-            | rustix::io::Errno::PERM
-            | rustix::io::Errno::OPNOTSUPP
-            | rustix::io::Errno::MLINK,
-        ) => Ok(None),
+        Err(error) if is_no_link(error) => Ok(None),
         Err(error) => Err(Error::io("linking an object", &error.into())),
     }
 }
 
-fn unlink(path: &std::path::Path) {
+/// Does the file system say that it gives no second name here?
+pub(super) fn is_no_link(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(error, Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK)
+}
+
+fn unlink(path: &Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
     {

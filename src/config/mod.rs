@@ -130,6 +130,7 @@ pub struct PoolSection {
     pub encryption: Encryption,
     pub quota_multiplier: f64,
     pub public: bool,
+    pub recycle_days: u32,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -212,6 +213,7 @@ impl PoolSection {
             encryption: self.encryption,
             quota_multiplier: self.quota_multiplier,
             public: self.public,
+            recycle_days: self.recycle_days,
         }
     }
 }
@@ -321,6 +323,9 @@ impl Config {
             let multiplier = pool.quota_multiplier;
             if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
                 return refuse("quota_multiplier", "must be between 0 and 1000.");
+            }
+            if pool.recycle_days > 36_500 {
+                return refuse("recycle_days", "must be between 0 and 36500.");
             }
             if pool.name.is_empty() || pool.name.len() > 64 {
                 return refuse("name", "must have 1 to 64 bytes.");

@@ -61,6 +61,7 @@ kinds! {
         NotFound = "NOT_FOUND",
         ShareEnded = "SHARE_ENDED",
         NoThumbnail = "NO_THUMBNAIL",
+        FileExpired = "FILE_EXPIRED",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.
@@ -74,6 +75,7 @@ kinds! {
         NameTaken = "NAME_TAKEN",
         NotEncrypted = "NOT_ENCRYPTED",
         DependencyFailed = "DEPENDENCY_FAILED",
+        PreconditionFailed = "PRECONDITION_FAILED",
         // The bytes are not what was declared.
         HashMismatch = "HASH_MISMATCH",
         DigestMismatch = "DIGEST_MISMATCH",

@@ -19,6 +19,7 @@ pub mod progress;
 pub mod search;
 pub mod task;
 pub mod time;
+pub mod transfer;
 pub mod upload;
 mod wire;
 pub mod work;

@@ -133,6 +133,7 @@ pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
     let before = now.plus_ms(-engine.settings.keep_audit_ms);
     engine.store.write_now(move |tx| audit::prune(tx, before))?;
     for operation in engine.operations() {
+        operation.tend(engine, now)?;
         operation.relax();
     }
     Ok(())

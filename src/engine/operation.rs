@@ -1,5 +1,7 @@
 //! What the engine asks of an operation. There is one for each task type; the list is `operations::all`.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
@@ -10,6 +12,7 @@ use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
 use crate::domain::json;
 use crate::domain::task::{Driver, Task, TaskType};
+use crate::domain::time::Timestamp;
 use crate::domain::work::{Lane, NewItem};
 use crate::store::{Store, Tx};
 
@@ -134,6 +137,11 @@ pub trait Operation: Send + Sync {
 
     /// Mends what a crash left half done. Called once, before anything is served.
     fn recover(&self, _store: &Store, _last: LastStop) -> Result<()> {
+        Ok(())
+    }
+
+    /// Makes the tasks that time asks for. Called by each sweep of the janitor; what is made already is made once.
+    fn tend(&self, _engine: &Arc<Engine>, _now: Timestamp) -> Result<()> {
         Ok(())
     }
 

@@ -14,9 +14,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::State;
 use super::auth::Signed;
-use super::content::{disposition, if_range, matches, ranges};
+use super::conditions::{if_range, is_known};
+use super::content::disposition;
 use super::input::{Body, Query, text};
 use super::problem::Problem;
+use super::ranges::ranges;
 use super::share::{common, relative};
 use crate::blobs::Blobs;
 use crate::blobs::archive::stored::{Content, ENTRIES_MAX, Layout, Reading};
@@ -25,6 +27,7 @@ use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::FileId;
+use crate::domain::time::Timestamp;
 use crate::store::file_filter::{self, Filter};
 use crate::store::{bundles, files};
 
@@ -210,6 +213,8 @@ impl State {
             .map(|entry| (entry.name.clone(), entry.file.size, Some(modified(&entry.file))));
         let layout = Layout::new(rows)?;
         let (length, etag) = (layout.length(), etag(&entries));
+        let newest = entries.iter().map(|entry| entry.file.updated_at).max();
+        let is_known = is_known(request, &etag, newest.unwrap_or(Timestamp(0)))?;
         let mut answer = HttpResponse::Ok();
         answer
             .content_type("application/zip")
@@ -220,7 +225,7 @@ impl State {
                 header::CONTENT_DISPOSITION,
                 disposition(&format!("{name}.zip"), "application/zip", false),
             ));
-        if matches(text(request, header::IF_NONE_MATCH), &etag) {
+        if is_known {
             return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
         }
         let in_part = request.method() == Method::GET && if_range(request, &etag);

@@ -93,7 +93,7 @@ pub async fn list(
     let (found, seen) = read.await?;
     let next = found.next.as_ref().map(|next| state.seal_place(&purpose, next)).transpose()?;
     let empty = Preview::default();
-    let shown = |file: &File| view(file, seen.get(&file.object_id).unwrap_or(&empty));
+    let shown = |file: &File| state.view(file, seen.get(&file.object_id).unwrap_or(&empty));
     let views = found.files.iter().map(shown).collect::<Vec<_>>();
     Ok(pages::answer(found.total, next).json(views))
 }
@@ -120,7 +120,16 @@ impl State {
 
     /// The CloudFile of a file, with its preview.
     pub async fn shown(&self, file: &File) -> Result<Value> {
-        Ok(view(file, &self.preview(file).await?))
+        Ok(self.view(file, &self.preview(file).await?))
+    }
+
+    /// The same, of one whose preview is known; one in the trash tells when it goes for good.
+    fn view(&self, file: &File, preview: &Preview) -> Value {
+        let mut view = view(file, preview);
+        if file.deleted_at.is_some() {
+            view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
+        }
+        view
     }
 }
 
@@ -142,6 +151,7 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
                 "encryption": pool.policy.encryption,
                 "quotaMultiplier": pool.policy.quota_multiplier,
                 "public": pool.policy.public,
+                "recycleDays": pool.policy.recycle_days,
             },
         }));
     }
@@ -173,6 +183,7 @@ pub fn view(file: &File, preview: &Preview) -> Value {
         "uploadedAt": file.uploaded_at,
         "expiredAt": file.expired_at,
         "deletedAt": file.deleted_at,
+        "purgeAt": null,
         "url": format!("/api/files/{}/content", file.id),
     })
 }

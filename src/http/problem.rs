@@ -111,6 +111,8 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::NameTaken
         | Kind::NotEncrypted
         | Kind::DependencyFailed => 409,
+        Kind::FileExpired => 410,
+        Kind::PreconditionFailed => 412,
         Kind::ChunkTooLarge | Kind::BodyTooLarge | Kind::FileTooLarge => 413,
         Kind::UnsupportedMedia => 415,
         Kind::RangeNotSatisfiable => 416,

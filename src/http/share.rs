@@ -273,7 +273,7 @@ pub async fn content(
         Ok(())
     };
     let inline = asked.inline.unwrap_or(false);
-    let mut answer = state.send_file(&request, file, None, inline, begin).await?;
+    let mut answer = state.send_file(&request, &file, None, inline, begin).await?;
     if let Some(cookie) = cookie {
         answer.add_cookie(&cookie).map_err(Error::internal)?;
     }

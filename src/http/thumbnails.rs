@@ -6,8 +6,9 @@ use serde::Deserialize;
 
 use super::State;
 use super::auth::Signed;
-use super::content::{CONTENT_POLICY, matches};
-use super::input::{Query, text};
+use super::conditions::is_known;
+use super::content::CONTENT_POLICY;
+use super::input::Query;
 use super::problem::Problem;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
@@ -70,7 +71,7 @@ impl State {
             .insert_header((header::ETAG, etag.clone()))
             .insert_header((header::CACHE_CONTROL, CACHING))
             .insert_header(("content-security-policy", CONTENT_POLICY));
-        if matches(text(request, header::IF_NONE_MATCH), &etag) {
+        if is_known(request, &etag, file.updated_at)? {
             return Ok(answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish());
         }
         let bytes = self.thumbnail_bytes(file, scale, hash).await?;

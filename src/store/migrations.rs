@@ -14,6 +14,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0005_bundles.sql")),
     M::up(include_str!("migrations/0006_answers.sql")),
     M::up(include_str!("migrations/0007_previews.sql")),
+    M::up(include_str!("migrations/0008_trash.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

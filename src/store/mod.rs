@@ -42,6 +42,7 @@ pub mod settings;
 pub mod task_facts;
 pub mod task_lists;
 pub mod tasks;
+pub mod trash;
 pub mod upkeep;
 pub mod uploads;
 pub mod usage;

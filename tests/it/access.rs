@@ -104,6 +104,7 @@ write   POST /folders/move
 write   POST /folders
 write   DELETE /folders
 write   POST /files/{file_id}/copy
+write   DELETE /trash
 write   POST /files/{file_id}/password
 write   POST /files/upload/create
 write   POST /files/upload/chunk/{task_id}/{index}

@@ -368,7 +368,7 @@ fn open_upload(db: &Db, task: &Task) -> Result<Begun> {
 }
 
 /// What the name says about the content.
-fn guess_type(name: &str) -> ContentType {
+pub(in crate::operations) fn guess_type(name: &str) -> ContentType {
     mime_guess::from_path(name)
         .first_raw()
         .and_then(|text| ContentType::parse(text).ok())
