@@ -89,7 +89,7 @@ pub async fn restore(
 async fn apply(state: &State, owner: AccountId, id: &str, kind: Kinds) -> Answer {
     let changed = files::apply(&state.engine, owner, input::id(id, "file")?, kind).await?;
     Ok(match changed {
-        Some(file) => HttpResponse::Ok().json(state.in_trash(&file)),
+        Some(file) => HttpResponse::Ok().json(state.shown(&file)),
         None => HttpResponse::NoContent().finish(),
     })
 }

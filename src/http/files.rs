@@ -73,7 +73,7 @@ pub async fn list(
         state.engine.store.read(move |db| rows::list(db, owner, now, &page)).await?;
     Ok(HttpResponse::Ok()
         .insert_header(("X-Total", total.to_string()))
-        .json(files.iter().map(|file| state.in_trash(file)).collect::<Vec<_>>()))
+        .json(files.iter().map(|file| state.shown(file)).collect::<Vec<_>>()))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
@@ -89,7 +89,7 @@ impl State {
     }
 
     /// The CloudFile of one that may be in the trash, with the moment at which it goes for good.
-    pub fn in_trash(&self, file: &File) -> Value {
+    pub fn shown(&self, file: &File) -> Value {
         let mut view = view(file);
         view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
         view
