@@ -45,6 +45,10 @@ pub fn no_way(what: &str) -> Error {
         .with("field", "way")
 }
 
+pub fn is_no_way(error: &Error) -> bool {
+    error.details().get("field").is_some_and(|field| field == "way")
+}
+
 /// A draft of the bytes of a file, which is read once; its hashes are those of what the draft holds. What `path` names
 /// must be the open file.
 pub fn bring(pool: &Arc<PoolDir>, path: &Path, source: &mut File, way: Way) -> Result<Draft> {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::IoSliceMut;
 use std::os::unix::fs::FileExt;
 
-use rustix::io::ReadWriteFlags;
+use rustix::io::{Errno, ReadWriteFlags};
 
 use super::PoolDir;
 use crate::domain::error::{Error, Result};
@@ -14,6 +14,15 @@ use crate::domain::id::ObjectId;
 #[derive(Debug)]
 pub struct Reader {
     file: File,
+}
+
+/// What is in memory of a file.
+pub enum Cached {
+    Bytes(Vec<u8>),
+    /// Nothing of it; somebody has to wait for the disk.
+    Elsewhere,
+    /// This file system cannot tell.
+    Unknown,
 }
 
 impl Reader {
@@ -36,17 +45,18 @@ impl Reader {
         self.file
     }
 
-    /// The bytes from there on that are in memory already, at most `length`; `None` where somebody has to wait for the disk.
-    pub fn read_cached(&self, offset: u64, length: usize) -> Option<Vec<u8>> {
+    /// The bytes from there on that are in memory already, at most `length`.
+    pub fn read_cached(&self, offset: u64, length: usize) -> Cached {
         let mut buffer = vec![0; length];
         let slices = &mut [IoSliceMut::new(&mut buffer)];
         match rustix::io::preadv2(&self.file, slices, offset, ReadWriteFlags::NOWAIT) {
             Ok(read @ 1..) => {
                 buffer.truncate(read);
-                Some(buffer)
+                Cached::Bytes(buffer)
             }
-            // Not in memory, or a file system that cannot tell; an end or an error shows when it is read for good.
-            _ => None,
+            Err(Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL) => Cached::Unknown,
+            // An end or an error shows when it is read for good.
+            _ => Cached::Elsewhere,
         }
     }
 

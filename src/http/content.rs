@@ -19,7 +19,7 @@ use super::locks::PASSWORD_HEADER;
 use super::problem::Problem;
 use super::ranges::ranges;
 use crate::blobs::cipher::{Identity, Plain};
-use crate::blobs::reader::Reader;
+use crate::blobs::reader::{Cached, Reader};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File};
 
@@ -110,7 +110,8 @@ impl State {
         }
         let source = self.source(file, opened).await?;
         begin.await?;
-        let sending = Sending { source: Arc::new(source), segments, ahead: None };
+        let reads_apart = matches!(source, Source::Inside(_));
+        let sending = Sending { source: Arc::new(source), segments, reads_apart, ahead: None };
         Ok(answer.body(SizedStream::new(length, sending.stream())))
     }
 
@@ -248,6 +249,8 @@ type Pending = tokio::task::JoinHandle<Result<Bytes>>;
 struct Sending {
     source: Arc<Source>,
     segments: VecDeque<Segment>,
+    /// Nothing can be read by the thread that sends.
+    reads_apart: bool,
     /// Being read while the piece before it is on its way.
     ahead: Option<Pending>,
 }
@@ -262,6 +265,7 @@ impl Sending {
 
     async fn next(&mut self) -> Result<Option<Bytes>> {
         if self.ahead.is_none()
+            && !self.reads_apart
             && let Some(bytes) = self.read_cached()
         {
             return Ok(Some(bytes));
@@ -270,7 +274,7 @@ impl Sending {
             return Ok(None);
         };
         let bytes = pending.await.map_err(Error::internal)??;
-        if matches!(*self.source, Source::Inside(_)) {
+        if self.reads_apart {
             self.ahead = self.read_apart();
         }
         Ok(Some(bytes))
@@ -278,20 +282,22 @@ impl Sending {
 
     /// The next piece, where nobody has to wait for it.
     fn read_cached(&mut self) -> Option<Bytes> {
-        match self.segments.pop_front()? {
-            Segment::Text(text) => Some(text),
-            Segment::Bytes { from, length } => {
-                let piece = match &*self.source {
-                    Source::Stored(reader) => {
-                        reader.read_cached(from, length.min(CACHED_BYTES) as usize)
-                    }
-                    Source::Inside(_) => None,
-                };
-                let read = piece.as_ref().map_or(0, |piece| piece.len() as u64);
-                self.put_back(from + read, length - read);
-                piece.map(Bytes::from)
-            }
+        let (from, length) = match self.segments.pop_front()? {
+            Segment::Text(text) => return Some(text),
+            Segment::Bytes { from, length } => (from, length),
+        };
+        let cached = match &*self.source {
+            Source::Stored(reader) => reader.read_cached(from, length.min(CACHED_BYTES) as usize),
+            Source::Inside(_) => Cached::Unknown,
+        };
+        if let Cached::Bytes(piece) = cached {
+            let read = piece.len() as u64;
+            self.put_back(from + read, length - read);
+            return Some(piece.into());
         }
+        self.reads_apart = matches!(cached, Cached::Unknown);
+        self.put_back(from, length);
+        None
     }
 
     fn put_back(&mut self, from: u64, length: u64) {

@@ -126,9 +126,7 @@ impl State {
     /// The same, of one whose preview is known; one in the trash tells when it goes for good.
     fn view(&self, file: &File, preview: &Preview) -> Value {
         let mut view = view(file, preview);
-        if file.deleted_at.is_some() {
-            view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
-        }
+        view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
         view
     }
 }

@@ -4,7 +4,8 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::content::{MIB, get, path};
-use crate::harness::{TestDrive, bytes};
+use crate::harness::order::objects_in;
+use crate::harness::{TestDrive, bytes, other_disk};
 
 #[tokio::test]
 async fn conditions_are_held_against_what_is_there() {
@@ -124,5 +125,39 @@ async fn who_asks_while_a_file_goes_gets_it_whole_or_hears_that_it_is_gone() {
                 _ => drop(answer.refused(404, "NOT_FOUND")),
             }
         }
+    }
+}
+
+/// Test folders may lie in a file system that cannot tell what is in memory; this pool lies on a disk.
+#[tokio::test]
+async fn bytes_are_the_same_from_memory_and_from_the_disk() {
+    let disk = other_disk();
+    let pool_path = disk.path().join("pool");
+    let drive = TestDrive::spawn_with(&[
+        ("DRIVE_POOL2_NAME", "disk"),
+        ("DRIVE_POOL2_PATH", pool_path.to_str().unwrap()),
+    ]);
+    let user = drive.user("ada").await;
+    let data = bytes(8, 5 * MIB + 77);
+    let file = user.upload("a.bin", &data, json!({ "poolId": user.pool("disk").await })).await;
+    let id = objects_in(&pool_path).pop_first().expect("one object");
+    let object = pool_path.join("objects").join(&id[id.len() - 2..]).join(&id);
+    let object = std::fs::File::open(object).unwrap();
+    for in_memory in [true, false] {
+        for (from, to) in [(0, data.len() - 1), (1, 65_536), (65_535, 65_537), (MIB, 4 * MIB + 5)] {
+            if !in_memory {
+                let none = rustix::fs::Advice::DontNeed;
+                object.sync_all().unwrap();
+                rustix::fs::fadvise(&object, 0, None, none).unwrap();
+            }
+            let range = format!("bytes={from}-{to}");
+            let answer = get(&user, &path(&file), &[("range", &range)]).await;
+            assert!(answer.body == data[from..=to], "{range}, in memory: {in_memory}");
+        }
+        let many = get(&user, &path(&file), &[("range", "bytes=-70000,0-69999")]).await;
+        assert_eq!(many.status, 206);
+        let at = |part: &[u8]| many.body.windows(part.len()).position(|window| window == part);
+        let (last, first) = (at(&data[data.len() - 70_000..]), at(&data[..70_000]));
+        assert!(last.is_some() && last < first, "{last:?} {first:?}");
     }
 }

@@ -200,6 +200,23 @@ fn what_cannot_be_written_is_said() {
 }
 
 #[test]
+fn names_that_the_export_needs_itself_are_told_and_lose_nothing_else() {
+    let place = Place::new();
+    for name in [".drive-export/part", "sha256sums/x.txt", "fine/SHA256SUMS", ".Drive-Export.txt"] {
+        place.write(name, name.as_bytes());
+    }
+    assert!(place.import(&[]).0);
+    let out = place.path("out");
+    let (well, said) = export(&place, &out, &["--account", "ada"]);
+    assert!(!well && said.matches("needs the name of its folder").count() == 2, "{said}");
+    assert!(said.contains(".drive-export/part") && said.contains("sha256sums/x.txt"), "{said}");
+    assert_eq!(tree(&out), [".Drive-Export.txt", "SHA256SUMS", "fine/SHA256SUMS"]);
+    sums_are_right(&out, 2);
+    let (well, said) = export(&place, &out, &["--account", "ada", "--reflink"]);
+    assert!(!well && said.contains("2 were there already"), "{said}");
+}
+
+#[test]
 fn damaged_bytes_are_not_handed_out_as_good_ones() {
     let place = Place::new();
     place.write("good.txt", b"good");

@@ -14,7 +14,7 @@ use rustix::fs::{CWD, RenameFlags};
 use sha2::{Digest as _, Sha256};
 
 use crate::blobs::Blobs;
-use crate::blobs::bring::{link_out, no_way, open_plain, reflink};
+use crate::blobs::bring::{is_no_way, link_out, no_way, open_plain, reflink};
 use crate::blobs::draft::copy;
 use crate::domain::account::Account;
 use crate::domain::digest::Digest;
@@ -172,6 +172,11 @@ impl Exporting<'_> {
         let name = FileName::parse("name", &name)?;
         if folder.as_str() != file.folder {
             return Err(Error::invalid("folder", "Its folder is none that can be written."));
+        }
+        let top = place.iter().next().unwrap_or_default();
+        if [WORK, MANIFEST].iter().any(|own| top.eq_ignore_ascii_case(own)) {
+            let message = "The export itself needs the name of its folder; move it in the drive.";
+            return Err(Error::new(Kind::NameTaken, message));
         }
         self.folders(place)?;
         let object = self.blobs.pool(file.pool_id)?.object_path(file.object_id);
@@ -358,5 +363,5 @@ fn refused(error: &io::Error) -> Error {
 
 /// What would be the same for every other file ends the export; the rest is the file's own.
 fn ends_all(error: &Error) -> bool {
-    matches!(error.kind(), Kind::DiskFull | Kind::Database | Kind::Internal)
+    is_no_way(error) || matches!(error.kind(), Kind::DiskFull | Kind::Database | Kind::Internal)
 }

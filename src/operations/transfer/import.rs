@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::tree::{Met, Tree};
 use crate::blobs::PoolDir;
-use crate::blobs::bring::{bring, open_plain};
+use crate::blobs::bring::{bring, is_no_way, open_plain};
 use crate::blobs::draft::Draft;
 use crate::domain::account::{Account, Quota};
 use crate::domain::error::{Error, Kind, Result};
@@ -286,10 +286,11 @@ impl Importing<'_> {
 
 /// What would be the same for every other file ends the import; the rest is the file's own.
 fn ends_all(error: &Error) -> bool {
-    matches!(
-        error.kind(),
-        Kind::QuotaExceeded | Kind::DiskFull | Kind::Database | Kind::Internal | Kind::Invalid
-    )
+    is_no_way(error)
+        || matches!(
+            error.kind(),
+            Kind::QuotaExceeded | Kind::DiskFull | Kind::Database | Kind::Internal
+        )
 }
 
 /// The type found in the first bytes.
