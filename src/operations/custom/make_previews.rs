@@ -120,14 +120,19 @@ fn make(places: &Places, context: &Context, item: &Item, told: &Told) -> Work<()
             kept.or_else(|stop| give_back(context, id, stop))
         }
         // Of a file that cannot be read the next task tries again, until it is given up.
-        Err(Stop::Failed(error)) if is_passing(&error) => pass_over(context, item, &error),
+        Err(Stop::Failed(error)) => pass_over(context, item, &error),
         Err(stop) => give_back(context, id, stop),
     }
 }
 
-/// Breaking off here says nothing against the object.
+/// Breaking off here says nothing against the object, unless trying again would end the same way.
 fn give_back(context: &Context, id: ObjectId, stop: Stop) -> Work<()> {
-    if !matches!(stop, Stop::Fenced) {
+    let innocent = match &stop {
+        Stop::Interrupted => true,
+        Stop::Fenced => false,
+        Stop::Failed(error) => is_passing(error),
+    };
+    if innocent {
         context.commit(move |tx, task| previews::give_back(tx, task.account_id, id))?;
     }
     Err(stop)

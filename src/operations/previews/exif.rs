@@ -21,8 +21,10 @@ pub struct Camera {
     pub taken_at: Option<String>,
 }
 
-/// Reads a block that begins with its byte order mark; what is damaged is passed over.
+/// Reads a block from its byte order mark on; what is damaged is passed over.
 pub fn camera(block: &[u8]) -> Camera {
+    // Some programs write what precedes it in JPEG into other formats too.
+    let block = block.strip_prefix(b"Exif\0\0").unwrap_or(block);
     let Some(block) = Block::open(block) else { return Camera::default() };
     let first = block.number(4, 4).unwrap_or(0);
     let inner = block.entry(first, EXIF_DIRECTORY, LONG).and_then(|at| block.number(at, 4));

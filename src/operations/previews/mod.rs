@@ -16,10 +16,12 @@ use super::convert::{HEAD_BYTES_MAX, Source, source_of};
 use super::places::Places;
 use crate::blobs::previews::{BYTES_MAX, PreviewDir};
 use crate::blobs::reader::Reader;
+use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
 use crate::domain::preview::{Preview, Scale};
 use crate::domain::time::Timestamp;
+use crate::domain::work::is_passing;
 use crate::engine::context::{Context, Stop, Work};
 use crate::store::{Store, previews};
 
@@ -85,8 +87,8 @@ impl Seen {
 }
 
 /// By which a thumbnail is known, and told from a torn one.
-pub fn hash_of(thumbnail: &[u8]) -> crate::domain::digest::Digest {
-    crate::domain::digest::Digest(blake3::hash(thumbnail).into())
+pub fn hash_of(thumbnail: &[u8]) -> Digest {
+    Digest(blake3::hash(thumbnail).into())
 }
 
 /// Looks at a file that is not encrypted. What is wrong with its content is the trouble of what was seen.
@@ -155,7 +157,7 @@ fn picture(places: &Places, context: &Context, file: &File, seen: &mut Seen) -> 
 
 /// What is wrong with the content stays wrong and is kept; what the disk refused is handed on.
 fn trouble(seen: &mut Seen, error: Error) -> Work<()> {
-    if crate::domain::work::is_passing(&error) {
+    if is_passing(&error) {
         return Err(error.into());
     }
     seen.trouble = Some(error);
