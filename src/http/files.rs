@@ -182,7 +182,6 @@ pub fn view(file: &File, preview: &Preview) -> Value {
         "expiredAt": file.expired_at,
         "deletedAt": file.deleted_at,
         "purgeAt": null,
-        "purgeAt": null,
         "url": format!("/api/files/{}/content", file.id),
     })
 }
