@@ -165,6 +165,7 @@ impl TestDrive {
     pub fn db(&self) -> Connection {
         let db = Connection::open(self.data_dir().join("drive.db")).unwrap();
         db.busy_timeout(std::time::Duration::from_secs(5)).unwrap();
+        drive::store::functions::register(&db).unwrap();
         db
     }
 
