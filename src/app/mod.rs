@@ -12,17 +12,16 @@ use actix_web::dev::Server;
 use actix_web::web;
 
 use crate::blobs::sealed::ServerKey;
-use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
+use crate::blobs::{Blobs, make_dir, write_durably};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::PoolId;
-use crate::domain::pool::Pool;
 use crate::engine::Engine;
 use crate::engine::janitor::Janitor;
 use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
+use crate::engine::watch::Watch;
 use crate::http::{State, tokens};
 use crate::notify::Notifier;
 use crate::notify::sender::Sender;
@@ -32,10 +31,11 @@ use crate::operations::places::Places;
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
-use crate::store::{Listener, Store, accounts, pools};
+use crate::store::{Listener, Store, accounts};
 use crate::tls::Tls;
 
 mod listen;
+mod pools;
 mod settings;
 
 use settings::{engine_settings, http_settings, notifier};
@@ -111,6 +111,7 @@ struct Serving {
     uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
+    watch: Watch,
     workers: Workers,
     data_dir: DataDir,
 }
@@ -125,8 +126,8 @@ impl App {
         // The engine hears of moves through the store, which it needs to be made.
         let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
         let store = open_store(config, clock.clone(), listener(&ear, &live))?;
-        let (pools, dirs) = open_pools(config, &store)?;
-        let preferred_pool = preferred(config, &pools)?;
+        let (pools, dirs) = pools::open(config, &store)?;
+        let preferred_pool = pools::preferred(config, &pools)?;
 
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
         let blobs = Blobs::new(dirs);
@@ -202,6 +203,7 @@ impl App {
         let (server, address) = listen::serve(&self.config, state.clone(), config)?;
         let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
+        let watch = Watch::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, data_dir) = (self.live, self.data_dir);
@@ -214,6 +216,7 @@ impl App {
             uploads,
             store,
             janitor,
+            watch,
             workers,
             data_dir,
         })
@@ -224,8 +227,8 @@ impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, messages, workers, janitor,
     /// database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, keep, state, live, uploads, store, janitor, workers, data_dir, .. } =
-            self;
+        let Self { server, keep, state, live, uploads, store, data_dir, .. } = self;
+        let (janitor, watch, workers) = (self.janitor, self.watch, self.workers);
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -254,6 +257,7 @@ impl Serving {
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();
+            watch.stop();
             uploads.locking.wait();
             // A worker that is left behind may be what brings the server down: its task's next start counts it.
             let marked = if in_order { recovery::mark_clean(&store) } else { Ok(()) };
@@ -265,38 +269,6 @@ impl Serving {
         .map_err(Error::internal)??;
         served.map_err(|error| Error::io("serving", &error))
     }
-}
-
-fn open_pools(config: &Config, store: &Store) -> Result<(Vec<Pool>, Vec<PoolDir>)> {
-    let mut configured = config.preferred_pool()?;
-    let (mut pools, mut dirs) = (Vec::new(), Vec::new());
-    for section in &config.pools {
-        let name = section.name.clone();
-        // A preferred pool that nobody knows yet is the first one, at its first start.
-        let wished = configured.take();
-        let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, wished))?;
-        let seen = if known { Seen::Before } else { Seen::Never };
-        let keep_free = config.storage.keep_free_bytes;
-        let (path, uploads) = (config.pool_path(section), config.uploads_path());
-        dirs.push(PoolDir::open(id, &path, &uploads, keep_free, seen)?);
-        pools.push(Pool { id, name: section.name.clone(), policy: section.policy() });
-    }
-    Ok((pools, dirs))
-}
-
-fn preferred(config: &Config, pools: &[Pool]) -> Result<PoolId> {
-    let first = pools.first().ok_or_else(|| Error::invalid("pool", "There is no pool."))?.id;
-    let preferred = config.preferred_pool()?.unwrap_or(first);
-    if pools.iter().any(|pool| pool.id == preferred) {
-        return Ok(preferred);
-    }
-    let known: Vec<String> =
-        pools.iter().map(|pool| format!("{} ({})", pool.id, pool.name)).collect();
-    let message = format!(
-        "storage.preferred_pool: there is no pool {preferred}; there is {}.",
-        known.join(", ")
-    );
-    Err(Error::invalid("storage.preferred_pool", message))
 }
 
 fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>) -> Listener {

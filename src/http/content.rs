@@ -7,7 +7,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 use serde::Deserialize;
 
 use super::State;
@@ -15,10 +15,11 @@ use super::auth::Signed;
 use super::input::{Query, text};
 use super::locks::PASSWORD_HEADER;
 use super::problem::Problem;
-use crate::blobs::cipher::Plain;
-use crate::blobs::reader::Reader;
+use crate::blobs::cipher::{Identity, Plain};
+use crate::blobs::reader::{Reader, Stream};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File};
+use crate::store::objects;
 
 /// Bytes read at once.
 const READ_BYTES: u64 = 256 * 1024;
@@ -74,11 +75,25 @@ pub async fn content(
             .no_chunking(length)
             .body(SizedStream::new(length, stream::empty::<Result<Bytes, Error>>())));
     }
+    let source = source(&state, &file, opened).await?;
+    let body = send(Arc::new(source), segments).await?;
+    Ok(answer.body(SizedStream::new(length, body)))
+}
+
+/// Opens a file. In a pool that verifies what it reads, with the hashes of its blocks.
+async fn source(state: &State, file: &File, opened: Option<Arc<Identity>>) -> Result<Source> {
     let pool = state.uploads.blobs().pool(file.pool_id)?.clone();
     let (object_id, size) = (file.object_id, file.size);
-    let source = tokio::task::spawn_blocking(move || {
-        let reader = Reader::open(&pool, object_id, size)?;
-        Ok::<_, Error>(match opened {
+    let known = match pool.verify_reads {
+        true => state.engine.store.read(move |db| objects::get(db, object_id)).await?,
+        false => None,
+    };
+    tokio::task::spawn_blocking(move || {
+        let mut reader = Reader::open(&pool, object_id, size)?;
+        if let Some(object) = known {
+            reader = reader.checked(object.block_size, object.blocks);
+        }
+        Ok(match opened {
             None => Source::Stored(reader),
             Some(identity) => {
                 let plain = Plain::open(&identity, reader.into_stream())?;
@@ -87,8 +102,7 @@ pub async fn content(
         })
     })
     .await
-    .map_err(Error::internal)??;
-    Ok(answer.body(SizedStream::new(length, send(Arc::new(source), segments))))
+    .map_err(Error::internal)?
 }
 
 /// What is sent of a file: its stored bytes, or what is inside an encrypted one.
@@ -129,7 +143,7 @@ impl Shown {
 enum Source {
     Stored(Reader),
     /// Pieces are read one after the other, so nobody waits for the lock.
-    Inside(Box<Mutex<Plain<std::fs::File>>>),
+    Inside(Box<Mutex<Plain<Stream>>>),
 }
 
 impl Source {
@@ -201,18 +215,29 @@ fn layout(
     }
 }
 
-/// Sends the segments; the next piece is read while the one before it is on its way.
-fn send(
+/// Sends the segments; the next piece is read while the one before it is on its way. The first one is there before
+/// anything is answered: what fails at once is a clean error.
+async fn send(
     source: Arc<Source>,
     segments: VecDeque<Segment>,
-) -> impl stream::Stream<Item = Result<Bytes, Error>> {
-    let first = read_next(&source, segments);
-    stream::try_unfold((source, first), |(source, pending)| async move {
+) -> Result<impl stream::Stream<Item = Result<Bytes, Error>>> {
+    let (first, following) = match read_next(&source, segments) {
+        None => (None, None),
+        Some(pending) => {
+            let (bytes, rest) = pending.await.map_err(Error::internal)??;
+            (Some(bytes), read_next(&source, rest))
+        }
+    };
+    let body = stream::try_unfold((source, first, following), |(source, ready, pending)| async {
+        if let Some(bytes) = ready {
+            return Ok(Some((bytes, (source, None, pending))));
+        }
         let Some(pending) = pending else { return Ok(None) };
         let (bytes, rest) = pending.await.map_err(Error::internal)??;
         let following = read_next(&source, rest);
-        Ok(Some((bytes, (source, following))))
-    })
+        Ok(Some((bytes, (source, None, following))))
+    });
+    Ok(body.inspect_err(|error: &Error| tracing::error!(%error, "a download broke off")))
 }
 
 type Pending = tokio::task::JoinHandle<Result<(Bytes, VecDeque<Segment>)>>;

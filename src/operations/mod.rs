@@ -17,6 +17,7 @@ pub mod outcome;
 pub mod passwords;
 pub mod places;
 pub mod relocate;
+pub mod sealing;
 pub mod upload;
 
 use places::Places;

@@ -1,6 +1,5 @@
 //! What operations share: where bytes lie, how they are read, and how what was made becomes a file.
 
-use std::fs::File as OsFile;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -8,9 +7,11 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::passwords::Passwords;
+use super::sealing::Remembered;
+use crate::blobs::Blobs;
 use crate::blobs::draft::{Draft, error_of};
-use crate::blobs::reader::Reader;
-use crate::blobs::{Blobs, PoolDir};
+use crate::blobs::pool::PoolDir;
+use crate::blobs::reader::{Reader, Stream};
 use crate::domain::account::{Caller, Role};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
@@ -79,7 +80,7 @@ impl Places {
     }
 
     /// The stored bytes of a file.
-    pub fn open(&self, file: &File) -> Result<OsFile> {
+    pub fn open(&self, file: &File) -> Result<Stream> {
         Ok(Reader::open(self.dir(file.pool_id)?, file.object_id, file.size)?.into_stream())
     }
 
@@ -170,7 +171,7 @@ impl<R: Read> Read for Feed<'_, R> {
         let read = self
             .source
             .read(&mut buffer[..length])
-            .map_err(|error| self.context.refuse(Error::io("reading an object", &error).into()))?;
+            .map_err(|error| self.context.refuse(error_of("reading an object", error).into()))?;
         self.context.advance(read as u64).map_err(|stop| self.context.refuse(stop))?;
         Ok(read)
     }
@@ -254,12 +255,19 @@ pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject>
         objects::insert_held(tx, &object, task.pk)?;
         Ok(object)
     })?;
-    draft.seal()?;
+    let tell = |_| context.glance().map_err(|stop| error_of("", context.refuse(stop)));
+    let mut journal = Remembered { store: &context.engine.store, id: object.id, tell };
+    context.settle(draft.seal(&mut journal))?;
     Ok(object)
 }
 
-/// The same for many at once, so that they share their commit and the flushes of their folders.
-pub fn seal_all(context: &Context, pool_id: PoolId, drafts: Vec<Draft>) -> Work<()> {
+/// The same for many at once, so that they share their commit and the flushes of their folders; in a bucket there is
+/// nothing to share.
+pub fn seal_all(context: &Context, pool: &PoolDir, drafts: Vec<Draft>) -> Work<()> {
+    let pool_id = pool.id;
+    if pool.is_remote() {
+        return drafts.into_iter().try_for_each(|draft| seal(context, pool_id, draft).map(|_| ()));
+    }
     let objects =
         drafts.iter().map(|draft| object_of(draft, pool_id)).collect::<Result<Vec<_>>>()?;
     context.commit(move |tx, task| {

@@ -10,6 +10,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0001_init.sql")),
     M::up(include_str!("migrations/0002_accounts.sql")),
     M::up(include_str!("migrations/0003_notifications.sql")),
+    M::up(include_str!("migrations/0006_pools.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

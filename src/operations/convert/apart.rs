@@ -2,13 +2,13 @@
 //! They work on a thread of its own: the worker takes what that thread tells it, and leaves at once when it must. The
 //! thread then ends at the next byte it reads or writes, and what it made is forgotten.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::streams::PIECE_BYTES;
+use crate::blobs::reader::Stream;
 use crate::domain::error::{Error, Result};
 use crate::engine::context::{Context, Stop};
 
@@ -36,7 +36,7 @@ pub(super) enum Share {
 /// Those of `work` and of the sink; when the task is to stop, the context knows it.
 pub(super) fn apart<T: Send + 'static>(
     context: &Context,
-    file: File,
+    file: Stream,
     share: Share,
     sink: &mut dyn Write,
     work: impl FnOnce(Source, &mut Sink) -> Result<T> + Send + 'static,
@@ -75,7 +75,7 @@ enum Sent {
 pub(super) type Source = BufReader<Told>;
 
 pub(super) struct Told {
-    file: File,
+    file: Stream,
     tell: SyncSender<Sent>,
 }
 

@@ -92,7 +92,7 @@ impl<'a> Unpack<'a> {
         let left = quota.limit.map_or(u64::MAX, |limit| {
             limit.saturating_sub(quota.used + quota.reserved).saturating_add(self.reserved)
         });
-        let room = self.places.dir(self.pool.id)?.room()?.saturating_add(self.total);
+        let room = self.places.dir(self.pool.id)?.staging_room()?.saturating_add(self.total);
         // A pool with a multiplier charges more than it stores; the reservation holds the quota to the byte.
         Ok(Limits {
             entries: ENTRIES_MAX,
@@ -135,7 +135,7 @@ impl<'a> Unpack<'a> {
             made.push((coming.seq, bytes, entry));
             drafts.push(coming.draft);
         }
-        let sealed = seal_all(self.context, self.pool.id, drafts);
+        let sealed = seal_all(self.context, self.places.dir(self.pool.id)?, drafts);
         self.stop(sealed)?;
         let listed = self.context.commit(move |tx, task| {
             for (seq, bytes, entry) in made {
