@@ -11,7 +11,7 @@ use crate::harness::child::ChildDrive;
 use crate::harness::client::{Client, id};
 use crate::harness::tasks::Tasks as _;
 use crate::harness::{TestDrive, bytes, eventually, folder, sha256};
-use crate::offline_pools::{pool_view, until_online};
+use crate::offline_pools::{pool_view, tried, until_online};
 use crate::s3_pools::{borrowed, spawn, spawn_with};
 
 const MIB: usize = 1024 * 1024;
@@ -182,14 +182,7 @@ async fn a_task_that_an_outage_broke_off_is_tried_again_and_leaves_one_object() 
     bucket.take_parts(2);
     let wish = json!({ "sourcePoolId": here, "targetPoolId": there });
     let task = id(&user.ask("StorageMigration", wish).await.ok());
-    let waits = user.until(&task, &["Pending", "Failed"]).await;
-    // It waits for a worker before it waits for another try.
-    let waits = if waits["errorCode"].is_null() {
-        user.until(&task, &["InProgress"]).await;
-        user.until(&task, &["Pending", "Failed"]).await
-    } else {
-        waits
-    };
+    let waits = tried(&user, &task).await;
     assert_eq!(
         (&waits["status"], &waits["errorCode"]),
         (&json!("Pending"), &json!("POOL_OFFLINE"))
@@ -203,6 +196,42 @@ async fn a_task_that_an_outage_broke_off_is_tried_again_and_leaves_one_object() 
     assert_eq!(sha256(&user.content(file["id"].as_str().unwrap()).await), sha256(&data));
     drive.swept().await;
     assert_eq!((bucket.objects().len(), bucket.loose_parts()), (1, Vec::<String>::new()));
+}
+
+#[tokio::test]
+async fn a_file_in_one_request_that_meets_an_outage_leaves_nothing() {
+    let bucket = Bucket::start();
+    let drive = spawn(&bucket);
+    let user = drive.user("ada").await;
+    let far = user.pool("far").await;
+    let path = format!("/api/files/upload/direct?fileName=a.bin&poolId={}", far.as_str().unwrap());
+    bucket.go_away(true);
+    let put = || user.request(Method::PUT, &path).body(bytes(1, 100_000));
+    user.send(put()).await.refused(503, "POOL_OFFLINE");
+    bucket.go_away(false);
+    until_online(&user, "far").await;
+    drive.swept().await;
+    let rows = |sql: &str| drive.db().query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!((rows("select count(*) from objects"), bucket.objects().len()), (0, 0));
+    let file = user.send(put()).await.ok();
+    assert_eq!(user.content(file["id"].as_str().unwrap()).await, bytes(1, 100_000));
+    // As a kill between the object and its file leaves it.
+    let stray = bucket.objects()[0].file_name().unwrap().to_owned();
+    let path = format!("/api/files/{}?permanent=true", file["id"].as_str().unwrap());
+    assert!(user.delete(&path).await.status.is_success());
+    drive.swept().await;
+    assert_eq!(bucket.objects().len(), 0);
+    let file = user.send(put()).await.ok();
+    let object = bucket.objects()[0].file_name().unwrap().to_owned();
+    assert_ne!(object, stray);
+    let id = file["id"].as_str().unwrap();
+    drive.db().execute("delete from files where id = ?1", [id]).unwrap();
+    drive.db().execute("update objects set refs = 0, task_pk = 0", []).unwrap();
+    drive.sweep().await;
+    assert_eq!(bucket.objects().len(), 1, "a request may still be at it");
+    let drive = drive.restart_with(&borrowed(&bucket.settings()));
+    drive.swept().await;
+    assert_eq!(bucket.objects().len(), 0);
 }
 
 #[tokio::test]

@@ -31,6 +31,8 @@ const READ_AHEAD_MAX: usize = 32;
 /// How long a look at the marker and a small request may take.
 const LOOK_WAIT: Duration = Duration::from_secs(8);
 const SMALL_WAIT: Duration = Duration::from_secs(60);
+/// How long a piece of an object may take to come; it has 2 MiB at most.
+const READ_WAIT: Duration = Duration::from_secs(30);
 /// The slowest line for which a part still arrives in time.
 const SLOWEST_BYTES_PER_SECOND: u64 = 32 * 1024;
 /// Bytes of a marker that are read.
@@ -85,13 +87,16 @@ impl Bucket {
         credentials: &Credentials,
         connector: impl HttpConnector + Clone,
     ) -> Result<Self> {
+        // Amazon's certificate has room for one more name before its own.
+        let amazons = address.endpoint.is_empty() && !address.bucket.contains('.');
+        let by_host = amazons || !address.path_style;
         let build = |retries| -> object_store::Result<AmazonS3> {
             let mut builder = AmazonS3Builder::new()
                 .with_bucket_name(&address.bucket)
                 .with_region(&address.region)
                 .with_access_key_id(credentials.access_key_id.as_str())
                 .with_secret_access_key(credentials.secret_access_key.as_str())
-                .with_virtual_hosted_style_request(!address.path_style)
+                .with_virtual_hosted_style_request(by_host)
                 .with_allow_http(address.allow_http)
                 .with_disable_bulk_delete(true)
                 .with_http_connector(connector.clone())
@@ -221,9 +226,8 @@ impl Bucket {
                 false => Err(format!("{} bytes of {path} came instead of {length}", bytes.len())),
             }
         };
-        let wait = wait_for(length);
         let task = runtime()?.spawn(async move {
-            tokio::time::timeout(wait, fetching)
+            tokio::time::timeout(READ_WAIT, fetching)
                 .await
                 .unwrap_or_else(|_| Err("it took too long".to_owned()))
         });

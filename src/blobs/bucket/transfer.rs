@@ -1,9 +1,11 @@
 //! Objects on their way to a bucket, in parts that are remembered, so that none is sent twice.
 
 use std::fs::File;
+use std::future::Future;
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::time::Duration;
+use std::pin::pin;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use object_store::multipart::{MultipartStore as _, PartId};
@@ -22,6 +24,8 @@ const PARTS_MAX: u64 = 10_000;
 /// Memory of one object on its way to the server, and how many of them are on their way at once.
 const PUT_MEMORY_BYTES: u64 = 32 * MIB;
 pub(super) const PUTS: usize = 4;
+/// How often a sender looks whether it is still wanted.
+const GLANCE: Duration = Duration::from_millis(250);
 /// How long a server may take to put parts together.
 const COMPLETE_WAIT: Duration = Duration::from_secs(600);
 
@@ -84,7 +88,8 @@ impl Bucket {
             let bytes = read(file, 0..size)?;
             let path = self.path(id);
             let put = self.store.put(&path, bytes.into());
-            ask("storing an object", wait_for(size), put)?;
+            patiently(wait_for(size), journal, 0, put)?
+                .map_err(|error| failed("storing an object", &reason(&error)))?;
             return journal.tell(size);
         }
         let resumed = journal.known()?;
@@ -153,7 +158,11 @@ impl Bucket {
                 };
                 flying.spawn_on(part, runtime()?);
             }
-            let Some(ended) = runtime()?.block_on(flying.join_next()) else { break };
+            // Each part has its own time.
+            let next = flying.join_next();
+            let Some(ended) = patiently(Duration::MAX, journal, done.min(size), next)? else {
+                break;
+            };
             match ended.map_err(Error::internal)? {
                 Ok((number, Ok(part))) => {
                     journal.part(number as u64, &part.content_id)?;
@@ -168,13 +177,12 @@ impl Bucket {
         }
         let parts = tags.into_iter().flatten().map(|content_id| PartId { content_id }).collect();
         let path = self.path(id);
-        ask("ending a multipart upload", COMPLETE_WAIT, async {
-            match self.store.complete_multipart(&path, &upload_id, parts).await {
-                Ok(_) => Ok(Sent::Whole),
-                Err(StoreError::NotFound { .. }) => Ok(Sent::Forgotten),
-                Err(error) => Err(error),
-            }
-        })
+        let complete = self.store.complete_multipart(&path, &upload_id, parts);
+        match patiently(COMPLETE_WAIT, journal, size, complete)? {
+            Ok(_) => Ok(Sent::Whole),
+            Err(StoreError::NotFound { .. }) => Ok(Sent::Forgotten),
+            Err(error) => Err(failed("ending a multipart upload", &reason(&error))),
+        }
     }
 }
 
@@ -182,6 +190,27 @@ enum Sent {
     Whole,
     /// The server knows nothing of the multipart upload any more.
     Forgotten,
+}
+
+/// Waits for an answer, and asks the journal now and then whether it is still wanted.
+fn patiently<T>(
+    at_most: Duration,
+    journal: &mut dyn Journal,
+    done: u64,
+    question: impl Future<Output = T>,
+) -> Result<T> {
+    let begun = Instant::now();
+    let mut question = pin!(question);
+    loop {
+        let waiting = async { tokio::time::timeout(GLANCE, &mut question).await };
+        if let Ok(answer) = runtime()?.block_on(waiting) {
+            return Ok(answer);
+        }
+        journal.tell(done)?;
+        if begun.elapsed() > at_most {
+            return Err(failed("sending an object", "there was no answer"));
+        }
+    }
 }
 
 fn read(file: &File, range: Range<u64>) -> Result<Bytes> {

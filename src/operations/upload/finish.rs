@@ -84,6 +84,10 @@ impl Uploads {
         let published = self.publish(&open, hash).await;
         if let Err(error) = &published {
             open.set_completing(false);
+            if matches!(error.kind(), Kind::Io | Kind::PoolOffline) && !open.pool.is_remote() {
+                // The open file may be one of a disk that is gone; the next look opens it anew.
+                open.break_off();
+            }
             if matches!(error.kind(), Kind::Io | Kind::Internal) {
                 // A cancel that was quicker has taken chunks and staging file away; that is the better reason.
                 self.ended(owner, id).await?;

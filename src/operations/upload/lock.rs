@@ -31,8 +31,10 @@ use crate::operations::sealing::Remembered;
 use crate::store::objects::{self, NewObject};
 use crate::store::{tasks, uploads};
 
-/// Uploads that are encrypted or sent to a server at the same time; further ones wait. Each takes a thread and keeps a disk busy.
+/// Uploads that are encrypted at the same time; further ones wait. Each takes a thread and keeps a disk busy.
 const TURNS: usize = 2;
+/// Uploads that are sent to a server at the same time. Each takes a thread.
+const SENDS: usize = 2;
 const PIECE_BYTES: usize = 256 * 1024;
 /// How long a stop waits for a piece to be over.
 const STOP_WAIT: Duration = Duration::from_secs(10);
@@ -41,7 +43,8 @@ const RELAX: Duration = Duration::from_secs(60);
 
 /// Who is encrypting or sending, and whether it is time to stop.
 pub struct Locking {
-    pub(super) turns: Arc<Semaphore>,
+    turns: Arc<Semaphore>,
+    pub(super) sends: Arc<Semaphore>,
     stopping: AtomicBool,
     running: Mutex<usize>,
     ended: Condvar,
@@ -51,6 +54,7 @@ impl Default for Locking {
     fn default() -> Self {
         Self {
             turns: Arc::new(Semaphore::new(TURNS)),
+            sends: Arc::new(Semaphore::new(SENDS)),
             stopping: AtomicBool::new(false),
             running: Mutex::default(),
             ended: Condvar::new(),
@@ -258,7 +262,7 @@ pub(super) fn encrypt(
 }
 
 /// Tells clients how far it is, and hears whether the upload is still to be completed.
-pub(super) struct Teller {
+struct Teller {
     engine: Arc<Engine>,
     open: Arc<Open>,
     clock: Clock,
@@ -266,13 +270,13 @@ pub(super) struct Teller {
 }
 
 impl Teller {
-    pub(super) fn new(engine: Arc<Engine>, open: Arc<Open>) -> Self {
+    fn new(engine: Arc<Engine>, open: Arc<Open>) -> Self {
         let (clock, begun) = (engine.clock.clone(), open.upload.progress(u64::MAX, 0));
         let throttle = Throttle::new(begun, clock.now());
         Self { engine, open, clock, throttle }
     }
 
-    pub(super) fn tell(&mut self, done: u64) -> Result<()> {
+    fn tell(&mut self, done: u64) -> Result<()> {
         still_wanted(&self.open)?;
         let progress = self.open.upload.progress(u64::MAX, done);
         if !self.throttle.admit(progress, self.clock.now()) {
@@ -292,7 +296,7 @@ impl Teller {
 }
 
 /// `Err` once the upload is no longer in progress.
-fn still_wanted(open: &Open) -> Result<()> {
+pub(super) fn still_wanted(open: &Open) -> Result<()> {
     match open.status() {
         Status::InProgress => Ok(()),
         Status::Paused => Err(Error::new(

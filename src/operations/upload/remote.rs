@@ -1,21 +1,25 @@
 //! The end of an upload into a pool at a server. Its bytes lie in staging until the server has them and the object's row
-//! says so. That takes as long as the line needs, so it tells its progress and stops when the upload is paused or the
-//! server stops; the parts that have arrived are remembered, and [`Uploads::finish_interrupted`] goes on with the next.
+//! says so. That takes as long as the line needs, so it stops when the upload is paused or cancelled or the server stops; the parts that have arrived are remembered, and [`Uploads::finish_interrupted`] goes on with the next.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::finish::{Made, record, sniff};
-use super::lock::{Running, Teller, begin_long};
+use super::lock::{Running, begin_long, still_wanted};
 use super::open::Open;
 use super::{Uploads, finished};
 use crate::blobs::staging;
-use crate::domain::error::{Error, Result};
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
 use crate::domain::task::Status;
+use crate::domain::work::is_passing;
 use crate::engine::Engine;
 use crate::operations::sealing::Remembered;
 use crate::store::objects::{self, NewObject};
 use crate::store::{Tx, tasks};
+
+/// When what failed may work again.
+const TRY_AGAIN: Duration = Duration::from_secs(30);
 
 impl Uploads {
     /// Makes a file of an upload whose bytes are whole and have these hashes.
@@ -26,6 +30,14 @@ impl Uploads {
         let pk = open.task_pk;
         if let Err(error) = &outcome {
             tracing::warn!(task.id = %open.upload.task_id, %error, "an upload was not sent to its end");
+            if error.kind() != Kind::PoolOffline && is_passing(error) {
+                // Nobody may be waiting for an answer any more. Of a pool that comes back it is told.
+                let again = self.open.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(TRY_AGAIN).await;
+                    again.resumed.notify_one();
+                });
+            }
             self.engine.store.write(move |tx| break_off(tx, pk)).await?;
             return outcome;
         }
@@ -37,16 +49,15 @@ impl Uploads {
     }
 
     async fn seal_remote(&self, open: &Arc<Open>, object: NewObject) -> Result<File> {
-        let turn = self.locking.turns.clone().acquire_owned().await.map_err(Error::internal)?;
+        let turn = self.locking.sends.clone().acquire_owned().await.map_err(Error::internal)?;
         let running = Arc::new(Running::begin(&self.locking)?);
         let (engine, sealing, working) = (self.engine.clone(), open.clone(), running.clone());
         let content_type = tokio::task::spawn_blocking(move || {
             let _until_here = (turn, &working);
             let content_type = sniff(&sealing)?;
-            let mut teller = Teller::new(engine.clone(), sealing.clone());
-            let tell = |done| {
+            let tell = |_| {
                 working.check()?;
-                teller.tell(done)
+                still_wanted(&sealing)
             };
             let id = sealing.upload.object_id;
             let mut journal = Remembered { store: &engine.store, id, tell };
