@@ -103,7 +103,9 @@ fn is_public(endpoint: &str) -> bool {
 fn credentials(file: &Path, setting: &str) -> Result<Credentials> {
     let wrong = |why: &str| Err(Error::invalid(setting, format!("{setting}: {why}")));
     let (id, secret) = if file.as_os_str().is_empty() {
-        let variable = |name: &str| std::env::var(name).ok().map(Zeroizing::new);
+        let variable = |name: &str| {
+            std::env::var(name).ok().filter(|value| !value.is_empty()).map(Zeroizing::new)
+        };
         (variable("AWS_ACCESS_KEY_ID"), variable("AWS_SECRET_ACCESS_KEY"))
     } else {
         let text = match std::fs::read_to_string(file) {
