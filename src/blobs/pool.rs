@@ -74,7 +74,7 @@ struct Presence {
     /// `Err` says why it is offline.
     opened: Result<Arc<Opened>, String>,
     looked: Instant,
-    /// Was it away at the start, so that what the last run left half done in it is still to be mended?
+    /// Is what the last run left half done in it still to be mended?
     unmended: bool,
     /// Who mends it. For everybody else it is offline until that is done.
     mending: Option<ThreadId>,
@@ -122,8 +122,7 @@ impl PoolDir {
         match pool.try_open(seen) {
             Ok(opened) => {
                 let mut presence = pool.lock();
-                (presence.opened, presence.unmended) = (Ok(Arc::new(opened)), false);
-                presence.seen = Seen::Before;
+                (presence.opened, presence.seen) = (Ok(Arc::new(opened)), Seen::Before);
             }
             Err(error) => pool.lose(&mut pool.lock(), reason(&error)),
         }
@@ -265,16 +264,29 @@ impl PoolDir {
         Some(Back::Online)
     }
 
-    /// What the last run left half done in the pool is mended, or could not be.
-    pub fn mended(&self, outcome: Result<()>) {
+    /// What the last run left half done in the pool is mended. Where its disk did not allow it, the pool is offline and
+    /// will be mended when it is back.
+    ///
+    /// # Errors
+    /// What has nothing to do with the pool.
+    pub fn mended(&self, outcome: Result<()>) -> Result<()> {
         let mut presence = self.lock();
-        presence.mending = None;
+        let returned = presence.mending.take().is_some();
         match outcome {
             Ok(()) => {
                 presence.unmended = false;
-                tracing::info!(pool = self.name, "the pool is online");
+                if returned {
+                    tracing::info!(pool = self.name, "the pool is online");
+                }
+                Ok(())
             }
-            Err(error) => self.lose(&mut presence, reason(&error)),
+            Err(error) => {
+                self.lose(&mut presence, reason(&error));
+                match error.kind() {
+                    Kind::Io | Kind::PoolOffline => Ok(()),
+                    _ => Err(error),
+                }
+            }
         }
     }
 

@@ -42,7 +42,7 @@ pub fn run(engine: &Arc<Engine>) -> Result<LastStop> {
     // Nobody stores a file any more.
     engine.store.write_now(|tx| objects::release_held(tx, objects::OF_A_REQUEST))?;
     for pool in engine.blobs.all().filter(|pool| pool.check().is_ok()) {
-        recover(engine, pool, last)?;
+        pool.mended(recover(engine, pool, last))?;
     }
     engine.store.write_now(move |tx| {
         for account in accounts::recount(tx)? {
@@ -69,7 +69,10 @@ pub(super) fn look_again(engine: &Engine) {
         let id = pool.id;
         let opened = engine.store.write_now(move |tx| pools::opened(tx, id));
         if back == Back::ToMend {
-            pool.mended(opened.and_then(|()| recover(engine, pool, LastStop::Crash)));
+            let mended = opened.and_then(|()| recover(engine, pool, LastStop::Crash));
+            if let Err(error) = pool.mended(mended) {
+                tracing::error!(pool = pool.name, %error, "a pool could not be mended; it is tried again");
+            }
         }
         for operation in engine.operations() {
             operation.pool_is_back();

@@ -85,7 +85,10 @@ async fn source(state: &State, file: &File, opened: Option<Arc<Identity>>) -> Re
     let pool = state.uploads.blobs().pool(file.pool_id)?.clone();
     let (object_id, size) = (file.object_id, file.size);
     let known = match pool.verify_reads {
-        true => state.engine.store.read(move |db| objects::get(db, object_id)).await?,
+        true => {
+            let found = state.engine.store.read(move |db| objects::get(db, object_id)).await?;
+            Some(found.ok_or_else(|| Error::not_found("file"))?)
+        }
         false => None,
     };
     tokio::task::spawn_blocking(move || {

@@ -12,7 +12,7 @@ use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use tokio::task::JoinSet;
 
-use super::{Bucket, SMALL_WAIT, ask, failed, reason, runtime, wait_for};
+use super::{Bucket, SMALL_WAIT, failed, reason, runtime, wait_for};
 use crate::domain::chunks::MIB;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::ObjectId;
@@ -82,7 +82,8 @@ impl Bucket {
         size: u64,
         journal: &mut dyn Journal,
     ) -> Result<()> {
-        let _turn = runtime()?.block_on(self.puts.acquire()).map_err(Error::internal)?;
+        let turn = patiently(Duration::MAX, journal, 0, self.puts.acquire())?;
+        let _until_the_end = turn.map_err(Error::internal)?;
         journal.tell(0)?;
         if size <= PART_BYTES {
             let bytes = read(file, 0..size)?;
@@ -119,7 +120,8 @@ impl Bucket {
         let part_bytes = PART_BYTES.max(size.div_ceil(PARTS_MAX).next_multiple_of(MIB));
         let path = self.path(id);
         let begin = self.store.create_multipart(&path);
-        let upload_id = ask("beginning a multipart upload", SMALL_WAIT, begin)?;
+        let upload_id = patiently(SMALL_WAIT, journal, 0, begin)?
+            .map_err(|error| failed("beginning a multipart upload", &reason(&error)))?;
         journal.begin(&upload_id, part_bytes)?;
         Ok(Multipart { upload_id, part_bytes, parts: Vec::new() })
     }

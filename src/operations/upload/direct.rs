@@ -10,6 +10,7 @@ use sha2::Sha256;
 use super::begin::Wanted;
 use super::finish::announce_completed;
 use super::intake::{Hashes, Intake};
+use super::lock::Locking;
 use super::{Uploads, detached, lock, new_file, new_task};
 use crate::blobs::ledger::{self, BlockHasher};
 use crate::blobs::pool::PoolDir;
@@ -37,10 +38,10 @@ struct Part {
 }
 
 impl Part {
-    fn seal(&self, store: &Store, object: NewObject) -> Result<NewObject> {
+    fn seal(&self, store: &Store, locking: &Locking, object: NewObject) -> Result<NewObject> {
         self.staging.set_size(object.size)?;
         let object = self.hold(store, object)?;
-        let mut journal = Remembered { store, id: self.id, tell: |_| Ok(()) };
+        let mut journal = Remembered { store, id: self.id, tell: |_| locking.check() };
         let sealed = self.staging.seal(&self.pool, self.id, &mut journal);
         self.let_go_unless(store, self.id, sealed)?;
         self.sealed.store(!self.pool.is_remote(), Ordering::Relaxed);
@@ -65,13 +66,19 @@ impl Part {
     }
 
     /// Another object, of the encrypted bytes; the plain ones are removed with this.
-    fn seal_encrypted(&self, store: &Store, plain: &NewObject, key: &LockKey) -> Result<NewObject> {
+    fn seal_encrypted(
+        &self,
+        store: &Store,
+        locking: &Locking,
+        plain: &NewObject,
+        key: &LockKey,
+    ) -> Result<NewObject> {
         let (size, recipient) = (plain.size, &key.recipient);
         let draft =
             lock::encrypt(&self.pool, &self.staging, size, plain.sha256, recipient, |_| Ok(()))?;
         let object = self.hold(store, object_of(&draft, self.pool.id)?)?;
         let id = object.id;
-        let sealed = draft.seal(&mut Remembered { store, id, tell: |_| Ok(()) });
+        let sealed = draft.seal(&mut Remembered { store, id, tell: |_| locking.check() });
         self.let_go_unless(store, id, sealed)?;
         Ok(object)
     }
@@ -162,9 +169,10 @@ impl Uploads {
         };
         new.key = key;
         let (sealing, lock, store) = (part.clone(), new.key.clone(), self.engine.store.clone());
+        let locking = self.locking.clone();
         let object = tokio::task::spawn_blocking(move || match lock {
-            None => sealing.seal(&store, plain),
-            Some(key) => sealing.seal_encrypted(&store, &plain, &key),
+            None => sealing.seal(&store, &locking, plain),
+            Some(key) => sealing.seal_encrypted(&store, &locking, &plain, &key),
         })
         .await
         .map_err(Error::internal)??;

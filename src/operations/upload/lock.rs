@@ -121,6 +121,7 @@ impl Uploads {
         let pk = open.task_pk;
         if let Err(error) = &outcome {
             tracing::info!(task.id = %open.upload.task_id, %error, "an upload was not encrypted to its end");
+            self.try_again_after(error);
             self.engine
                 .store
                 .write(move |tx| {

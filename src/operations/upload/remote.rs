@@ -1,5 +1,6 @@
 //! The end of an upload into a pool at a server. Its bytes lie in staging until the server has them and the object's row
-//! says so. That takes as long as the line needs, so it stops when the upload is paused or cancelled or the server stops; the parts that have arrived are remembered, and [`Uploads::finish_interrupted`] goes on with the next.
+//! says so. That takes as long as the line needs, so it stops when the upload is paused or cancelled or the server stops;
+//! the parts that have arrived are remembered, and [`Uploads::finish_interrupted`] goes on with the next.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -30,14 +31,7 @@ impl Uploads {
         let pk = open.task_pk;
         if let Err(error) = &outcome {
             tracing::warn!(task.id = %open.upload.task_id, %error, "an upload was not sent to its end");
-            if error.kind() != Kind::PoolOffline && is_passing(error) {
-                // Nobody may be waiting for an answer any more. Of a pool that comes back it is told.
-                let again = self.open.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(TRY_AGAIN).await;
-                    again.resumed.notify_one();
-                });
-            }
+            self.try_again_after(error);
             self.engine.store.write(move |tx| break_off(tx, pk)).await?;
             return outcome;
         }
@@ -46,6 +40,19 @@ impl Uploads {
             .await
             .map_err(Error::internal)?;
         outcome
+    }
+
+    /// Goes on by itself after what may pass: nobody may be waiting for an answer any more. Of a pool that comes back it
+    /// is told.
+    pub(super) fn try_again_after(&self, error: &Error) {
+        if error.kind() == Kind::PoolOffline || !is_passing(error) {
+            return;
+        }
+        let again = self.open.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(TRY_AGAIN).await;
+            again.resumed.notify_one();
+        });
     }
 
     async fn seal_remote(&self, open: &Arc<Open>, object: NewObject) -> Result<File> {
