@@ -160,7 +160,9 @@ impl Draft {
         {
             return Err(Error::disk_full());
         }
-        self.staging.write_slice_at(bytes, self.size).map_err(|error| self.pool.explain(error))?;
+        self.staging
+            .write_slice_at(bytes, self.size)
+            .map_err(|error| self.pool.explain_staging(error))?;
         self.hash(bytes);
         self.fresh += bytes.len() as u64;
         if self.fresh >= WRITEBACK_BYTES {

@@ -231,6 +231,11 @@ impl PoolDir {
         }
     }
 
+    /// The same for a failure of a staging file, which is never in a bucket.
+    pub fn explain_staging(&self, error: Error) -> Error {
+        if self.is_remote() { error } else { self.explain(error) }
+    }
+
     /// Does something in the pool while it is online.
     pub(super) fn within<T>(&self, work: impl FnOnce(&Opened) -> Result<T>) -> Result<T> {
         let opened = self.online()?;

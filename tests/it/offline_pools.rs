@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use crate::harness::client::{Client, id};
 use crate::harness::tasks::Tasks as _;
 use crate::harness::{TestDrive, bytes, eventually, folder};
+use crate::power::Disk;
 
 const MIB: usize = 1024 * 1024;
 
@@ -185,4 +186,45 @@ async fn a_folder_with_another_pools_marker_is_offline_and_stays_as_it_is() {
         String::from_utf8_lossy(&told.body).contains("drive_pool_online{pool=\"default\"} 1")
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_disk_that_is_pulled_out_and_plugged_in_again_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(disk) = Disk::make(folder.path(), "ext4") else {
+        println!("left out: ext4 on a loop device and xfs_io are not to be had here");
+        return;
+    };
+    let place = disk.mount.join("pool");
+    let drive = TestDrive::spawn_with(&[
+        ("DRIVE_POOL2_NAME", "far"),
+        ("DRIVE_POOL2_PATH", place.to_str().unwrap()),
+    ]);
+    let user = drive.user("ada").await;
+    let far = user.pool("far").await;
+    let kept = user.upload("kept.bin", &bytes(1, MIB), json!({ "poolId": far })).await;
+    let data = bytes(2, 3 * MIB);
+    let wish = json!({ "poolId": far, "chunkSize": MIB });
+    let task = id(&user.create("open.bin", data.len() as u64, wish).await.ok());
+    user.chunk(&task, 0, &data[..MIB]).await.ok();
+    user.chunk(&task, 1, &data[MIB..2 * MIB]).await.ok();
+
+    // Its writes fail first, then its files are gone.
+    disk.cut();
+    let failed = user.chunk(&task, 2, &data[2 * MIB..]).await;
+    assert!(matches!(failed.status.as_u16(), 500 | 503), "{}", failed.status);
+    disk.pull();
+    user.get(&content(&kept)).await.refused(503, "POOL_OFFLINE");
+    user.chunk(&task, 2, &data[2 * MIB..]).await.refused(503, "POOL_OFFLINE");
+    let state = user.get(&format!("/api/files/upload/resume/{task}")).await.ok();
+    assert_eq!(state["uploadedChunks"], json!([0, 1]), "what was acknowledged is believed");
+    assert_eq!(std::fs::read_dir(&disk.mount).unwrap().count(), 0, "nothing was made in its place");
+
+    assert!(disk.attach());
+    until_online(&user, "far").await;
+    assert_eq!(user.content(kept["id"].as_str().unwrap()).await, bytes(1, MIB));
+    user.chunk(&task, 2, &data[2 * MIB..]).await.ok();
+    let file = user.complete(&task).await.ok();
+    assert_eq!(user.content(file["id"].as_str().unwrap()).await, data);
+    drive.swept().await;
 }
