@@ -15,8 +15,8 @@ use crate::domain::chunks::MIB;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::ObjectId;
 
-/// Bytes asked of a server at once: at first and after a jump, and at most while somebody reads on.
-const WINDOW_MIN: u64 = 256 * 1024;
+/// Bytes asked of a server at once: at least, at first and after a jump; and at most, while somebody reads on.
+const WINDOW_MIN: u64 = 64 * 1024;
 const WINDOW_MAX: u64 = 2 * MIB;
 
 /// An open object. Reads name their position, so that one reader serves several ranges.
@@ -183,7 +183,7 @@ impl Window {
         while filled < buffer.len() {
             let at = offset + filled as u64;
             if !(self.at..self.at + self.bytes.len() as u64).contains(&at) {
-                self.turn(bucket, id, size, at)?;
+                self.turn(bucket, id, size, at, (buffer.len() - filled) as u64)?;
             }
             let piece = &self.bytes[(at - self.at) as usize..];
             let length = piece.len().min(buffer.len() - filled);
@@ -193,15 +193,23 @@ impl Window {
         Ok(())
     }
 
-    /// Gets the bytes at `at`. Whoever reads on gets more each time, and what comes next is asked for early.
-    fn turn(&mut self, bucket: &Bucket, id: ObjectId, size: u64, at: u64) -> Result<()> {
+    /// Gets the bytes at `at`, of which so many are wanted. Whoever reads on gets more each time, and what comes next is
+    /// asked for early.
+    fn turn(
+        &mut self,
+        bucket: &Bucket,
+        id: ObjectId,
+        size: u64,
+        at: u64,
+        wanted: u64,
+    ) -> Result<()> {
         let reads_on = at > 0 && at == self.at + self.bytes.len() as u64;
         if reads_on && self.ahead.is_none() {
             self.ahead = bucket.may_read_ahead();
         }
         self.length = match (reads_on, &self.ahead) {
-            (true, Some(_)) => (self.length * 2).min(WINDOW_MAX),
-            _ => WINDOW_MIN,
+            (true, Some(_)) => (self.length * 2).max(wanted).min(WINDOW_MAX),
+            _ => wanted.clamp(WINDOW_MIN, WINDOW_MAX),
         };
         let fetch = match self.next.take() {
             Some((begin, end, fetch)) if begin == at => (end, fetch),

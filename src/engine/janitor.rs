@@ -17,6 +17,8 @@ use crate::store::{
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+/// When a task that could only wait is looked at again.
+const HOLD_MS: i64 = 3600 * 1000;
 const KEEP_EVENTS_MS: i64 = 7 * DAY_MS;
 const KEEP_NOTIFICATIONS_MS: i64 = 90 * DAY_MS;
 const KEEP_EVENTS: u64 = 10_000;
@@ -162,6 +164,10 @@ fn expire_one(engine: &Arc<Engine>, task: &Task, now: Timestamp) -> Result<()> {
     if ends > now {
         let pk = task.pk;
         return engine.store.write_now(move |tx| upkeep::extend(tx, pk, ends));
+    }
+    if !engine.operation(task.task_type)?.may_expire(task) {
+        let (pk, later) = (task.pk, now.plus_ms(HOLD_MS));
+        return engine.store.write_now(move |tx| upkeep::extend(tx, pk, later));
     }
     let (inner, task) = (engine.clone(), task.clone());
     engine.store.write_now(move |tx| {

@@ -139,6 +139,11 @@ pub trait Operation: Send + Sync {
         Ok(())
     }
 
+    /// Is an idle task let go? Not while it can only wait.
+    fn may_expire(&self, _task: &Task) -> bool {
+        true
+    }
+
     /// A pool that was offline is online again.
     fn pool_is_back(&self) {}
 

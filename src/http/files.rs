@@ -93,7 +93,7 @@ impl State {
 }
 
 /// Where files can be stored, and what may be.
-pub async fn list_pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
     let used = state.engine.store.read(pools::used).await?;
     // Looking at a disk may take a while.
     let shared = state.clone();

@@ -244,7 +244,7 @@ routes! {
         GET    "/webhooks/{webhook_id}/deliveries"         OWN         Read   ""                  => webhooks::deliveries;
         POST   "/usage/send"                               ADMIN       Write  "usage.send"        => usage::send;
         GET    "/operations"                              ANYONE      Read   ""                  => tasks::overview::operations;
-        GET    "/pools"                                   ANYONE      Read   ""                  => files::list_pools;
+        GET    "/pools"                                   ANYONE      Read   ""                  => files::pools;
     }
 }
 

@@ -122,7 +122,7 @@ async fn a_pool_that_vanishes_while_the_server_runs_comes_back_without_a_restart
         ("DRIVE_POOL2_NAME", "far"),
         ("DRIVE_POOL2_PATH", place.to_str().unwrap()),
     ]);
-    let user = drive.user("ada").await;
+    let mut user = drive.user("ada").await;
     let (here, there) = (user.pool("default").await, user.pool("far").await);
     let to_far = json!({ "poolId": there });
     let data = bytes(1, 2 * MIB);
@@ -140,6 +140,11 @@ async fn a_pool_that_vanishes_while_the_server_runs_comes_back_without_a_restart
     user.delete(&path).await;
     drive.sweep().await;
     assert_eq!(rows(&drive, "select count(*) from objects where refs = 0"), 1);
+    // Nobody can go on with an upload there, so it is not held to be idle.
+    drive.clock.advance_ms(48 * 3_600_000);
+    drive.sweep().await;
+    user.sign_in("ada").await;
+    assert_eq!(user.get(&format!("/api/tasks/{open}")).await.ok()["status"], "InProgress");
     // A task over it waits for another try; what is in other pools goes on.
     let wish = json!({ "fileIds": [file["id"]], "targetPoolId": here });
     let task = id(&user.ask("FileMove", wish).await.ok());

@@ -186,9 +186,13 @@ impl FileUpload {
 
     /// Does its end take a while, so that it may have been broken off?
     fn ends_slowly(&self, task: &Task) -> bool {
-        let pool = task.parameters["poolId"].as_str().and_then(|id| PoolId::parse(id).ok());
-        let pool = pool.and_then(|id| self.open.blobs.pool(id).ok());
-        task.parameters["encrypted"] == true || pool.is_some_and(|pool| pool.is_remote())
+        task.parameters["encrypted"] == true
+            || self.pool_of(task).is_some_and(|pool| pool.is_remote())
+    }
+
+    fn pool_of(&self, task: &Task) -> Option<&Arc<PoolDir>> {
+        let id = PoolId::parse(task.parameters["poolId"].as_str()?).ok()?;
+        self.open.blobs.pool(id).ok()
     }
 }
 
@@ -265,6 +269,11 @@ impl Operation for FileUpload {
 
     fn recover(&self, store: &Store, pool: &PoolDir, last: LastStop) -> Result<()> {
         recover::run(pool, store, last)
+    }
+
+    /// Nobody can go on with it while its pool is away.
+    fn may_expire(&self, task: &Task) -> bool {
+        self.pool_of(task).is_none_or(|pool| pool.check().is_ok())
     }
 
     fn pool_is_back(&self) {
