@@ -7,7 +7,6 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::passwords::Passwords;
-use super::sealing::Remembered;
 use crate::blobs::Blobs;
 use crate::blobs::draft::{Draft, error_of};
 use crate::blobs::pool::PoolDir;
@@ -20,7 +19,7 @@ use crate::domain::file::{ContentType, File};
 use crate::domain::id::{AccountId, FileId, PoolId};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
-use crate::engine::context::{Context, Work};
+use crate::engine::context::Context;
 use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
 use crate::store::file_changes::{Amend, Filter, Switch};
@@ -231,50 +230,6 @@ impl<W: io::Write> io::Write for Outlet<'_, W> {
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
-}
-
-/// The object that a finished draft is to become.
-pub fn object_of(draft: &Draft, pool_id: PoolId) -> Result<NewObject> {
-    let facts = draft.facts()?;
-    Ok(NewObject {
-        id: draft.id(),
-        pool_id,
-        size: facts.size,
-        sha256: facts.sha256,
-        blake3: facts.blake3,
-        block_size: facts.block_size,
-        blocks: facts.blocks,
-    })
-}
-
-/// Makes a finished draft an object of its task: the row first, so that nothing on the disk is without one; then the
-/// rename. It is shown by no file yet.
-pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject> {
-    let object = object_of(&draft, pool_id)?;
-    let object = context.commit(move |tx, task| {
-        objects::insert_held(tx, &object, task.pk)?;
-        Ok(object)
-    })?;
-    let tell = |_| context.glance().map_err(|stop| error_of("", context.refuse(stop)));
-    let mut journal = Remembered { store: &context.engine.store, id: object.id, tell };
-    context.settle(draft.seal(&mut journal))?;
-    Ok(object)
-}
-
-/// The same for many at once, so that they share their commit and the flushes of their folders; in a bucket there is
-/// nothing to share.
-pub fn seal_all(context: &Context, pool: &PoolDir, drafts: Vec<Draft>) -> Work<()> {
-    let pool_id = pool.id;
-    if pool.is_remote() {
-        return drafts.into_iter().try_for_each(|draft| seal(context, pool_id, draft).map(|_| ()));
-    }
-    let objects =
-        drafts.iter().map(|draft| object_of(draft, pool_id)).collect::<Result<Vec<_>>>()?;
-    context.commit(move |tx, task| {
-        objects.iter().try_for_each(|object| objects::insert_held(tx, object, task.pk))
-    })?;
-    Draft::seal_all(drafts)?;
-    Ok(())
 }
 
 /// A file over an object that was just made; its type is to be told by whoever made it.

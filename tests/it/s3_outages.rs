@@ -110,6 +110,22 @@ async fn killed_in_the_middle_of_an_end_it_goes_on_with_the_next_part() {
 }
 
 #[tokio::test]
+async fn parts_that_somebody_cleaned_up_are_sent_again() {
+    let bucket = Bucket::start();
+    let drive = spawn(&bucket);
+    let user = drive.user("ada").await;
+    let data = bytes(7, LARGE);
+    let task = sent(&user, &data).await;
+    bucket.take_parts(2);
+    user.complete(&task).await.refused(503, "POOL_OFFLINE");
+    bucket.forget_next();
+    bucket.go_away(false);
+    stored(&user, &task, &data).await;
+    assert_eq!(bucket.asked(&["POST", "uploads"]).len(), 2, "another multipart upload was begun");
+    assert_eq!(bucket.objects().len(), 1);
+}
+
+#[tokio::test]
 async fn paused_it_keeps_its_parts_and_cancelled_it_leaves_none() {
     let bucket = Bucket::start();
     let drive = spawn(&bucket);

@@ -103,17 +103,19 @@ impl Bucket {
             None => self.begin(id, size, journal)?,
         };
         let sent = self.send(file, id, size, known, journal)?;
-        match sent {
-            Sent::Whole => Ok(()),
-            // Somebody else has cleaned up: once more from the beginning.
-            Sent::Forgotten => {
-                let known = self.begin(id, size, journal)?;
-                match self.send(file, id, size, known, journal)? {
-                    Sent::Whole => Ok(()),
-                    Sent::Forgotten => Err(failed("storing an object", "its upload is gone")),
-                }
+        // The local copy goes after this, so the server is asked what it has. Where the answer to an end was lost, the
+        // upload is as unknown as one that somebody else has cleaned up.
+        if self.size_of(id)? == Some(size) {
+            return journal.tell(size);
+        }
+        if sent == Sent::Forgotten {
+            let known = self.begin(id, size, journal)?;
+            self.send(file, id, size, known, journal)?;
+            if self.size_of(id)? == Some(size) {
+                return journal.tell(size);
             }
         }
+        Err(failed("storing an object", "the server does not have all of it"))
     }
 
     fn begin(&self, id: ObjectId, size: u64, journal: &mut dyn Journal) -> Result<Multipart> {
@@ -188,6 +190,7 @@ impl Bucket {
     }
 }
 
+#[derive(PartialEq, Eq)]
 enum Sent {
     Whole,
     /// The server knows nothing of the multipart upload any more.

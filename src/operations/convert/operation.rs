@@ -23,8 +23,9 @@ use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::operations::places::{
-    self, Feed, Outlet, Places, announce_change, publish, readable_file, seal,
+    self, Feed, Outlet, Places, announce_change, publish, readable_file,
 };
+use crate::operations::sealing::seal;
 
 /// Pictures with more pixels than this are converted one at a time, so that their memory is needed once.
 const LARGE_PIXELS: u64 = 16_000_000;

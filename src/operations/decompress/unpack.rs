@@ -13,7 +13,8 @@ use crate::domain::file::{ContentType, FileName, Folder};
 use crate::domain::pool::Pool;
 use crate::domain::work::{ItemState, NewItem};
 use crate::engine::context::{Context, Work};
-use crate::operations::places::{Places, seal_all};
+use crate::operations::places::Places;
+use crate::operations::sealing::seal_all;
 use crate::store::items::{self, Mark};
 use crate::store::{Tx, accounts};
 

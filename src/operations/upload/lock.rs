@@ -26,8 +26,8 @@ use crate::domain::file::{File, LockKey};
 use crate::domain::progress::Throttle;
 use crate::domain::task::Status;
 use crate::engine::Engine;
-use crate::operations::places::{Hashed, object_of};
-use crate::operations::sealing::Remembered;
+use crate::operations::places::Hashed;
+use crate::operations::sealing::{Remembered, object_of};
 use crate::store::objects::{self, NewObject};
 use crate::store::{tasks, uploads};
 

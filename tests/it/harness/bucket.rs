@@ -28,6 +28,8 @@ const ALL: usize = usize::MAX;
 struct State {
     root: PathBuf,
     away: AtomicBool,
+    /// Does the server know nothing any more of the multipart upload it is asked for next?
+    forgetful: AtomicBool,
     /// Parts that are still taken before the server goes away.
     parts_left: AtomicUsize,
     /// Whole objects and ranges that are still given before it goes away.
@@ -115,6 +117,11 @@ impl Bucket {
         self.state.reads_left.store(count, Ordering::SeqCst);
     }
 
+    /// As if somebody had cleaned up: the next part belongs to an upload that is gone.
+    pub fn forget_next(&self) {
+        self.state.forgetful.store(true, Ordering::SeqCst);
+    }
+
     /// The requests so far that contain all of these words, as `METHOD path?query`.
     pub fn asked(&self, words: &[&str]) -> Vec<String> {
         let asked = self.state.asked.lock().unwrap();
@@ -191,10 +198,13 @@ async fn connection(stream: TcpStream, service: S3Service, state: Arc<State>) {
             if state.away.load(Ordering::SeqCst) {
                 return Err(std::io::Error::other("the server is away"));
             }
+            if part && state.forgetful.swap(false, Ordering::SeqCst) {
+                return Ok(missing("NoSuchUpload"));
+            }
             let name = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
             state.asked.lock().unwrap().push(asked);
             if !state.root.join(name).is_dir() {
-                return Ok(no_such_bucket());
+                return Ok(missing("NoSuchBucket"));
             }
             service
                 .call(request.map(s3s::Body::from))
@@ -207,8 +217,8 @@ async fn connection(stream: TcpStream, service: S3Service, state: Arc<State>) {
 }
 
 /// What servers say, where this one would make the bucket.
-fn no_such_bucket() -> hyper::Response<s3s::Body> {
-    let body = "<Error><Code>NoSuchBucket</Code></Error>".to_owned();
+fn missing(code: &str) -> hyper::Response<s3s::Body> {
+    let body = format!("<Error><Code>{code}</Code></Error>");
     hyper::Response::builder().status(404).body(s3s::Body::from(body)).unwrap()
 }
 
