@@ -11,6 +11,7 @@ use bytes::Bytes;
 use object_store::multipart::{MultipartStore as _, PartId};
 use object_store::{Error as StoreError, ObjectStoreExt as _};
 use tokio::task::JoinSet;
+use tokio::time::error::Elapsed;
 
 use super::{Bucket, SMALL_WAIT, failed, reason, runtime, wait_for};
 use crate::domain::chunks::MIB;
@@ -136,6 +137,32 @@ impl Bucket {
         known: Multipart,
         journal: &mut dyn Journal,
     ) -> Result<Sent> {
+        let upload_id = known.upload_id.clone();
+        let mut flying = JoinSet::new();
+        let sent = self.send_parts(&mut flying, file, id, size, known, journal);
+        // Whoever hears of a failure must not meet a part that arrives later.
+        runtime()?.block_on(flying.shutdown());
+        let Some(tags) = sent? else { return Ok(Sent::Forgotten) };
+        let parts = tags.into_iter().map(|content_id| PartId { content_id }).collect();
+        let path = self.path(id);
+        let complete = self.store.complete_multipart(&path, &upload_id, parts);
+        match patiently(COMPLETE_WAIT, journal, size, complete)? {
+            Ok(_) => Ok(Sent::Whole),
+            Err(StoreError::NotFound { .. }) => Ok(Sent::Forgotten),
+            Err(error) => Err(failed("ending a multipart upload", &reason(&error))),
+        }
+    }
+
+    /// The tags of all parts; `None` when the server knows nothing of the upload any more.
+    fn send_parts(
+        &self,
+        flying: &mut JoinSet<Flown>,
+        file: &File,
+        id: ObjectId,
+        size: u64,
+        known: Multipart,
+        journal: &mut dyn Journal,
+    ) -> Result<Option<Vec<String>>> {
         let Multipart { upload_id, part_bytes, parts } = known;
         let mut tags: Vec<Option<String>> = vec![None; size.div_ceil(part_bytes) as usize];
         for (number, tag) in parts {
@@ -145,7 +172,6 @@ impl Bucket {
         }
         let missing: Vec<_> = (0..tags.len()).filter(|&number| tags[number].is_none()).collect();
         let at_once = (PUT_MEMORY_BYTES / part_bytes).clamp(1, 4) as usize;
-        let mut flying = JoinSet::new();
         let mut rest = missing.into_iter();
         let mut done = part_bytes * tags.iter().flatten().count() as u64;
         loop {
@@ -165,7 +191,7 @@ impl Bucket {
             // Each part has its own time.
             let next = flying.join_next();
             let Some(ended) = patiently(Duration::MAX, journal, done.min(size), next)? else {
-                break;
+                return Ok(tags.into_iter().collect());
             };
             match ended.map_err(Error::internal)? {
                 Ok((number, Ok(part))) => {
@@ -174,21 +200,16 @@ impl Bucket {
                     done += part_bytes;
                     journal.tell(done.min(size))?;
                 }
-                Ok((_, Err(StoreError::NotFound { .. }))) => return Ok(Sent::Forgotten),
+                Ok((_, Err(StoreError::NotFound { .. }))) => return Ok(None),
                 Ok((_, Err(error))) => return Err(failed("sending a part", &reason(&error))),
                 Err(_) => return Err(failed("sending a part", "it took too long")),
             }
         }
-        let parts = tags.into_iter().flatten().map(|content_id| PartId { content_id }).collect();
-        let path = self.path(id);
-        let complete = self.store.complete_multipart(&path, &upload_id, parts);
-        match patiently(COMPLETE_WAIT, journal, size, complete)? {
-            Ok(_) => Ok(Sent::Whole),
-            Err(StoreError::NotFound { .. }) => Ok(Sent::Forgotten),
-            Err(error) => Err(failed("ending a multipart upload", &reason(&error))),
-        }
     }
 }
+
+/// A part with its number and what the server said; or its time was over.
+type Flown = Result<(usize, object_store::Result<PartId>), Elapsed>;
 
 #[derive(PartialEq, Eq)]
 enum Sent {
