@@ -198,18 +198,18 @@ async fn connection(stream: TcpStream, service: S3Service, state: Arc<State>) {
             if state.away.load(Ordering::SeqCst) {
                 return Err(std::io::Error::other("the server is away"));
             }
-            if part && state.forgetful.swap(false, Ordering::SeqCst) {
-                return Ok(missing("NoSuchUpload"));
-            }
+            let forgets = part && state.forgetful.swap(false, Ordering::SeqCst);
             let name = request.uri().path().split('/').nth(1).unwrap_or_default().to_owned();
             state.asked.lock().unwrap().push(asked);
             if !state.root.join(name).is_dir() {
                 return Ok(missing("NoSuchBucket"));
             }
-            service
-                .call(request.map(s3s::Body::from))
-                .await
-                .map_err(|error| std::io::Error::other(format!("{error:?}")))
+            // It reads the body all the same: a connection that breaks off would be tried again.
+            let answer = service.call(request.map(s3s::Body::from)).await;
+            if forgets {
+                return Ok(missing("NoSuchUpload"));
+            }
+            answer.map_err(|error| std::io::Error::other(format!("{error:?}")))
         }
     });
     let _ =
