@@ -13,17 +13,16 @@ use actix_web::web;
 
 use crate::blobs::previews::PreviewDir;
 use crate::blobs::sealed::ServerKey;
-use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
+use crate::blobs::{Blobs, make_dir, write_durably};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::PoolId;
-use crate::domain::pool::Pool;
 use crate::engine::Engine;
 use crate::engine::janitor::Janitor;
 use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
+use crate::engine::watch::Watch;
 use crate::http::{State, tokens};
 use crate::notify::Notifier;
 use crate::notify::sender::Sender;
@@ -34,10 +33,11 @@ use crate::operations::previews::desk::{Bell, Desk};
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
-use crate::store::{Listener, Store, accounts, pools};
+use crate::store::{Listener, Store, accounts};
 use crate::tls::Tls;
 
 mod listen;
+mod pools;
 mod settings;
 pub mod transfer;
 
@@ -117,6 +117,7 @@ struct Serving {
     uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
+    watch: Watch,
     workers: Workers,
     data_dir: DataDir,
 }
@@ -133,8 +134,8 @@ impl App {
         let previews = Arc::new(Bell::default());
         let listener = listener(&ear, &live, &previews);
         let store = open_store(config, clock.clone(), listener)?;
-        let (pools, dirs) = open_pools(config, &store)?;
-        let preferred_pool = preferred(config, &pools)?;
+        let (pools, dirs) = pools::open(config, &store)?;
+        let preferred_pool = pools::preferred(config, &pools)?;
 
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
         let thumbnails = PreviewDir::open(&data_dir.path.join("previews"))?;
@@ -214,6 +215,7 @@ impl App {
         let (server, address) = listen::serve(&self.config, state.clone(), config)?;
         let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
+        let watch = Watch::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
         let (live, desk, data_dir) = (self.live, self.desk, self.data_dir);
@@ -227,6 +229,7 @@ impl App {
             uploads,
             store,
             janitor,
+            watch,
             workers,
             data_dir,
         })
@@ -246,6 +249,7 @@ impl Serving {
             uploads,
             store,
             janitor,
+            watch,
             workers,
             data_dir,
             ..
@@ -262,12 +266,12 @@ impl Serving {
         });
         let keep = keep.map(tokio::spawn);
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
-        let watch = desk.map(|desk| tokio::spawn(desk.watch()));
+        let desk = desk.map(|desk| tokio::spawn(desk.watch()));
         let sender = Sender::start(state.notifier.clone());
         stop.await;
         finish.abort();
-        if let Some(watch) = watch {
-            watch.abort();
+        if let Some(desk) = desk {
+            desk.abort();
         }
         uploads.locking.stop();
         live.close_all();
@@ -282,6 +286,7 @@ impl Serving {
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();
+            watch.stop();
             uploads.locking.wait();
             // A worker that is left behind may be what brings the server down: its task's next start counts it.
             let marked = if in_order { recovery::mark_clean(&store) } else { Ok(()) };
@@ -293,38 +298,6 @@ impl Serving {
         .map_err(Error::internal)??;
         served.map_err(|error| Error::io("serving", &error))
     }
-}
-
-fn open_pools(config: &Config, store: &Store) -> Result<(Vec<Pool>, Vec<PoolDir>)> {
-    let mut configured = config.preferred_pool()?;
-    let (mut pools, mut dirs) = (Vec::new(), Vec::new());
-    for section in &config.pools {
-        let name = section.name.clone();
-        // A preferred pool that nobody knows yet is the first one, at its first start.
-        let wished = configured.take();
-        let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, wished))?;
-        let seen = if known { Seen::Before } else { Seen::Never };
-        let keep_free = config.storage.keep_free_bytes;
-        let (path, uploads) = (config.pool_path(section), config.uploads_path());
-        dirs.push(PoolDir::open(id, &path, &uploads, keep_free, seen)?);
-        pools.push(Pool { id, name: section.name.clone(), policy: section.policy() });
-    }
-    Ok((pools, dirs))
-}
-
-fn preferred(config: &Config, pools: &[Pool]) -> Result<PoolId> {
-    let first = pools.first().ok_or_else(|| Error::invalid("pool", "There is no pool."))?.id;
-    let preferred = config.preferred_pool()?.unwrap_or(first);
-    if pools.iter().any(|pool| pool.id == preferred) {
-        return Ok(preferred);
-    }
-    let known: Vec<String> =
-        pools.iter().map(|pool| format!("{} ({})", pool.id, pool.name)).collect();
-    let message = format!(
-        "storage.preferred_pool: there is no pool {preferred}; there is {}.",
-        known.join(", ")
-    );
-    Err(Error::invalid("storage.preferred_pool", message))
 }
 
 fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>, previews: &Arc<Bell>) -> Listener {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{App, open_pools, open_store};
+use super::{App, open_store, pools};
 use crate::blobs::Blobs;
 use crate::blobs::previews::PreviewDir;
 use crate::clock::Clock;
@@ -32,7 +32,7 @@ pub fn export(config: &Config, wish: &Export, tell: &mut dyn FnMut(Told<'_>)) ->
     refuse_own_folders(config, &wish.target)?;
     let clock = Clock::default();
     let store = open_store(config, clock.clone(), Listener::none())?;
-    let (_, dirs) = open_pools(config, &store)?;
+    let (_, dirs) = pools::open(config, &store)?;
     let (now, name) = (clock.now(), wish.account.as_deref());
     let mut shares = Vec::new();
     for account in store.read_now(|db| accounts::list(db, now))? {

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use rustix::fs::OFlags;
 use rustix::io::Errno;
 
-use super::PoolDir;
 use super::draft::{Draft, copy, error_of};
+use super::pool::PoolDir;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::transfer::Way;
 
@@ -52,6 +52,9 @@ pub fn is_no_way(error: &Error) -> bool {
 /// A draft of the bytes of a file, which is read once; its hashes are those of what the draft holds. What `path` names
 /// must be the open file.
 pub fn bring(pool: &Arc<PoolDir>, path: &Path, source: &mut File, way: Way) -> Result<Draft> {
+    if pool.is_remote() && matches!(way, Way::Link | Way::Reflink) {
+        return Err(no_way("links"));
+    }
     let looking = |error: std::io::Error| Error::io("looking at a file", &error);
     if way == Way::Link
         && let Some(linked) = Draft::linked(pool, path)?

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::PoolDir;
+use super::bucket::Journal;
 use super::ledger::{self, BlockHasher};
+use super::pool::{Home, Opened, PoolDir};
 use super::staging::{self, Staging};
 use crate::domain::chunks::MIB;
 use crate::domain::digest::Digest;
@@ -133,10 +134,7 @@ impl Draft {
     pub fn flush_to_disk(&self) -> Result<()> {
         let since = self.staging.since();
         self.staging.flush(since)?;
-        self.pool
-            .uploads_dir
-            .sync_all()
-            .map_err(|error| Error::io("flushing the uploads folder", &error))
+        self.pool.within(Opened::sync)
     }
 
     /// The file stays when this is dropped, to be gone on with.
@@ -157,20 +155,25 @@ impl Draft {
     }
 
     /// Makes several drafts of one pool objects that survive a power cut. Their bytes are flushed one after the other,
-    /// each folder once.
+    /// each folder once. Not for a pool that is remote.
     pub fn seal_all(drafts: Vec<Self>) -> Result<()> {
         let Some(pool) = drafts.first().map(|draft| draft.pool.clone()) else { return Ok(()) };
-        for draft in &drafts {
-            draft.staging.set_size(draft.size)?;
-            draft.staging.settle()?;
-        }
-        let mut ids = Vec::new();
-        for mut draft in drafts {
-            draft.staging.rename(&pool, draft.id)?;
-            draft.stays = true;
-            ids.push(draft.id);
-        }
-        staging::sync_folders(&pool, &ids)
+        let Home::Folder(folder) = pool.home() else {
+            return Err(Error::internal("drafts of a bucket are sealed one by one"));
+        };
+        pool.within(|opened| {
+            for draft in &drafts {
+                draft.staging.set_size(draft.size)?;
+                draft.staging.settle()?;
+            }
+            let mut ids = Vec::new();
+            for mut draft in drafts {
+                draft.staging.rename(opened, folder, draft.id)?;
+                draft.stays = true;
+                ids.push(draft.id);
+            }
+            staging::sync_folders(opened, folder, &ids)
+        })
     }
 
     /// The same by one flush of the whole file system: for many small files, while little else is being written. Nothing
@@ -180,32 +183,39 @@ impl Draft {
         if !syncfs_tells() {
             return Self::seal_all(drafts);
         }
-        for mut draft in drafts {
-            draft.staging.set_size(draft.size)?;
-            draft.staging.protect()?;
-            draft.staging.rename(&pool, draft.id)?;
-            draft.stays = true;
-        }
-        // This folder is open since before the first byte was written, so whatever failed since is told here.
-        rustix::fs::syncfs(&pool.uploads_dir)
-            .map_err(|error| Error::io("flushing the file system", &error.into()))
+        let Home::Folder(folder) = pool.home() else {
+            return Err(Error::internal("drafts of a bucket are sealed one by one"));
+        };
+        pool.within(|opened| {
+            for mut draft in drafts {
+                draft.staging.set_size(draft.size)?;
+                draft.staging.protect()?;
+                draft.staging.rename(opened, folder, draft.id)?;
+                draft.stays = true;
+            }
+            // This folder is open since before the first byte was written, so whatever failed since is told here.
+            rustix::fs::syncfs(&opened.uploads_dir)
+                .map_err(|error| Error::io("flushing the file system", &error.into()))
+        })
     }
 
-    /// Makes it an object that survives a power cut.
-    pub fn seal(mut self) -> Result<()> {
+    /// Makes it an object that survives a power cut. What was sent to a bucket leaves the local disk.
+    pub fn seal(mut self, journal: &mut dyn Journal) -> Result<()> {
         self.staging.set_size(self.size)?;
-        self.staging.seal(&self.pool, self.id)?;
-        self.stays = true;
+        self.staging.seal(&self.pool, self.id, journal)?;
+        self.stays = !self.pool.is_remote();
         Ok(())
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
         if self.size % ROOM_BYTES + bytes.len() as u64 >= ROOM_BYTES
-            && self.pool.room()? < ROOM_BYTES
+            && self.pool.staging_room()? < ROOM_BYTES
         {
             return Err(Error::disk_full());
         }
-        self.staging.write_slice_at(bytes, self.size)?;
+        self.staging
+            .write_slice_at(bytes, self.size)
+            .map_err(|error| self.pool.explain_staging(error))?;
         self.hash(bytes);
         self.fresh += bytes.len() as u64;
         if self.fresh >= WRITEBACK_BYTES {

@@ -7,17 +7,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::domain::account::Role;
 use crate::domain::chunks::CHUNK_STEP_BYTES;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::PoolId;
 use crate::domain::net::Network;
-use crate::domain::pool::{Encryption, Policy};
 
 pub mod identity;
 pub mod merged;
 pub mod notify;
+pub mod pool;
 pub mod previews;
+
+use pool::PoolSection;
 
 /// The compiled-in defaults.
 pub const DEFAULTS: &str = include_str!("../../drive.toml");
@@ -121,20 +122,6 @@ pub struct Storage {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct PoolSection {
-    pub name: String,
-    pub path: PathBuf,
-    pub max_file_size: u64,
-    pub accept_types: Vec<String>,
-    pub require_role: Role,
-    pub encryption: Encryption,
-    pub quota_multiplier: f64,
-    pub public: bool,
-    pub recycle_days: u32,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Uploads {
     pub default_chunk_size: u64,
     pub max_chunk_size: u64,
@@ -201,20 +188,6 @@ impl Limits {
             ("limits.read_per_minute", self.read_per_minute),
             ("limits.events_per_minute", self.events_per_minute),
         ]
-    }
-}
-
-impl PoolSection {
-    pub fn policy(&self) -> Policy {
-        Policy {
-            max_file_size: (self.max_file_size > 0).then_some(self.max_file_size),
-            accept_types: self.accept_types.clone(),
-            require_role: self.require_role,
-            encryption: self.encryption,
-            quota_multiplier: self.quota_multiplier,
-            public: self.public,
-            recycle_days: self.recycle_days,
-        }
     }
 }
 
@@ -311,32 +284,6 @@ impl Config {
                     "must hold origins such as https://app.example, without a path.",
                 );
             }
-        }
-        Ok(())
-    }
-
-    fn check_pools(&self) -> Result<()> {
-        let mut names = Vec::new();
-        for (number, pool) in (1..).zip(&self.pools) {
-            let section = if number == 1 { "pool".to_owned() } else { format!("pool{number}") };
-            let refuse = |key: &str, why: &str| refuse(&format!("{section}.{key}"), why);
-            let multiplier = pool.quota_multiplier;
-            if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
-                return refuse("quota_multiplier", "must be between 0 and 1000.");
-            }
-            if pool.recycle_days > 36_500 {
-                return refuse("recycle_days", "must be between 0 and 36500.");
-            }
-            if pool.name.is_empty() || pool.name.len() > 64 {
-                return refuse("name", "must have 1 to 64 bytes.");
-            }
-            if names.contains(&&pool.name) {
-                return refuse("name", "is the name of another pool.");
-            }
-            if number > 1 && pool.path.as_os_str().is_empty() {
-                return refuse("path", "must be set for every pool but the first.");
-            }
-            names.push(&pool.name);
         }
         Ok(())
     }

@@ -90,6 +90,7 @@ kinds! {
         DiskFull = "DISK_FULL",
         Unreachable = "UNREACHABLE",
         Busy = "BUSY",
+        PoolOffline = "POOL_OFFLINE",
         ShuttingDown = "SHUTTING_DOWN",
         Io = "STORAGE_ERROR",
         Database = "DATABASE_ERROR",

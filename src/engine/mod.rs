@@ -28,6 +28,7 @@ pub mod recovery;
 pub mod report;
 pub mod running;
 pub mod submit;
+pub mod watch;
 mod worker;
 
 use operation::Operation;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::Engine;
 use super::context::{Context, Ending, Work};
 use super::recovery::LastStop;
+use crate::blobs::pool::PoolDir;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
 use crate::domain::json;
@@ -135,8 +136,9 @@ pub trait Operation: Send + Sync {
         Ok(())
     }
 
-    /// Mends what a crash left half done. Called once, before anything is served.
-    fn recover(&self, _store: &Store, _last: LastStop) -> Result<()> {
+    /// Mends what a crash left half done in a pool. Called once for each: before anything is served, or, where the pool
+    /// was offline then, before it is online.
+    fn recover(&self, _store: &Store, _pool: &PoolDir, _last: LastStop) -> Result<()> {
         Ok(())
     }
 
@@ -144,6 +146,14 @@ pub trait Operation: Send + Sync {
     fn tend(&self, _engine: &Arc<Engine>, _now: Timestamp) -> Result<()> {
         Ok(())
     }
+
+    /// Is an idle task let go? Not while it can only wait.
+    fn may_expire(&self, _task: &Task) -> bool {
+        true
+    }
+
+    /// A pool that was offline is online again.
+    fn pool_is_back(&self) {}
 
     /// Lets go of what has not been used for a while. Called by each sweep of the janitor.
     fn relax(&self) {}

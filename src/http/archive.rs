@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use super::State;
 use super::auth::Signed;
 use super::conditions::{if_range, is_known};
-use super::content::disposition;
+use super::content::{disposition, open_reader};
 use super::input::{Body, Query, text};
 use super::problem::Problem;
 use super::ranges::ranges;
@@ -29,7 +29,7 @@ use crate::domain::file::{File, Folder};
 use crate::domain::id::FileId;
 use crate::domain::time::Timestamp;
 use crate::store::file_filter::{self, Filter};
-use crate::store::{bundles, files};
+use crate::store::{Store, bundles, files};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -245,7 +245,13 @@ impl State {
             return Ok(answer.no_chunking(length).body(SizedStream::new(length, nothing)));
         }
         begin.await?;
-        let body = pieces(layout, entries, self.uploads.blobs().clone(), from, end);
+        let body = pieces(
+            layout,
+            entries,
+            (self.engine.store.clone(), self.uploads.blobs().clone()),
+            from,
+            end,
+        );
         Ok(answer.body(SizedStream::new(end - from, body)))
     }
 }
@@ -254,7 +260,7 @@ impl State {
 fn pieces(
     layout: Layout,
     entries: Vec<Entry>,
-    blobs: Blobs,
+    (store, blobs): (Store, Blobs),
     from: u64,
     end: u64,
 ) -> impl stream::Stream<Item = Result<Bytes, Error>> {
@@ -263,9 +269,7 @@ fn pieces(
         let entry = entries
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "an archive has no such entry"))?;
-        let file = &entry.file;
-        let pool = blobs.pool(file.pool_id)?;
-        Ok(Box::new(Reader::open(pool, file.object_id, file.size)?))
+        Ok(Box::new(open_reader(&store, &blobs, &entry.file)?))
     };
     let reading = Reading::new(layout, open, from, end);
     stream::try_unfold(reading, |mut reading| async move {

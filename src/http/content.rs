@@ -8,7 +8,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::{Method, StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
-use futures_util::stream;
+use futures_util::{TryStreamExt as _, stream};
 use serde::Deserialize;
 
 use super::State;
@@ -18,10 +18,12 @@ use super::input::{Query, text};
 use super::locks::PASSWORD_HEADER;
 use super::problem::Problem;
 use super::ranges::ranges;
+use crate::blobs::Blobs;
 use crate::blobs::cipher::{Identity, Plain};
-use crate::blobs::reader::{Cached, Reader};
+use crate::blobs::reader::{Cached, Reader, Stream};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File};
+use crate::store::{Store, objects};
 
 /// Bytes read at once where somebody has to wait for them.
 const READ_BYTES: u64 = 256 * 1024;
@@ -112,14 +114,14 @@ impl State {
         begin.await?;
         let reads_apart = matches!(source, Source::Inside(_));
         let sending = Sending { source: Arc::new(source), segments, reads_apart, ahead: None };
-        Ok(answer.body(SizedStream::new(length, sending.stream())))
+        Ok(answer.body(SizedStream::new(length, sending.stream().await?)))
     }
 
     async fn source(&self, file: &File, opened: Option<Arc<Identity>>) -> Result<Source> {
-        let pool = self.uploads.blobs().pool(file.pool_id)?.clone();
-        let (object_id, size) = (file.object_id, file.size);
+        let (store, blobs) = (self.engine.store.clone(), self.uploads.blobs().clone());
+        let file = file.clone();
         let open = move || {
-            let reader = Reader::open(&pool, object_id, size)?;
+            let reader = open_reader(&store, &blobs, &file)?;
             Ok::<_, Error>(match opened {
                 None => Source::Stored(reader),
                 Some(identity) => {
@@ -130,6 +132,19 @@ impl State {
         };
         tokio::task::spawn_blocking(open).await.map_err(Error::internal)?
     }
+}
+
+/// Opens the stored bytes of a file, on a thread that may wait. In a pool that verifies what it reads, with the hashes
+/// of its blocks.
+pub(super) fn open_reader(store: &Store, blobs: &Blobs, file: &File) -> Result<Reader> {
+    let pool = blobs.pool(file.pool_id)?;
+    let reader = Reader::open(pool, file.object_id, file.size)?;
+    if !pool.verify_reads {
+        return Ok(reader);
+    }
+    let known = store.read_now(|db| objects::get(db, file.object_id))?;
+    let known = known.ok_or_else(|| Error::not_found("file"))?;
+    Ok(reader.checked(known.block_size, known.blocks))
 }
 
 /// What is sent of a file: its stored bytes, or what is inside an encrypted one.
@@ -170,7 +185,7 @@ impl Shown {
 enum Source {
     Stored(Reader),
     /// Pieces are read one after the other, so nobody waits for the lock.
-    Inside(Box<Mutex<Plain<std::fs::File>>>),
+    Inside(Box<Mutex<Plain<Stream>>>),
 }
 
 impl Source {
@@ -256,11 +271,17 @@ struct Sending {
 }
 
 impl Sending {
-    fn stream(self) -> impl stream::Stream<Item = Result<Bytes>> {
-        stream::try_unfold(self, |mut sending| async move {
-            let next = sending.next().await?;
-            Ok(next.map(|bytes| (bytes, sending)))
-        })
+    /// The first piece is there before anything is answered: what fails at once is a clean error.
+    async fn stream(mut self) -> Result<impl stream::Stream<Item = Result<Bytes>>> {
+        let first = self.next().await?;
+        let body = stream::try_unfold((first, self), |(ready, mut sending)| async {
+            let next = match ready {
+                None => sending.next().await?,
+                ready => ready,
+            };
+            Ok(next.map(|bytes| (bytes, (None, sending))))
+        });
+        Ok(body.inspect_err(|error: &Error| tracing::error!(%error, "a download broke off")))
     }
 
     async fn next(&mut self) -> Result<Option<Bytes>> {

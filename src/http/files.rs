@@ -9,14 +9,16 @@ use super::auth::Signed;
 use super::input::{self, Query, page};
 use super::pages;
 use super::problem::Problem;
+use crate::domain::account::Role;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::{BundleId, PoolId};
+use crate::domain::pool::Pool;
 use crate::domain::preview::Preview;
 use crate::domain::search::Question;
 use crate::store::file_filter::Filter;
 use crate::store::file_lists::{self, Page, Sort, Start};
-use crate::store::{Db, files as rows, previews};
+use crate::store::{Db, files as rows, pools, previews};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -133,15 +135,32 @@ impl State {
 
 /// Where files can be stored, and what may be.
 pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+    let used = state.engine.store.read(pools::used).await?;
+    // Looking at a disk may take a while.
+    let shared = state.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let blobs = shared.uploads.blobs();
+        let look = |pool: &Pool| {
+            let dir = blobs.pool(pool.id)?;
+            Ok::<_, Error>((dir.backend(), dir.space().ok().flatten(), dir.why_offline()))
+        };
+        shared.uploads.pools.iter().map(look).collect::<Result<Vec<_>>>()
+    });
+    let looked = looked.await.map_err(Error::internal)??;
     let mut views = Vec::new();
-    for pool in state.uploads.pools.iter().filter(|pool| caller.role >= pool.policy.require_role) {
-        let (total, free) = state.uploads.blobs().pool(pool.id)?.space()?;
-        views.push(json!({
+    for (pool, (backend, space, why)) in state.uploads.pools.iter().zip(looked) {
+        if caller.role < pool.policy.require_role {
+            continue;
+        }
+        let mut view = json!({
             "id": pool.id,
             "name": pool.name,
             "isDefault": pool.id == state.uploads.settings.preferred_pool,
-            "totalBytes": total,
-            "freeBytes": free,
+            "backend": backend,
+            "state": if why.is_none() { "online" } else { "offline" },
+            "usedBytes": used.get(&pool.id).copied().unwrap_or(0),
+            "totalBytes": space.map(|(total, _)| total),
+            "freeBytes": space.map(|(_, free)| free),
             "policy": {
                 "maxFileSize": pool.policy.max_file_size,
                 "acceptTypes": pool.policy.accept_types,
@@ -151,7 +170,12 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
                 "public": pool.policy.public,
                 "recycleDays": pool.policy.recycle_days,
             },
-        }));
+        });
+        // Paths and servers are for administrators.
+        if let Some(why) = why.filter(|_| caller.role == Role::Admin) {
+            view["reason"] = why.into();
+        }
+        views.push(view);
     }
     Ok(HttpResponse::Ok().json(views))
 }

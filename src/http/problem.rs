@@ -129,7 +129,7 @@ pub fn status(kind: Kind) -> u16 {
             500
         }
         Kind::Unreachable => 502,
-        Kind::Busy | Kind::ShuttingDown => 503,
+        Kind::Busy | Kind::PoolOffline | Kind::ShuttingDown => 503,
         Kind::DiskFull => 507,
     }
 }

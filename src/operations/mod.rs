@@ -20,6 +20,7 @@ pub mod passwords;
 pub mod places;
 pub mod previews;
 pub mod relocate;
+pub mod sealing;
 pub mod transfer;
 pub mod upload;
 

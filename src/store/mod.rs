@@ -29,6 +29,7 @@ pub mod idempotency;
 pub mod identities;
 pub mod items;
 mod migrations;
+pub mod multiparts;
 pub mod notifications;
 pub mod objects;
 pub mod outbox;

@@ -41,7 +41,7 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates that only these layers may name.
-const CONFINED: [(&str, &[&str]); 16] = [
+const CONFINED: [(&str, &[&str]); 17] = [
     ("age", &["blobs"]),
     ("chacha20poly1305", &["blobs"]),
     ("zip", &["blobs"]),
@@ -58,6 +58,7 @@ const CONFINED: [(&str, &[&str]); 16] = [
     ("clap", &["cli", "config"]),
     ("libc", &["blobs"]),
     ("reqwest", &["outgoing"]),
+    ("object_store", &["blobs", "outgoing"]),
 ];
 
 const LINES_MAX: usize = 400;

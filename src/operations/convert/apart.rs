@@ -2,13 +2,13 @@
 //! They work on a thread of its own: the worker takes what that thread tells it, and leaves at once when it must. The
 //! thread then ends at the next byte it reads or writes, and what it made is forgotten.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::streams::PIECE_BYTES;
+use crate::blobs::reader::Stream;
 use crate::domain::error::{Error, Kind, Result};
 use crate::engine::context::{Context, Stop};
 
@@ -48,7 +48,7 @@ impl Share {
 /// context knows it.
 pub fn apart<T: Send + 'static>(
     context: &Context,
-    file: File,
+    file: Stream,
     (share, patience): (Share, Option<Duration>),
     sink: &mut dyn Write,
     work: impl FnOnce(Source, &mut Sink) -> Result<T> + Send + 'static,
@@ -91,7 +91,7 @@ enum Sent {
 pub type Source = BufReader<Told>;
 
 pub struct Told {
-    file: File,
+    file: Stream,
     tell: SyncSender<Sent>,
 }
 

@@ -24,8 +24,9 @@ use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::operations::bundles;
 use crate::operations::places::{
-    self, Feed, Outlet, Places, announce_change, publish, readable_file, seal,
+    self, Feed, Outlet, Places, announce_change, publish, readable_file,
 };
+use crate::operations::sealing::seal;
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::places::Places;
 use super::previews::remove_strays;
+use crate::blobs::pool::PoolDir;
 use crate::domain::error::{Error, Result};
 use crate::domain::task::{Driver, TaskType};
 use crate::domain::work::Lane;
@@ -141,7 +142,7 @@ impl Operation for Custom {
         Ok(plan)
     }
 
-    fn recover(&self, store: &Store, last: LastStop) -> Result<()> {
+    fn recover(&self, store: &Store, _: &PoolDir, last: LastStop) -> Result<()> {
         match last {
             LastStop::First | LastStop::Clean => Ok(()),
             LastStop::Crash | LastStop::PowerLoss => {

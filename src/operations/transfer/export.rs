@@ -8,6 +8,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::io::{self, BufWriter, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, UNIX_EPOCH};
 
 use rustix::fs::{CWD, RenameFlags};
@@ -15,11 +16,14 @@ use sha2::{Digest as _, Sha256};
 
 use crate::blobs::Blobs;
 use crate::blobs::bring::{is_no_way, link_out, no_way, open_plain, reflink};
-use crate::blobs::draft::copy;
+use crate::blobs::draft::{copy, error_of};
+use crate::blobs::pool::PoolDir;
+use crate::blobs::reader::Reader;
 use crate::domain::account::Account;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, FileName, Folder};
+use crate::domain::id::ObjectId;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::{Tally, Told, Way};
 use crate::operations::places::Hashed;
@@ -65,7 +69,7 @@ struct Wanted<'a> {
 }
 
 enum Source<'a> {
-    Object(PathBuf),
+    Object(&'a Arc<PoolDir>, ObjectId),
     Memory(&'a [u8]),
 }
 
@@ -179,14 +183,14 @@ impl Exporting<'_> {
             return Err(Error::new(Kind::NameTaken, message));
         }
         self.folders(place)?;
-        let object = self.blobs.pool(file.pool_id)?.object_path(file.object_id);
+        let pool = self.blobs.pool(file.pool_id)?;
         let modified = file.last_modified.unwrap_or(file.created_at);
         let wanted = Wanted {
             name: name.as_str(),
             size: file.size,
             sha256: file.sha256,
             modified,
-            bytes: Source::Object(object),
+            bytes: Source::Object(pool, file.object_id),
         };
         self.put(place, &wanted)?;
         let Some(lock) = &file.lock else { return Ok(()) };
@@ -285,7 +289,7 @@ impl Exporting<'_> {
                 part.write_all(bytes).map_err(writing)?;
                 part
             }
-            Source::Object(object) => self.bring_out(object, wanted)?,
+            Source::Object(pool, id) => self.bring_out(pool, *id, wanted)?,
         };
         let moment = match u64::try_from(wanted.modified.0) {
             Ok(after) => UNIX_EPOCH + Duration::from_millis(after),
@@ -294,21 +298,27 @@ impl Exporting<'_> {
         part.set_times(FileTimes::new().set_modified(moment)).map_err(writing)
     }
 
-    fn bring_out(&self, object: &Path, wanted: &Wanted<'_>) -> Result<OsFile> {
+    fn bring_out(&self, pool: &Arc<PoolDir>, id: ObjectId, wanted: &Wanted<'_>) -> Result<OsFile> {
         let writing = |error: io::Error| Error::io("writing a file", &error);
-        let source = open_plain(object).map_err(|error| Error::io("opening an object", &error))?;
-        if self.way == Way::Link && link_out(object, &self.part)? {
+        let local = pool.local_path(id)?;
+        if let (Way::Link, Some(object)) = (self.way, &local)
+            && link_out(object, &self.part)?
+        {
             return open_plain(&self.part).map_err(writing);
         }
         let mut part = OsFile::create_new(&self.part).map_err(writing)?;
-        if matches!(self.way, Way::Best | Way::Reflink) && reflink(&part, &source)? {
-            return Ok(part);
+        if let (Way::Best | Way::Reflink, Some(object)) = (self.way, &local) {
+            let opened = open_plain(object);
+            let source = opened.map_err(|error| Error::io("opening an object", &error))?;
+            if reflink(&part, &source)? {
+                return Ok(part);
+            }
         }
         if self.way == Way::Reflink {
             return Err(no_way("reflinks"));
         }
-        let mut source = Hashed::new(source);
-        copy(&mut source, &mut part).map_err(writing)?;
+        let mut source = Hashed::new(Reader::open(pool, id, wanted.size)?.into_stream());
+        copy(&mut source, &mut part).map_err(|error| error_of("writing a file", error))?;
         if source.finish() != wanted.sha256 {
             let message = "It is damaged in the pool: its bytes no longer have their hash.";
             return Err(Error::new(Kind::ContentCorrupt, message));

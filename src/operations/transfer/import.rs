@@ -9,9 +9,9 @@ use std::sync::Arc;
 use serde_json::json;
 
 use super::tree::{Met, Tree};
-use crate::blobs::PoolDir;
 use crate::blobs::bring::{bring, is_no_way, open_plain};
 use crate::blobs::draft::Draft;
+use crate::blobs::pool::PoolDir;
 use crate::domain::account::{Account, Quota};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
@@ -25,7 +25,8 @@ use crate::domain::work::Lane;
 use crate::engine::operation::Plan;
 use crate::engine::submit::Submitted;
 use crate::engine::{announce_quota, janitor};
-use crate::operations::places::{new_file, object_of};
+use crate::operations::places::new_file;
+use crate::operations::sealing::{Remembered, object_of};
 use crate::operations::upload::Uploads;
 use crate::operations::upload::begin::guess_type;
 use crate::store::file_changes::named;
@@ -225,6 +226,17 @@ impl Importing<'_> {
         Ok(())
     }
 
+    fn seal(&self, drafts: Vec<Draft>) -> Result<()> {
+        if !self.dir.is_remote() {
+            return Draft::seal_together(drafts);
+        }
+        let store = &self.uploads.engine.store;
+        drafts.into_iter().try_for_each(|draft| {
+            let id = draft.id();
+            draft.seal(&mut Remembered { store, id, tell: |_| Ok(()) })
+        })
+    }
+
     /// Makes files of what was read: rows of objects that the task holds, bytes and names on the disk, then files, quota
     /// and events in one transaction.
     fn publish(&mut self) -> Result<()> {
@@ -240,7 +252,7 @@ impl Importing<'_> {
         store.write_now(move |tx| {
             made.iter().try_for_each(|object| objects::insert_held(tx, object, pk))
         })?;
-        Draft::seal_together(drafts)?;
+        self.seal(drafts)?;
         let owner = self.account.id;
         let (count, bytes) = (new.len() as u64, new.iter().map(|file| file.size).sum::<u64>());
         self.quota = store.write_now(move |tx| {

@@ -115,7 +115,7 @@ impl Uploads {
         // What is encrypted lies on the disk twice for a while.
         let needed = if new.encrypted { size + cipher::encrypted_size_at_most(size) } else { size };
         tokio::task::spawn_blocking(move || {
-            let room = making.room()?;
+            let room = making.staging_room()?;
             if needed > room {
                 return Err(Error::disk_full().with("needed", needed).with("free", room));
             }

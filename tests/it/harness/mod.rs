@@ -21,6 +21,7 @@ use rusqlite::Connection;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
+pub mod bucket;
 pub mod child;
 pub mod client;
 pub mod issuer;
@@ -76,23 +77,11 @@ impl TestDrive {
     }
 
     /// Stops in order, lets `meddle` at the data directory, and starts again.
-    pub fn restart_after(self, meddle: impl FnOnce(&Path)) -> Self {
-        self.reopen(meddle).unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// Like [`TestDrive::restart_after`], where the start must fail; the reason.
-    pub fn fails_to_restart_after(self, meddle: impl FnOnce(&Path)) -> String {
-        match self.reopen(meddle) {
-            Ok(_) => panic!("the start succeeded"),
-            Err(error) => error.to_string(),
-        }
-    }
-
-    fn reopen(mut self, meddle: impl FnOnce(&Path)) -> Result<Self, Error> {
+    pub fn restart_after(mut self, meddle: impl FnOnce(&Path)) -> Self {
         self.shut_down();
         let folder = self.folder.take().expect("a folder");
         meddle(folder.path());
-        Self::open(folder, &[], self.clock.clone())
+        Self::open(folder, &[], self.clock.clone()).unwrap_or_else(|error| panic!("{error}"))
     }
 
     fn open(folder: TempDir, settings: &[(&str, &str)], clock: Clock) -> Result<Self, Error> {
