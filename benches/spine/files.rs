@@ -14,8 +14,8 @@ pub fn files(folder: &Path) {
     let data_dir = folder.join("files");
     let server = Server::drive(&data_dir);
     let token = server.sign_in();
-    let mut wire = Wire::connect(&server.address, Some(&token));
     fill(&data_dir);
+    let mut wire = Wire::connect(&server.address, Some(&token));
     for order in ["name", "size", "type", "createdAt", "updatedAt"] {
         for filter in ["", "&folder=/all", "&q=holiday"] {
             walk(&mut wire, &format!("sortBy={order}{filter}"));
