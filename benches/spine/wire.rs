@@ -130,8 +130,9 @@ impl Wire {
     /// A page of a list: status, body, and the cursor of the next one.
     pub fn page(&mut self, path: &str) -> (u16, Vec<u8>, Option<String>) {
         let token = self.token.clone().unwrap_or_default();
-        let head =
-            format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}\r\n\r\n"
+        );
         self.stream.get_mut().write_all(head.as_bytes()).expect("sending");
         self.answer()
     }
