@@ -1,0 +1,51 @@
+// <toast-stack>: what just happened, with the way back. Errors stay until they are dismissed; the rest goes by itself, but
+// not while the pointer or the focus is on it.
+//
+// `show({ text, tone, word, run, href })`: `word` labels the button that does `run`, or the link to `href`.
+
+import { t } from "../core/words.js";
+import { DriveElement } from "./element.js";
+import { h, icon, iconButton } from "./dom.js";
+
+const KEPT_MS = 8000;
+const MOST = 3;
+
+export class ToastStack extends DriveElement {
+  build() {
+    this.setAttribute("role", "region");
+    this.setAttribute("aria-label", t("files.messages"));
+  }
+
+  /** @param {{text: string, tone?: "danger", word?: string, run?: () => void, href?: string}} toast */
+  show({ text, tone, word, run, href }) {
+    const close = () => node.remove();
+    const act = () => {
+      close();
+      run?.();
+    };
+    const way = href ? h("a", { class: "button small", href, onclick: close }, word) : word && h("button", { type: "button", class: "small", onclick: act }, word);
+    const node = h(
+      "div",
+      { class: "toast", "data-tone": tone },
+      icon(tone === "danger" ? "warning" : "check"),
+      h("p", {}, text),
+      way || null,
+      iconButton("cancel", t("files.dismiss"), { onclick: close }),
+    );
+    while (this.childElementCount >= MOST) this.firstElementChild.remove();
+    this.append(node);
+    if (tone !== "danger") this.#leaveLater(node);
+    return close;
+  }
+
+  #leaveLater(node) {
+    const later = () => {
+      if (!node.isConnected) return;
+      if (node.matches(":hover, :focus-within")) setTimeout(later, KEPT_MS / 2);
+      else node.remove();
+    };
+    setTimeout(later, KEPT_MS);
+  }
+}
+
+customElements.define("toast-stack", ToastStack);
