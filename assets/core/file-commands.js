@@ -124,7 +124,7 @@ export function createFileCommands({ api, store }) {
     const files = items.filter((item) => !isFolder(item)).map(({ id }) => id);
     for (const { path } of folders) await server.trashFolder(path);
     if (files.length === 1) await server.trash(files[0]);
-    else if (files.length > 1) await bulk("delete", files);
+    else if (files.length > 1) await bulk("delete", files, { confirm: true });
     return { files: [...files, ...inside], folders: folders.map(({ path }) => path) };
   }
 

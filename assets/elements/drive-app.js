@@ -34,9 +34,10 @@ export class DriveApp extends DriveElement {
     this.#region.say(sentence);
   }
 
+  /** @returns {() => void} takes it away again */
   #toast(toast) {
-    this.#toasts.show(toast);
     this.say(toast.text);
+    return this.#toasts.show(toast);
   }
 
   build() {
@@ -47,9 +48,9 @@ export class DriveApp extends DriveElement {
     this.listen(this.store, "account", () => this.update());
     this.listen(this.store, "uploads upload", () => this.#updateTitle());
     this.listen(window, "hashchange", () => this.update());
-    this.listen(this, "drive-action", ({ action, detail }) => {
-      if (action === "pick-files") this.#parts.drop.pick();
-      if (action === "toast") this.#toast(detail);
+    this.listen(this, "drive-action", (event) => {
+      if (event.action === "pick-files") this.#parts.drop.pick();
+      if (event.action === "toast") event.answer = this.#toast(event.detail);
     });
   }
 

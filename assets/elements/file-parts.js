@@ -59,7 +59,7 @@ export function nameField({ name, whole, done }) {
     if (event.key === "Escape") end(null);
   });
   input.addEventListener("blur", () => (nameFault(input.value) ? end(null) : settle()));
-  requestAnimationFrame(() => {
+  queueMicrotask(() => {
     input.focus({ preventScroll: true });
     input.setSelectionRange(0, whole ? name.length : splitName(name)[0].length);
   });

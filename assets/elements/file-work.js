@@ -73,8 +73,9 @@ export class FileWork {
     return stage.act(action, detail);
   }
 
+  /** @returns {() => void} takes it away again */
   #toast(toast) {
-    this.#act("toast", toast);
+    return this.#act("toast", toast);
   }
 
   /** The element of a dialog, which answers `ask(…)`. */
@@ -167,24 +168,24 @@ export class FileWork {
     this.#view.focusList(item);
     list.rowOf(item)?.rename((name) => {
       if (name !== null) this.quietly(() => this.#giveName(item, name), [item]);
-      list.rowOf(item)?.querySelector(".open").focus({ preventScroll: true });
+      this.#view.focusList();
     });
   }
 
   async #giveName(item, name) {
     const { listing } = this.#view;
-    listing.patch(item, { name });
+    const named = isFolder(item) ? { ...item, path: join(parentOf(item.path), name), name } : { ...item, name };
+    listing.patch(item, named);
     try {
       await this.#act("rename", { item, name });
     } catch (problem) {
-      listing.patch(item, { name: item.name });
+      listing.patch(named, item);
       if (problem.code !== "NAME_TAKEN") throw problem;
-      const onConflict = await (await this.#dialog("conflict-dialog")).ask({ items: [{ ...item, name }], folder: originOf(item) });
+      const onConflict = await (await this.#dialog("conflict-dialog")).ask({ items: [named], folder: originOf(item) });
       if (onConflict === null) return;
       await this.#act("rename", { item, name, onConflict });
     }
-    const back = isFolder(item) ? { ...item, path: join(parentOf(item.path), name), name } : { ...item, name };
-    const undo = () => this.quietly(() => this.#act("rename", { item: back, name: item.name }), [item]);
+    const undo = () => this.quietly(() => this.#act("rename", { item: named, name: item.name }), [item]);
     this.#toast({ text: t("files.renamed", { name }), word: t("files.undo"), run: undo });
   }
 
@@ -292,12 +293,12 @@ export class FileWork {
     selection.drop(items);
     if (hadFocus) this.#view.focusList();
     const going = this.#act("trash", { items });
-    going.catch(() => {});
+    going.catch(() => close());
     const undo = () => this.quietly(async () => {
       await this.#act("restore", await going);
       this.#toast({ text: t("files.undone") });
     }, items);
-    this.#toast({ text: t("files.trashed", { n: items.length, what: items[0].name }), word: t("files.undo"), run: undo });
+    const close = this.#toast({ text: t("files.trashed", { n: items.length, what: items[0].name }), word: t("files.undo"), run: undo });
     await going;
   }
 
