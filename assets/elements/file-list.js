@@ -185,7 +185,11 @@ export class FileList extends DriveElement {
     if (this.#isPressed) return;
     const { total } = this.listing;
     this.hidden = !total;
-    if (this.hidden) return;
+    if (this.hidden) {
+      this.#body.replaceChildren();
+      this.#rows.clear();
+      return;
+    }
     this.#updateHeadings();
     this.#updateRows(total);
   }

@@ -7,7 +7,8 @@ import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton } from "./dom.js";
 
-const KEPT_MS = 8000;
+/** Long enough to take the way back; less where there is none. */
+const KEPT_MS = Object.freeze({ way: 8000, plain: 4000 });
 const MOST = 3;
 
 export class ToastStack extends DriveElement {
@@ -32,19 +33,20 @@ export class ToastStack extends DriveElement {
       way || null,
       iconButton("cancel", t("files.dismiss"), { onclick: close }),
     );
+    for (const known of this.children) if (known.querySelector("p").textContent === text && !word) known.remove();
     while (this.childElementCount >= MOST) this.firstElementChild.remove();
     this.append(node);
-    if (tone !== "danger") this.#leaveLater(node);
+    if (tone !== "danger") this.#leaveLater(node, way ? KEPT_MS.way : KEPT_MS.plain);
     return close;
   }
 
-  #leaveLater(node) {
+  #leaveLater(node, ms) {
     const later = () => {
       if (!node.isConnected) return;
-      if (node.matches(":hover, :focus-within")) setTimeout(later, KEPT_MS / 2);
+      if (node.matches(":hover, :focus-within")) setTimeout(later, KEPT_MS.plain);
       else node.remove();
     };
-    setTimeout(later, KEPT_MS);
+    setTimeout(later, ms);
   }
 }
 
