@@ -41,7 +41,7 @@ async function loadTools() {
 
 export class FileWork {
   #view;
-  /** Titles of tasks that were begun here, until they end. @type {Map<string, string>} */
+  /** Tasks that were begun here, until they end: what is said of them. @type {Map<string, {title: string, close: () => void}>} */
   #begun = new Map();
   #watch = null;
 
@@ -350,14 +350,15 @@ export class FileWork {
     const tasks = await dialog.ask({ verb, items, folder: this.#view.mode === "files" ? this.#view.folder : originOf(items[0]) });
     if (tasks === null) return;
     this.#view.selection.clear();
-    for (const { taskId, name } of tasks) this.#begun.set(taskId, name);
-    this.#toast({ text: t("files.started", { title: tasks[0].name }), word: t("files.showTasks"), href: "#/tasks" });
+    const close = this.#toast({ text: t("files.started", { title: tasks[0].name }), word: t("files.showTasks"), href: "#/tasks" });
+    for (const { taskId, name } of tasks) this.#begun.set(taskId, { title: name, close });
   }
 
   #onTask(task) {
-    const title = this.#begun.get(task?.taskId);
+    const { title, close } = this.#begun.get(task?.taskId) ?? {};
     if (title === undefined || !["Completed", "Failed"].includes(task.status)) return;
     this.#begun.delete(task.taskId);
+    close?.();
     if (task.status === "Completed") this.#toast({ text: t("files.ended", { title }) });
     else this.#toast({ tone: "danger", text: t("files.wrong", { n: 1, what: title, problem: task.errorMessage ?? "" }), word: t("files.showTasks"), href: "#/tasks" });
     this.#view.listing.refresh();

@@ -30,14 +30,15 @@ export class FormDialog extends DriveElement {
   }
 
   /**
-   * @param {{title: string, fields: Node[], submit: string, danger?: boolean, extra?: Node[], work: () => Promise<any>}} wish
-   *   `work` is done while the dialog stands; its failure is shown in it, its answer is the dialog's
+   * @param {{title: string, fields: Node[], submit: string, danger?: boolean, isOver?: boolean, extra?: Node[],
+   *   work: () => Promise<any>}} wish `isOver`: there is nothing to cancel any more; `work` is done while the dialog stands; its failure is shown in it, its answer is the dialog's
    * @returns {Promise<any>}
    */
-  openForm({ title, fields, submit, danger = false, extra = [], work }) {
+  openForm({ title, fields, submit, danger = false, isOver = false, extra = [], work }) {
     setText(this.#title, title);
     setText(this.#submit, submit);
     this.#submit.classList.toggle("danger", danger);
+    this.#cancel.hidden = isOver;
     this.#extra.replaceChildren(...extra);
     this.#body.replaceChildren(...fields);
     this.#work = work;
@@ -82,12 +83,15 @@ export class FormDialog extends DriveElement {
 
 let fields = 0;
 
-/** A label above its control, with a hint below. @param {string} word @param {HTMLElement} control @param {string} [hint] */
-export function field(word, control, hint = "") {
+/**
+ * A label above its control, with a hint below; `around` is what holds the control, where something does.
+ * @param {string} word @param {HTMLElement} control @param {string} [hint] @param {HTMLElement} [around]
+ */
+export function field(word, control, hint = "", around = control) {
   control.id ||= `field-${++fields}`;
   const note = hint ? h("p", { class: "hint", id: `${control.id}-hint` }, hint) : null;
   if (note) control.setAttribute("aria-describedby", note.id);
-  return h("div", { class: "field" }, h("label", { for: control.id }, word), control, note);
+  return h("div", { class: "field" }, h("label", { for: control.id }, word), around, note);
 }
 
 /** A box with its words behind it. */

@@ -71,15 +71,9 @@ export class OperationDialog extends FormDialog {
     }
     if (schema.format === "password") {
       const { input, node } = passwordField({ name, required, minlength: schema.minLength, maxlength: schema.maxLength, autocomplete: about.verb === "encrypt" || about.verb === "compress" ? "new-password" : "off" });
-      return { name, input, node: this.#around(word, input, node), value: () => input.value || undefined };
+      return { name, input, node: field(word, input, "", node), value: () => input.value || undefined };
     }
     return this.#plain(name, schema, word, required, about);
-  }
-
-  #around(word, input, node) {
-    const made = field(word, input);
-    made.append(node);
-    return made;
   }
 
   #plain(name, schema, word, required, about) {
@@ -127,7 +121,7 @@ export class OperationDialog extends FormDialog {
     const { input, node } = passwordField({ required: true });
     const check = () => input.setCustomValidity(input.value === first.input.value ? "" : t("filetools.notTheSame"));
     for (const one of [input, first.input]) one.addEventListener("input", check);
-    return { name: null, node: this.#around(t("filetools.repeat"), input, node), value: () => undefined };
+    return { name: null, node: field(t("filetools.repeat"), input, "", node), value: () => undefined };
   }
 
   /** The archive's ending follows its format, and only zip takes a password. */

@@ -78,8 +78,7 @@ export class ShareDialog extends FormDialog {
   /** Kept, changed or taken away; nobody can read the old one, the server neither. */
   #passcode(link) {
     const { input, node } = passwordField({ autocomplete: "off", maxlength: 128, placeholder: link?.hasPasscode ? t("filetools.unchanged") : t("filetools.noPasscode") });
-    const made = field(t("filetools.passcode"), input);
-    made.append(node);
+    const made = field(t("filetools.passcode"), input, "", node);
     const off = h("input", { type: "checkbox", onchange: () => (input.disabled = off.checked) });
     if (link?.hasPasscode) made.append(choice(t("filetools.passcodeOff"), off));
     const value = () => (off.checked ? { passcode: null } : input.value === "" ? {} : { passcode: input.value });
@@ -131,6 +130,7 @@ export class ShareDialog extends FormDialog {
       title: t("filetools.linkReady", { name }),
       fields: [h("div", { class: "link" }, input, button), said],
       submit: t("filetools.done"),
+      isOver: true,
       extra: [h("a", { class: "button", href: "#/shares", onclick: () => this.close(true) }, t("filetools.allLinks"))],
       work: async () => true,
     });

@@ -9,7 +9,8 @@ import { h, icon, iconButton } from "./dom.js";
 
 /** Long enough to take the way back; less where there is none. */
 const KEPT_MS = Object.freeze({ way: 8000, plain: 4000 });
-const MOST = 3;
+/** Errors do not count: they wait to be read. */
+const MOST = 2;
 
 export class ToastStack extends DriveElement {
   build() {
@@ -34,7 +35,8 @@ export class ToastStack extends DriveElement {
       iconButton("cancel", t("files.dismiss"), { onclick: close }),
     );
     for (const known of this.children) if (known.querySelector("p").textContent === text && !word) known.remove();
-    while (this.childElementCount >= MOST) this.firstElementChild.remove();
+    const old = [...this.children].filter((known) => known.dataset.tone !== "danger");
+    for (const known of old.slice(0, Math.max(0, old.length - MOST + 1))) known.remove();
     this.append(node);
     if (tone !== "danger") this.#leaveLater(node, way ? KEPT_MS.way : KEPT_MS.plain);
     return close;
