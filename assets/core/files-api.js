@@ -58,10 +58,16 @@ export function createFilesApi({ call, send }) {
     },
 
     /** The beginning of a text file. @param {{url: string, size: number}} file */
-    async text(file, password) {
+    async text(file) {
       const headers = file.size > TEXT_MAX ? { Range: `bytes=0-${TEXT_MAX - 1}` } : {};
-      if (password) headers["X-File-Password"] = password;
       return (await checked(await send(file.url, { headers }))).text();
+    },
+
+    /** What is inside an encrypted file. @returns {Promise<Blob>} */
+    async unlocked(file, password) {
+      // A header takes bytes; the server reads them as UTF-8.
+      const bytes = String.fromCharCode(...new TextEncoder().encode(password));
+      return (await checked(await send(file.url, { headers: { "X-File-Password": bytes } }))).blob();
     },
   };
 }

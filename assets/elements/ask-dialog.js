@@ -1,11 +1,12 @@
 // <ask-dialog>: the short questions: a name, tags, and whether something is really meant.
 //
-// `name({ title, taken, work })`, `tags({ items, work })`, `confirm({ kind, items, work })` answer null when cancelled.
+// `name({ title, taken, work })`, `tags({ items, work })`, `confirm({ kind, items, work })` and `password({ item, work })`
+// answer null when cancelled.
 
 import { nameFault } from "../core/paths.js";
 import { t } from "../core/words.js";
 import { h, icon } from "./dom.js";
-import { field, FormDialog } from "./form-dialog.js";
+import { field, FormDialog, passwordField } from "./form-dialog.js";
 
 export class AskDialog extends FormDialog {
   /** @returns {Promise<string | null>} */
@@ -35,6 +36,17 @@ export class AskDialog extends FormDialog {
       submit: t(kind === "link" ? "filetools.linkRemove" : "files.purge"),
       danger: true,
       work: async () => ((await work()), true),
+    });
+  }
+
+  /** The password of an encrypted file; answers what `work` made of it. */
+  password({ item, work }) {
+    const { input, node } = passwordField({ autocomplete: "off", required: true });
+    return this.openForm({
+      title: t("filetools.unlockTitle", { name: item.name }),
+      fields: [field(t("filetools.p_password"), input, t("filetools.unlockHint"), node)],
+      submit: t("files.open"),
+      work: () => work(input.value),
     });
   }
 

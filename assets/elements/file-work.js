@@ -4,7 +4,7 @@
 import { archiveName } from "../core/file-commands.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, parentOf } from "../core/paths.js";
-import { canPreview } from "../core/preview.js";
+import { canPreview, previewKind } from "../core/preview.js";
 import { loadWords, t } from "../core/words.js";
 import { h, loadStyle } from "./dom.js";
 import { CARRIED } from "./pick-pointer.js";
@@ -14,6 +14,8 @@ import { folderHref } from "./route.js";
 const IDS_IN_ADDRESS = 100;
 /** Rows that the arrows of the preview walk through. */
 const NEIGHBOURS = 5000;
+/** How long bytes that lie in this page can be saved from it. */
+const KEPT_MS = 10 * 60_000;
 
 /** What Ctrl-C or Ctrl-X took, in whichever place. @type {{items: object[], isCut: boolean} | null} */
 let held = null;
@@ -130,9 +132,25 @@ export class FileWork {
   open(item, event) {
     if (this.#view.mode === "trash") return this.run("details", [item]);
     if (isFolder(item)) return event ? undefined : void (location.hash = folderHref(item.path));
+    if (item.isEncrypted) {
+      event?.preventDefault();
+      return this.quietly(() => this.#unlock(item), [item]);
+    }
     if (!canPreview(item)) return event ? undefined : this.quietly(() => this.#download([item]), [item]);
     event?.preventDefault();
     return this.quietly(() => this.#preview(item), [item]);
+  }
+
+  /** What is inside an encrypted file: shown where that is possible, else saved. */
+  async #unlock(item) {
+    const work = (password) => this.#act("unlock", { file: item, password });
+    const blob = await (await this.#dialog("ask-dialog")).password({ item, work });
+    if (blob === null) return;
+    const url = URL.createObjectURL(blob);
+    const plain = { ...item, isEncrypted: false, size: blob.size, blob, url };
+    setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
+    if (["image", "text"].includes(previewKind(plain))) (await this.#dialog("preview-dialog")).show([plain], 0);
+    else save(url, item.name);
   }
 
   async #preview(item) {
@@ -158,7 +176,7 @@ export class FileWork {
     this.#toast({ text: t("files.preparing") });
     const url = URL.createObjectURL(await this.#act("archive", { items, name }));
     save(url, `${name}.zip`);
-    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+    setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
   }
 
   // Names and places

@@ -25,7 +25,10 @@ export class FormDialog extends DriveElement {
 
   connected() {
     this.listen(this.#form, "submit", (event) => this.#onSubmit(event));
-    this.listen(this.dialog, "close", () => this.#resolve(this.#answer));
+    this.listen(this.dialog, "close", () => {
+      this.#body.replaceChildren(); // a password must not stay in the page
+      this.#resolve(this.#answer);
+    });
     this.listen(this.dialog, "click", (event) => event.target === this.dialog && this.dialog.close());
   }
 

@@ -9,7 +9,8 @@ import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setText } from "./dom.js";
 
-const inline = (file) => `${file.url}?inline=true`;
+/** A file that was unlocked lies in this page already. */
+const inline = (file) => (file.blob ? file.url : `${file.url}?inline=true`);
 
 export class PreviewDialog extends DriveElement {
   #files = [];
@@ -78,7 +79,8 @@ export class PreviewDialog extends DriveElement {
     if (kind === "video") return h("video", { ...source, controls: true, playsinline: true });
     if (kind === "audio") return h("audio", { ...source, controls: true });
     const text = h("pre", { tabindex: 0 });
-    this.act("read-file", { file })?.then((words) => setText(text, words), failed);
+    const read = file.blob ? file.blob.text() : this.act("read-file", { file });
+    read?.then((words) => setText(text, words), failed);
     return text;
   }
 }

@@ -31,6 +31,8 @@ export default {
   emptyGuest: "Dateien, die hier abgelegt werden, erscheinen in dieser Liste.",
   dropHint: "Ziehen Sie Dateien oder einen Ordner auf diese Seite, um sie abzulegen.",
   pickHint: "Wählen Sie Fotos oder Dateien auf diesem Gerät, um sie abzulegen.",
+  drop: "Zum Hochladen ablegen",
+  dropInto: "Zum Hochladen in {name} ablegen",
   choose: "Dateien wählen",
   emptyRecent: "Noch nichts geändert",
   emptyRecentText: "Was Sie hinzufügen oder ändern, erscheint hier, Neues zuerst.",

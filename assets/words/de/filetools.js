@@ -84,6 +84,8 @@ export default {
   p_background: "Farbe hinter durchsichtigen Stellen",
   p_delimiter: "Zwischen zwei Zellen",
   p_header: "Die erste Zeile nennt die Spalten",
+  unlockTitle: "„{name}“ öffnen",
+  unlockHint: "Die Datei ist verschlüsselt. Auf dem Server bleibt sie, wie sie ist.",
   repeat: "Passwort wiederholen",
   notTheSame: "Die beiden Passwörter sind verschieden.",
   usualPool: "Der übliche",

@@ -31,6 +31,8 @@ export default {
   emptyGuest: "Files that are stored here will show up in this list.",
   dropHint: "Drop files or a folder anywhere on this page to store them.",
   pickHint: "Choose photos or files on this device to store them.",
+  drop: "Drop to upload",
+  dropInto: "Drop to upload into {name}",
   choose: "Choose files",
   emptyRecent: "Nothing changed yet",
   emptyRecentText: "Files that you add or change show up here, newest first.",

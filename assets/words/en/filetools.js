@@ -84,6 +84,8 @@ export default {
   p_background: "Colour behind transparent parts",
   p_delimiter: "Between two cells",
   p_header: "The first line names the columns",
+  unlockTitle: "Open “{name}”",
+  unlockHint: "It is encrypted. The file at the server stays as it is.",
   repeat: "Repeat the password",
   notTheSame: "The two passwords differ.",
   usualPool: "The usual one",

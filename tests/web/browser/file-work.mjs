@@ -161,6 +161,15 @@ async function operates() {
   await dialog().getByRole("button", { name: "Encrypt" }).click();
   await row("table.json").getByRole("img", { name: "Encrypted" }).waitFor();
   faults.forgive("403");
+  await row("table.json").click();
+  await page.getByLabel("Password", { exact: true }).fill("wrong");
+  await page.keyboard.press("Enter");
+  await dialog().getByRole("alert").waitFor();
+  await page.getByLabel("Password", { exact: true }).fill("salt water 7");
+  await photograph(page, "files-unlock");
+  await page.keyboard.press("Enter");
+  await dialog().getByText('"boat"').waitFor();
+  await page.keyboard.press("Escape");
   await menu("table.json", "decrypt");
   await page.getByLabel("Password", { exact: true }).fill("wrong");
   await dialog().getByRole("button", { name: "Decrypt" }).click();

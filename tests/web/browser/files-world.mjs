@@ -40,6 +40,18 @@ export class FilesWorld {
   put = (fileName, folder, body = fileName, contentType = "text/plain") =>
     this.api("PUT", `/api/files/upload/direct?${new URLSearchParams({ fileName, folder, contentType })}`, body, true);
 
+  /** A picture of one colour, made by the browser. */
+  async picture() {
+    const url = await this.page.evaluate(() => {
+      const canvas = Object.assign(document.createElement("canvas"), { width: 300, height: 200 });
+      const pen = canvas.getContext("2d");
+      pen.fillStyle = "firebrick";
+      pen.fillRect(0, 0, 300, 200);
+      return canvas.toDataURL("image/png");
+    });
+    return Buffer.from(url.split(",")[1], "base64");
+  }
+
   list = (folder) => `/api/files?${new URLSearchParams({ folder, sortBy: "name", sortDescending: "false" })}`;
 
   /** Names in a folder, as the server knows them. */

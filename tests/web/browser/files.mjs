@@ -10,7 +10,7 @@ import { ARTIFACTS, photograph } from "./harness.mjs";
 const GUEST = { name: "gustav", password: "correct horse battery" };
 
 const world = new FilesWorld();
-const { faults, bar, chosen, dialog, focused, holds, menu, put, row, toast } = world;
+const { faults, bar, chosen, dialog, focused, go, holds, menu, put, row, toast } = world;
 let page, browser, context, server;
 
 before(async () => {
@@ -22,6 +22,8 @@ before(async () => {
   await put("table.csv", "/Photos/2026", "name,count\nboat,2\n", "text/csv");
   await put("letter.txt", "/Letters", "Dear all");
   await put("top.txt", "/", "<b>not bold</b>");
+  await put("red.png", "/Photos", await world.picture(), "image/png");
+  await put("words.txt", "/Photos", "so that there is something to see next");
 });
 
 after(() => world.close());
@@ -119,6 +121,15 @@ async function looks() {
   await isClean(page, "a preview");
   await page.keyboard.press("Escape");
   assert.equal(await focused(), "boats.md", "the focus is back");
+  await page.locator("bread-crumb a", { hasText: "Photos" }).click();
+  await row("red.png").click();
+  await page.waitForFunction(() => document.querySelector("preview-dialog img")?.naturalWidth === 300);
+  await dialog().getByText("1 of 2").waitFor();
+  await photograph(page, "files-picture");
+  await page.keyboard.press("ArrowRight");
+  await dialog().getByText("so that there is something to see next").waitFor();
+  await page.keyboard.press("Escape");
+  await go("#/files/Photos/2026/Harbour");
   await menu("boats.md", "details");
   const panel = page.locator("details-panel");
   await panel.getByText(/sha256:[0-9a-f]{64}/).waitFor();
