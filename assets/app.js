@@ -10,8 +10,13 @@ import "./elements/bread-crumb.js";
 import "./elements/account-menu.js";
 import "./elements/side-bar.js";
 import "./elements/sign-in.js";
+import "./elements/search-box.js";
+import "./elements/toast-stack.js";
 import "./elements/file-row.js";
+import "./elements/file-tile.js";
 import "./elements/file-list.js";
+import "./elements/selection-bar.js";
+import "./elements/file-view.js";
 import "./elements/drop-zone.js";
 import "./elements/upload-row.js";
 import "./elements/upload-tray.js";
@@ -22,10 +27,10 @@ import "./elements/drive-app.js";
 import { Announcer } from "./core/announcer.js";
 import { createApi } from "./core/api.js";
 import { sendChunk } from "./core/chunk-sender.js";
+import { createFileCommands } from "./core/file-commands.js";
 import { Hasher } from "./core/hasher.js";
 import { Live } from "./core/live.js";
 import { ObservedUploads } from "./core/observed-uploads.js";
-import { Pager } from "./core/pager.js";
 import { openMemory } from "./core/resume.js";
 import { Session } from "./core/session.js";
 import { Store } from "./core/store.js";
@@ -39,7 +44,7 @@ const WATCH_MS = 5000;
 
 useLanguage(preferredLanguage());
 document.documentElement.lang = language();
-await loadWords("shell");
+await loadWords("shell", "files");
 
 const store = new Store();
 const memory = await openMemory();
@@ -82,11 +87,11 @@ const actions = {
   "clear-finished": () => uploads.clearFinished(),
   "load-tasks": () => session.loadTasks(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
+  ...createFileCommands({ api, store }),
 };
 
 const app = Object.assign(document.createElement("drive-app"), {
   store,
-  pager: new Pager({ load: (query) => api.files(query) }),
   opened: ({ commands }) => Object.assign(actions, commands?.({ api, store, session })),
 });
 app.addEventListener("drive-action", (event) => {

@@ -68,6 +68,14 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
   return {
     /** Any request, for parts of the client that have their own. */
     call,
+    /** A request whose answer is no JSON: the bytes of a file. */
+    send: async (path, options = {}) => {
+      try {
+        return await fetch(path, { credentials: "same-origin", ...options });
+      } catch {
+        throw Problem.network();
+      }
+    },
 
     setUp: (code, name, password) => data("POST", "/api/auth/setup", { body: { code, name, password } }),
     /** `code` is that of the second factor, where the server asked for one. */

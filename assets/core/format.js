@@ -1,7 +1,21 @@
 // Numbers and dates as people read them. Sizes are decimal (1 MB = 1,000,000 bytes), as file managers and lines count.
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB", "PB"];
+import { language, locale } from "./words.js";
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
 const grouped = new Intl.NumberFormat("en");
+/** Making a formatter is slow, using it is not. @type {Map<string, Intl.NumberFormat>} */
+const formats = new Map();
+
+function withUnit(value, unit, digits = 0) {
+  const key = `${locale()} ${unit} ${digits}`;
+  const unitDisplay = unit === "byte" ? "long" : "short";
+  if (!formats.has(key)) {
+    const options = { style: "unit", unit, unitDisplay, useGrouping: unit === "byte", minimumFractionDigits: digits, maximumFractionDigits: digits };
+    formats.set(key, new Intl.NumberFormat(locale(), options));
+  }
+  return formats.get(key).format(value).replaceAll("\u00a0", " ");
+}
 
 /** "4.1 MB", "512 bytes": two digits while that says more than one. @param {number} count */
 export function bytes(count) {
@@ -11,12 +25,11 @@ export function bytes(count) {
     value /= 1000;
     unit++;
   }
-  if (unit === 0) return value === 1 ? "1 byte" : `${grouped.format(value)} bytes`;
-  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+  return withUnit(value, UNITS[unit], unit > 0 && value < 9.95 ? 1 : 0);
 }
 
 /** "4,123,456 bytes", for the title of an element that shows the short form. */
-export const exactBytes = (count) => (count === 1 ? "1 byte" : `${grouped.format(count)} bytes`);
+export const exactBytes = (count) => withUnit(count, "byte");
 
 /** "12 of 512 MB": the unit once where both share it. */
 export function bytesOf(done, total) {
@@ -42,20 +55,35 @@ export function timeLeft(seconds) {
 export function ago(when, now = new Date()) {
   const date = new Date(when);
   const seconds = (now - date) / 1000;
+  if (language() !== "en") return agoElsewhere(date, seconds, now);
   if (seconds < 45) return "just now";
   if (seconds < 3570) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
   if (seconds < 86_400 && date.getDate() === now.getDate()) return `${Math.round(seconds / 3600)} h ago`;
   const days = Math.round((midnight(now) - midnight(date)) / 86_400_000);
   if (days <= 1) return "yesterday";
   if (days < 7) return `${days} days ago`;
+  return shortDate(date, now);
+}
+
+function shortDate(date, now) {
   const year = date.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year });
+  return date.toLocaleDateString(locale(), { day: "numeric", month: "short", year });
+}
+
+/** The same in other languages: "vor 5 Min.", "gestern", "3. März". */
+function agoElsewhere(date, seconds, now) {
+  const days = Math.round((midnight(now) - midnight(date)) / 86_400_000);
+  if (days >= 7) return shortDate(date, now);
+  const relative = new Intl.RelativeTimeFormat(locale(), { numeric: "auto", style: "short" });
+  if (days > 0 && seconds >= 3570) return relative.format(-days, "day");
+  if (seconds < 45) return relative.format(0, "second");
+  return seconds < 3570 ? relative.format(-Math.max(1, Math.round(seconds / 60)), "minute") : relative.format(-Math.round(seconds / 3600), "hour");
 }
 
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "Tuesday 3 March 2026 at 14:05". */
-export const exactTime = (when) => new Date(when).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "short" });
+export const exactTime = (when) => new Date(when).toLocaleString(locale(), { dateStyle: "full", timeStyle: "short" });
 
 /** Whole per cent, and 100 only when all of it is done. @param {number} part from 0 to 1 */
 export const percent = (part) => `${part >= 1 ? 100 : Math.min(99, Math.floor(part * 100))} %`;

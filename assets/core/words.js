@@ -57,6 +57,9 @@ export function addWords(area, words) {
   for (const [key, text] of Object.entries(words)) texts.set(`${area}.${key}`, text);
 }
 
+/** Whether there is such a text: for names that come from the server. @param {string} key */
+export const has = (key) => texts.has(key);
+
 /** @param {string} key @param {Record<string, string | number>} [values] @returns {string} */
 export function t(key, values = {}) {
   const found = texts.get(key);

@@ -1,6 +1,6 @@
 // <drive-app>: the whole page. Shows the door, or the places of whoever is signed in; follows the address.
 //
-// Properties: `store`, `pager`, `problem` (why the start failed, or null), `opened(module)` (told of each place that was loaded). `say(sentence)` speaks to screen readers.
+// Properties: `store`, `problem` (why the start failed, or null), `opened(module)` (told of each place that was loaded). `say(sentence)` speaks to screen readers.
 // Actions: "start" (try the start again), and those of its children.
 
 import { percent } from "../core/format.js";
@@ -13,13 +13,13 @@ import { parseRoute } from "./route.js";
 
 export class DriveApp extends DriveElement {
   store;
-  pager;
   opened = () => {};
   /** Places that were loaded, by name: their element. @type {Map<string, HTMLElement>} */
   #places = new Map();
   #problem = null;
   #shown = null;
   #region = h("live-region");
+  #toasts = h("toast-stack");
   #door = null;
   #frame = null;
   /** The parts of the frame, made when somebody signs in. */
@@ -34,15 +34,24 @@ export class DriveApp extends DriveElement {
     this.#region.say(sentence);
   }
 
+  /** @returns {() => void} takes it away again */
+  #toast(toast) {
+    this.say(toast.text);
+    return this.#toasts.show(toast);
+  }
+
   build() {
-    this.append(this.#region);
+    this.append(this.#region, this.#toasts);
   }
 
   connected() {
     this.listen(this.store, "account", () => this.update());
     this.listen(this.store, "uploads upload", () => this.#updateTitle());
     this.listen(window, "hashchange", () => this.update());
-    this.listen(this, "drive-action", ({ action }) => action === "pick-files" && this.#parts.drop.pick());
+    this.listen(this, "drive-action", (event) => {
+      if (event.action === "pick-files") this.#parts.drop.pick();
+      if (event.action === "toast") event.answer = this.#toast(event.detail);
+    });
   }
 
   update() {
@@ -83,15 +92,16 @@ export class DriveApp extends DriveElement {
 
   #showFrame() {
     this.#door = null;
-    const { view, folder, rest, code, refusal } = parseRoute(location.hash);
+    const { view, folder, q, rest, code, refusal } = parseRoute(location.hash);
     if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
     this.#frame ??= this.#buildFrame();
-    const { side, crumb, files, drop, main } = this.#parts;
+    const { side, crumb, search, files, drop, main } = this.#parts;
     side.view = view;
     crumb.place = { view, folder };
+    search.place = { folder, q };
     drop.folder = folder;
     drop.disabled = this.store.account.role === "guest";
-    if (view === "files") files.folder = folder;
+    if (view === "files") files.place = { folder, q };
     const place = this.#place(view);
     if (place !== null) {
       place.rest = rest;
@@ -126,12 +136,13 @@ export class DriveApp extends DriveElement {
   }
 
   #buildFrame() {
-    const { store, pager } = this;
+    const { store } = this;
     const make = (tag, properties = {}) => Object.assign(h(tag), properties);
     const parts = {
       side: make("side-bar", { store }),
       crumb: make("bread-crumb"),
-      files: make("file-list", { store, pager }),
+      search: make("search-box"),
+      files: make("file-view", { store }),
       tasks: make("task-list", { store }),
       drop: make("drop-zone"),
       main: h("main", { id: "main", tabindex: "-1" }),
@@ -147,7 +158,7 @@ export class DriveApp extends DriveElement {
       { class: "frame" },
       skip,
       parts.side,
-      h("header", {}, parts.crumb, make("account-menu", { store })),
+      h("header", {}, parts.crumb, parts.search, make("account-menu", { store })),
       make("connection-bar", { store }),
       parts.main,
       make("upload-tray", { store }),

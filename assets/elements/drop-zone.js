@@ -1,10 +1,11 @@
 // <drop-zone>: takes files in: dropped anywhere on the page (folders too), pasted, or picked. Covers the page while
-// files are dragged over it and names the folder they will land in.
+// files are dragged over it and names the folder they will land in: the one under the pointer, or the present one.
 //
 // Properties: `folder`, `disabled`. `pick()` opens the browser's file dialog. Actions: "add-files" {items}, each item
 // {file, folder, handle?}.
 
 import { folderWords } from "../core/format.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
 
@@ -58,8 +59,16 @@ export class DropZone extends DriveElement {
     if (!carriesFiles(event) || this.disabled) return;
     event.preventDefault();
     this.#depth++;
-    setText(this.#where, this.folder === "/" ? "Drop to upload" : `Drop to upload into ${folderWords(this.folder)}`);
+    this.#name(event);
     this.#cover.hidden = false;
+  }
+
+  /** The folder under the pointer, or else the present one. */
+  #goal = ({ target }) => target.closest?.("[data-kind=folder]")?.item?.path ?? this.folder;
+
+  #name(event) {
+    const goal = this.#goal(event);
+    setText(this.#where, goal === "/" ? t("files.drop") : t("files.dropInto", { name: folderWords(goal) }));
   }
 
   #onLeave(event) {
@@ -72,6 +81,7 @@ export class DropZone extends DriveElement {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = this.disabled ? "none" : "copy";
+    this.#name(event);
   }
 
   async #onDrop(event) {
@@ -79,7 +89,7 @@ export class DropZone extends DriveElement {
     event.preventDefault();
     this.#depth = 0;
     this.#cover.hidden = true;
-    if (!this.disabled) this.#send(await itemsOf(event.dataTransfer, this.folder));
+    if (!this.disabled) this.#send(await itemsOf(event.dataTransfer, this.#goal(event)));
   }
 
   #onPaste(event) {

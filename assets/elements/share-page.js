@@ -4,7 +4,7 @@
 // Actions: "load" {offset} and "unlock" {passcode}, whose answers reject with what to show; see also its two parts.
 
 import { ago, bytes, exactBytes, exactTime, kindOf } from "../core/format.js";
-import { canPreview } from "./preview-dialog.js";
+import { canPreview } from "../core/preview.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setText } from "./dom.js";
 

@@ -6,6 +6,9 @@
 /** @type {{view: string, glyph: string, admin?: boolean, guests?: boolean, load?: () => Promise<object>}[]} */
 export const VIEWS = [
   { view: "files", glyph: "files" },
+  { view: "recent", glyph: "clock", load: () => import("./recent.js") },
+  { view: "shares", glyph: "link", load: () => import("./shares.js") },
+  { view: "trash", glyph: "trash", load: () => import("./trash.js") },
   { view: "tasks", glyph: "tasks" },
 ];
 

@@ -69,7 +69,8 @@ export class Server {
       child.once("error", (error) => fail(error.message));
       child.once("exit", (code) => fail(`The server ended with ${code}.`));
       createInterface({ input: child.stdout }).on("line", (line) => {
-        this.setupUrl = /First sign-in: (\S+)/.exec(line)?.[1] ?? this.setupUrl;
+        const [, code] = /First sign-in: \S+?(#\S+)/.exec(line) ?? [];
+        if (code) this.setupUrl = `${this.url}/${code}`;
         if (!/Drive is ready at/.test(line)) return;
         clearTimeout(timer);
         resolve();

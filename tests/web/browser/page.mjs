@@ -157,7 +157,8 @@ async function pausesAndResumes() {
 
 async function downloads() {
   const entry = page.locator('file-row[data-name="holiday.mp4"]');
-  const [download] = await Promise.all([page.waitForEvent("download"), entry.locator("a[download]").click()]);
+  await entry.locator(".dots").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("context-menu [data-verb=download]").click()]);
   assert.equal(download.suggestedFilename(), "holiday.mp4");
   const original = `${server.folder}/files/holiday.mp4`;
   assert.equal(await sha256(await download.path()), await sha256(original));
