@@ -8,6 +8,7 @@ import "./elements/live-region.js";
 import "./elements/connection-bar.js";
 import "./elements/bread-crumb.js";
 import "./elements/account-menu.js";
+import "./elements/notification-bell.js";
 import "./elements/side-bar.js";
 import "./elements/sign-in.js";
 import "./elements/file-row.js";
@@ -25,6 +26,7 @@ import { sendChunk } from "./core/chunk-sender.js";
 import { Hasher } from "./core/hasher.js";
 import { Live } from "./core/live.js";
 import { ObservedUploads } from "./core/observed-uploads.js";
+import { noticeCommands } from "./core/notice-commands.js";
 import { Pager } from "./core/pager.js";
 import { openMemory } from "./core/resume.js";
 import { Session } from "./core/session.js";
@@ -32,7 +34,7 @@ import { Store } from "./core/store.js";
 import { applyPacket } from "./core/sync.js";
 import { createUploadCommands } from "./core/upload-commands.js";
 import { Uploader } from "./core/uploader.js";
-import { loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
+import { keepLanguage, loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
 import { isMoving } from "./core/upload-view.js";
 
 const WATCH_MS = 5000;
@@ -82,6 +84,12 @@ const actions = {
   "clear-finished": () => uploads.clearFinished(),
   "load-tasks": () => session.loadTasks(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
+  ...noticeCommands({ api, store }),
+  say: ({ sentence }) => app.say(sentence),
+  "choose-language": ({ name }) => {
+    keepLanguage(name);
+    location.reload();
+  },
 };
 
 const app = Object.assign(document.createElement("drive-app"), {
@@ -92,9 +100,11 @@ const app = Object.assign(document.createElement("drive-app"), {
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
 });
+store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
 new Announcer(store, (sentence) => app.say(sentence));
 
 live.addEventListener("packet", ({ packet }) => {
+  if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
   applyPacket(packet, { store, uploader, observed, onReset: () => session.refresh().catch(() => {}) });
 });
 live.addEventListener("state", ({ state }) => {

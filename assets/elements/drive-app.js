@@ -147,7 +147,7 @@ export class DriveApp extends DriveElement {
       { class: "frame" },
       skip,
       parts.side,
-      h("header", {}, parts.crumb, make("account-menu", { store })),
+      h("header", {}, parts.crumb, h("div", { class: "tools" }, make("notification-bell", { store }), make("account-menu", { store }))),
       make("connection-bar", { store }),
       parts.main,
       make("upload-tray", { store }),

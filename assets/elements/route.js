@@ -1,5 +1,5 @@
-// Places as addresses: "#/files", "#/files/Photos/2026", "#/tasks", "#/settings/sign-in", and the one-time "#setup=CODE"
-// and "#signin-error=CODE". In the fragment, so that the server knows one page only.
+// Places as addresses: "#/files", "#/files/Photos/2026", "#/tasks", "#/settings/sign-in", "#task=ID" of notifications,
+// and the one-time "#setup=CODE" and "#signin-error=CODE". In the fragment, so that the server knows one page only.
 
 import { VIEWS } from "../views/index.js";
 
@@ -15,6 +15,8 @@ export const folderHref = (folder) =>
 export function parseRoute(fragment) {
   const code = /^#setup=([^&]+)$/.exec(fragment)?.[1] ?? null;
   const refusal = /^#signin-error=([A-Z_]+)$/.exec(fragment)?.[1] ?? null;
+  const task = /^#task=([\w-]+)$/.exec(fragment)?.[1];
+  if (task) return { view: "tasks", folder: "/", rest: [task], code, refusal };
   const [name, ...parts] = fragment.replace(/^#\/?/, "").split("/");
   const rest = parts.filter(Boolean).map(decoded);
   const isKnown = name !== "files" && VIEWS.some(({ view }) => view === name);
