@@ -123,6 +123,8 @@ export class AccountCard extends DriveElement {
       submit: () => this.#change({ secondFactor: false }),
     });
     if (done === null) return;
+    this.#found = { ...this.#found, secondFactor: false }; // the answer still has it
+    this.update();
     this.said(t("admin.factorTaken", { name }));
     this.#name.focus();
   }

@@ -26,7 +26,7 @@ export function ask({ title, text = "", body = [], verb, danger = false, submit 
     error,
     h("footer", {}, cancel, act),
   );
-  const dialog = h("dialog", { class: "ask", "aria-labelledby": id, "aria-describedby": text && `${id}-text` }, form);
+  const dialog = h("dialog", { class: "ask", "aria-labelledby": id, "aria-describedby": text ? `${id}-text` : null }, form);
   let result = null;
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
@@ -53,8 +53,10 @@ export function tell({ title, text = "", body }) {
 
 const closeButton = (close) => iconButton("cancel", t("pages.close"), { onclick: close });
 
+/** In the frame, so that it goes when the door is shown; and it belongs to the page that asked. */
 function opened(dialog, result, first) {
-  document.body.append(dialog);
+  (document.querySelector("main") ?? document.body).append(dialog);
+  addEventListener("hashchange", () => dialog.close(), { once: true });
   dialog.showModal();
   first?.focus();
   return new Promise((resolve) => {

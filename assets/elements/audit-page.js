@@ -24,7 +24,6 @@ export class AuditPage extends PageElement {
   #filter = {};
   #next = null;
   #rows = h("tbody");
-  #account = h("select", {});
   #form = h("form", { class: "filters", novalidate: true, "aria-label": t("admin.filter"), onsubmit: (event) => this.#apply(event), onchange: (event) => this.#apply(event) });
   #file = h("a", { class: "button", download: "audit.ndjson" }, icon("download"), t("admin.export"));
   #empty = h("p", { class: "quiet" }, t("admin.nothingKept"));
@@ -51,9 +50,8 @@ export class AuditPage extends PageElement {
 
   #build(accounts) {
     const any = ["", t("admin.any")];
-    this.#account.replaceChildren(...select([any, ...accounts.map(({ id, name }) => [id, name])], "").children);
     this.#form.replaceChildren(
-      field({ label: t("admin.account"), name: "account", control: this.#account }),
+      field({ label: t("admin.account"), name: "account", control: select([any, ...accounts.map(({ id, name }) => [id, name])], "") }),
       field({ label: t("admin.action"), name: "action", control: select([any, ...ACTIONS.map((action) => [action, action])], "") }),
       field({ label: t("admin.outcome"), name: "outcome", control: select([any, ...OUTCOMES.map((code) => [code, code === "ok" ? t("admin.went") : code])], "") }),
       field({ label: t("admin.after"), name: "after", type: "date" }),

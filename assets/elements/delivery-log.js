@@ -11,7 +11,7 @@ import { showSentence } from "./form.js";
 import { badge } from "./page-element.js";
 import { showRows } from "./rows.js";
 
-const TONES = { delivered: "ok", failed: "bad", waiting: "quiet" };
+const TONES = { sent: "ok", failed: "bad", waiting: "quiet" };
 /** The log has no event of its own, so somebody who waits for a test is worth some looks. */
 const LOOK_MS = 700;
 const LOOKS_MAX = 30;
@@ -66,7 +66,7 @@ function row({ event, state, createdAt, nextAt, attempts }) {
   const title = h("div", { class: "title" }, h("span", { class: "name" }, named("notices.event", event)), badge(TONES[state] ?? "quiet", named("settings.delivery", state)));
   const facts = h("p", { class: "facts" }, h("span", { title: exactTime(createdAt) }, ago(createdAt)), h("span", {}, t("settings.attempts", { n: attempts.length })), nextAt && state === "waiting" && attempts.length > 0 && h("span", {}, t("settings.nextTry", { when: time(nextAt) })));
   const details = attempts.length > 0 && h("details", {}, h("summary", {}, t("settings.showAttempts")), h("ol", { class: "attempts" }, ...attempts.map(attempt)));
-  return h("li", {}, icon(state === "delivered" ? "done" : state === "failed" ? "warning" : "clock"), h("div", { class: "words" }, title, facts, details));
+  return h("li", {}, icon(state === "sent" ? "done" : state === "failed" ? "warning" : "clock"), h("div", { class: "words" }, title, facts, details));
 }
 
 function attempt({ at, status, error, milliseconds }) {

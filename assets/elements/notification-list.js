@@ -23,7 +23,7 @@ export class NotificationList extends DriveElement {
   build() {
     this.dataset.page = "";
     const settings = h("a", { class: "button small plain-button", href: "#/settings/notifications" }, icon("settings"), t("notices.settings"));
-    this.append(h("header", {}, this.#heading, this.#readAll), this.#state, h("div", { class: "list" }, this.#list, this.#more), h("footer", {}, settings));
+    this.append(h("div", { class: "head" }, this.#heading, this.#readAll), this.#state, h("div", { class: "list" }, this.#list, this.#more), h("div", { class: "foot" }, settings));
   }
 
   connected() {

@@ -34,7 +34,7 @@ export class ProfilePage extends PageElement {
     const list = select([["", browsers], ...Object.entries(LANGUAGES)], keptLanguage() ?? "", {
       onchange: () => this.act("choose-language", { name: list.value || null }),
     });
-    return section(t("settings.language"), field({ label: t("settings.languageLabel"), name: "language", help: t("settings.languageHelp"), control: list }));
+    return section(t("settings.language"), h("div", { class: "narrow" }, field({ label: t("settings.languageLabel"), name: "language", help: t("settings.languageHelp"), control: list })));
   }
 
   #theme() {

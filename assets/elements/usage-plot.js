@@ -130,6 +130,10 @@ export class UsagePlot extends DriveElement {
 export const cell = (value, text = String(value)) => ({ value, text });
 
 /** "4.1 MB · 62 %" @param {string} text @param {number} part @param {number} whole */
-export const withShare = (text, part, whole) => (whole > 0 ? `${text} · ${percent(part / whole)}` : text);
+export const withShare = (text, part, whole) => {
+  if (!(whole > 0)) return text;
+  const isLittle = part > 0 && part / whole < 0.01;
+  return `${text} · ${isLittle ? `< ${percent(0.01)}` : percent(part / whole)}`;
+};
 
 customElements.define("usage-plot", UsagePlot);

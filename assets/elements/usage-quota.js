@@ -9,13 +9,16 @@ import { DriveElement } from "./element.js";
 import { h, s, setAttribute, setText } from "./dom.js";
 
 const HEIGHT = 16;
+/** Of the card, at each side. */
+const PADDING = 20;
 
 export class UsageQuota extends DriveElement {
   #quota = null;
   #title = h("h2", {}, t("usage.room"));
   #lead = h("p", { class: "lead number" });
-  #bar = s("svg", { class: "room", role: "img", height: HEIGHT, preserveAspectRatio: "none" });
+  #bar = s("svg", { class: "room", role: "img", height: HEIGHT });
   #legend = h("dl", {});
+  #resize = null;
 
   set quota(quota) {
     this.#quota = quota;
@@ -26,17 +29,29 @@ export class UsageQuota extends DriveElement {
     this.append(h("header", {}, this.#title, this.#lead), this.#bar, this.#legend);
   }
 
+  connected() {
+    this.#resize = new ResizeObserver(() => this.requestUpdate());
+    this.#resize.observe(this);
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.#resize.disconnect();
+  }
+
   update() {
     if (this.#quota === null) return;
+    const room = this.#bar.parentElement.clientWidth - 2 * PADDING;
+    if (room <= 0) return;
     const { used, reserved, limit } = this.#quota;
     const parts = partsOf(this.#quota);
     const whole = Math.max(limit ?? 0, used + reserved, 1);
     setText(this.#lead, limit === null ? t("usage.noLimit", { used: bytes(used) }) : t("usage.ofLimit", { used: bytes(used), limit: bytes(limit), part: percent(used / Math.max(1, limit)) }));
-    setAttribute(this.#bar, "viewBox", `0 0 1000 ${HEIGHT}`);
+    setAttribute(this.#bar, "viewBox", `0 0 ${room} ${HEIGHT}`);
     setAttribute(this.#bar, "aria-label", parts.map(({ word, size }) => `${word}: ${bytes(size)}`).join(". "));
     let x = 0;
     const bars = parts.filter(({ size }) => size > 0).map(({ name, size }) => {
-      const width = (size / whole) * 1000;
+      const width = (size / whole) * room;
       const bar = s("rect", { x, y: 0, width, height: HEIGHT, class: name });
       x += width;
       return bar;

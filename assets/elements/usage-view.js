@@ -28,7 +28,7 @@ export class UsageView extends DriveElement {
   #file = h("a", { class: "button", download: "usage.csv" }, icon("download"), t("usage.all"));
   #state = h("div", { class: "state" });
   #quota = h("usage-quota");
-  #plots = Object.fromEntries(["type", "pool", "month", "account", "tasks"].map((name) => [name, h("usage-plot", { "data-plot": name })]));
+  #plots = Object.fromEntries(["type", "pool", "account", "tasks", "month"].map((name) => [name, h("usage-plot", { "data-plot": name })]));
   #grid = h("div", { class: "grid" });
 
   build() {

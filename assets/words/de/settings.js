@@ -177,7 +177,7 @@ export default {
   webhookDeleted: "Der Webhook wurde gelöscht.",
   deliveries: "Zustellungen",
   noDeliveries: "Noch wurde nichts gesendet.",
-  "delivery-delivered": "Zugestellt",
+  "delivery-sent": "Zugestellt",
   "delivery-failed": "Fehlgeschlagen",
   "delivery-waiting": "Wartet",
   attempts: { one: "{n} Versuch", other: "{n} Versuche" },

@@ -177,7 +177,7 @@ export default {
   webhookDeleted: "The webhook was deleted.",
   deliveries: "Deliveries",
   noDeliveries: "Nothing was sent yet.",
-  "delivery-delivered": "Delivered",
+  "delivery-sent": "Delivered",
   "delivery-failed": "Failed",
   "delivery-waiting": "Waiting",
   attempts: { one: "{n} attempt", other: "{n} attempts" },
