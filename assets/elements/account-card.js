@@ -168,7 +168,7 @@ export class AccountCard extends DriveElement {
 
   async #giveGrant({ bytes: size, expiresAt, reason }) {
     const day = new Date(`${expiresAt}T23:59:59`);
-    const grant = { bytes: quotaOf(size, "bytes") ?? 0, expiresAt: Number.isNaN(day.getTime()) ? expiresAt : day.toISOString() };
+    const grant = { bytes: sizeOf(size, "bytes"), expiresAt: Number.isNaN(day.getTime()) ? expiresAt : day.toISOString() };
     const made = await this.act("make-grant", { id: this.account, ...grant, ...(reason.trim() === "" ? {} : { reason: reason.trim() }) });
     this.#grants = [...this.#grants, made];
     this.#changeLimit(made.bytes);
@@ -196,10 +196,13 @@ export class AccountCard extends DriveElement {
 }
 
 /** Bytes, or null for no limit; a problem at the field when it is no size. @param {string} text */
-export function quotaOf(text, name = "quotaBytes") {
-  if (text.trim() === "") return null;
+export function quotaOf(text) {
+  return text.trim() === "" ? null : sizeOf(text, "quotaBytes");
+}
+
+function sizeOf(text, name) {
   const size = parseSize(text);
-  if (size !== null) return size;
+  if (size !== null && (size > 0 || name === "quotaBytes")) return size;
   throw Object.assign(new Error(t("admin.noSize")), { details: { field: name } });
 }
 

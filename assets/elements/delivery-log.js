@@ -71,7 +71,7 @@ function row({ event, state, createdAt, nextAt, attempts }) {
 
 function attempt({ at, status, error, milliseconds }) {
   const answer = h("span", {});
-  setText(answer, [status && t("settings.answered", { status: String(status) }), error, t("settings.took", { n: milliseconds })].filter(Boolean).join(" · "));
+  setText(answer, [error ?? t("settings.answered", { status: String(status) }), t("settings.took", { n: milliseconds })].join(" · "));
   return h("li", {}, h("time", { class: "number", datetime: at, title: exactTime(at) }, time(at)), answer);
 }
 

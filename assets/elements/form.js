@@ -14,6 +14,7 @@ export function field({ label, name, help = "", control, ...attributes }) {
   const input = control ?? h("input", { type: "text", autocomplete: "off", ...attributes });
   const describedBy = `${help ? `${id}-help ` : ""}${id}-error`;
   for (const [key, value] of Object.entries({ id, name, "aria-describedby": describedBy })) setAttribute(input, key, value);
+  input.addEventListener("input", () => forgive(input)); // what was wrong is being mended
   return h(
     "div",
     { class: "field" },
@@ -57,6 +58,12 @@ export function valuesOf(form, lists = []) {
   const data = new FormData(form);
   const single = Object.fromEntries([...data].filter(([name]) => !lists.includes(name)));
   return { ...single, ...Object.fromEntries(lists.map((name) => [name, data.getAll(name)])) };
+}
+
+function forgive(input) {
+  if (!input.hasAttribute("aria-invalid")) return;
+  input.removeAttribute("aria-invalid");
+  input.closest(".field").querySelector(".field-error").hidden = true;
 }
 
 export function clearProblem(form) {
