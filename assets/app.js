@@ -8,6 +8,7 @@ import "./elements/live-region.js";
 import "./elements/connection-bar.js";
 import "./elements/bread-crumb.js";
 import "./elements/account-menu.js";
+import "./elements/notification-bell.js";
 import "./elements/side-bar.js";
 import "./elements/sign-in.js";
 import "./elements/search-box.js";
@@ -31,13 +32,14 @@ import { createFileCommands } from "./core/file-commands.js";
 import { Hasher } from "./core/hasher.js";
 import { Live } from "./core/live.js";
 import { ObservedUploads } from "./core/observed-uploads.js";
+import { noticeCommands } from "./core/notice-commands.js";
 import { openMemory } from "./core/resume.js";
 import { Session } from "./core/session.js";
 import { Store } from "./core/store.js";
 import { applyPacket } from "./core/sync.js";
 import { createUploadCommands } from "./core/upload-commands.js";
 import { Uploader } from "./core/uploader.js";
-import { loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
+import { keepLanguage, loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
 import { isMoving } from "./core/upload-view.js";
 
 const WATCH_MS = 5000;
@@ -88,6 +90,12 @@ const actions = {
   "load-tasks": () => session.loadTasks(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
   ...createFileCommands({ api, store }),
+  ...noticeCommands({ api, store }),
+  say: ({ sentence }) => app.say(sentence),
+  "choose-language": ({ name }) => {
+    keepLanguage(name);
+    location.reload();
+  },
 };
 
 const app = Object.assign(document.createElement("drive-app"), {
@@ -97,9 +105,11 @@ const app = Object.assign(document.createElement("drive-app"), {
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
 });
+store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
 new Announcer(store, (sentence) => app.say(sentence));
 
 live.addEventListener("packet", ({ packet }) => {
+  if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
   applyPacket(packet, { store, uploader, observed, onReset: () => session.refresh().catch(() => {}) });
 });
 live.addEventListener("state", ({ state }) => {

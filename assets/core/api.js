@@ -35,8 +35,11 @@ export class Problem extends Error {
  * @param {{fetch: typeof fetch, onSignedOut?: () => void}} means
  */
 export function createApi({ fetch, onSignedOut = () => {} }) {
-  /** @returns {Promise<{status: number, headers: Headers, data: any}>} */
-  async function call(method, path, { body, query, signal } = {}) {
+  /**
+   * `accept`: statuses beyond 2xx whose body is wanted too.
+   * @returns {Promise<{status: number, headers: Headers, data: any}>}
+   */
+  async function call(method, path, { body, query, signal, accept = [] } = {}) {
     const search = query ? `?${new URLSearchParams(defined(query))}` : "";
     const headers = body === undefined ? {} : { "Content-Type": "application/json" };
     let response;
@@ -50,7 +53,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
       signal?.throwIfAborted();
       throw error instanceof Problem ? error : Problem.network();
     }
-    if (!response.ok) {
+    if (!response.ok && !accept.includes(response.status)) {
       const problem = Problem.from(response.status, text, response.headers.get("retry-after"));
       if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
       throw problem;

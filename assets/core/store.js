@@ -2,7 +2,7 @@
 // here; whoever shows it listens for the topic.
 //
 // Topics: "account", "quota", "connection", "uploads" (a row came or went), "upload" (one row changed, `key` says
-// which), "tasks", "task", "files" (the stored files changed; lists should look again).
+// which), "unread", "notice" (the last notification that came), "tasks", "task", "files" (the stored files changed; lists should look again).
 
 export class StoreEvent extends Event {
   /** @param {string} topic @param {string} [key] */
@@ -22,6 +22,10 @@ export class Store extends EventTarget {
   quota = null;
   /** @type {"connecting" | "online" | "offline"} */
   connection = "connecting";
+  /** Notifications that were not read. */
+  unread = 0;
+  /** @type {object | null} */
+  notice = null;
   /** Upload rows in the order they came. @type {Map<string, import("./upload-view.js").UploadView>} */
   uploads = new Map();
   /** @type {Map<string, object>} */
@@ -31,7 +35,7 @@ export class Store extends EventTarget {
     this.dispatchEvent(new StoreEvent(topic, key));
   }
 
-  /** @param {"account" | "quota" | "connection"} topic */
+  /** @param {"account" | "quota" | "connection" | "unread" | "notice"} topic */
   set(topic, value) {
     if (this[topic] === value) return;
     this[topic] = value;
@@ -74,6 +78,8 @@ export class Store extends EventTarget {
   forgetAccount() {
     this.tasks = new Map();
     this.quota = null;
+    this.notice = null;
+    this.set("unread", 0);
     this.#emit("tasks");
     this.#emit("quota");
   }

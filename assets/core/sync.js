@@ -1,4 +1,5 @@
-// Carries live events into the store: tasks by their status, uploads to whoever shows them, files and quota as told.
+// Carries live events into the store: tasks by their status, uploads to whoever shows them, files, quota and
+// notifications as told.
 
 /** The status a life-cycle event stands for; `task.progress` brings its own. */
 const STATUS = Object.freeze({
@@ -28,6 +29,9 @@ export function applyPacket({ type, data }, { store, uploader, observed, onReset
       return store.filesChanged();
     case "quota.changed":
       return store.set("quota", { ...store.quota, ...data });
+    case "notification":
+      store.set("unread", data.unread);
+      return store.set("notice", data);
     case "sync.snapshot":
       return data.tasks.forEach((task) => store.putTask(task));
     case "sync.reset":

@@ -6,7 +6,7 @@
 import { percent } from "../core/format.js";
 import { totals } from "../core/upload-view.js";
 import { loadWords, t } from "../core/words.js";
-import { VIEWS } from "../views/index.js";
+import { VIEWS, viewsOf } from "../views/index.js";
 import { DriveElement } from "./element.js";
 import { h, icon, loadStyle, placeholder } from "./dom.js";
 import { parseRoute } from "./route.js";
@@ -93,6 +93,7 @@ export class DriveApp extends DriveElement {
   #showFrame() {
     this.#door = null;
     const { view, folder, q, rest, code, refusal } = parseRoute(location.hash);
+    if (!viewsOf(this.store.account).some((one) => one.view === view)) return location.replace("#/files"); // not for them
     if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
     this.#frame ??= this.#buildFrame();
     const { side, crumb, search, files, drop, main } = this.#parts;
@@ -158,7 +159,13 @@ export class DriveApp extends DriveElement {
       { class: "frame" },
       skip,
       parts.side,
-      h("header", {}, parts.crumb, parts.search, make("account-menu", { store })),
+      h(
+        "header",
+        {},
+        parts.crumb,
+        parts.search,
+        h("div", { class: "tools" }, make("notification-bell", { store }), make("account-menu", { store })),
+      ),
       make("connection-bar", { store }),
       parts.main,
       make("upload-tray", { store }),

@@ -1,5 +1,6 @@
-// Places as addresses: "#/files", "#/files/Photos/2026", "#/files/Photos?q=boats", "#/tasks", "#/settings/sign-in", and the one-time "#setup=CODE"
-// and "#signin-error=CODE". In the fragment, so that the server knows one page only.
+// Places as addresses: "#/files", "#/files/Photos/2026", "#/files/Photos?q=boats", "#/tasks", "#/settings/sign-in",
+// "#task=ID" of notifications, and the one-time "#setup=CODE" and "#signin-error=CODE". In the fragment, so that the
+// server knows one page only.
 
 import { VIEWS } from "../views/index.js";
 
@@ -22,6 +23,8 @@ export const isTyping = ({ target, isComposing }) =>
 export function parseRoute(fragment) {
   const code = /^#setup=([^&]+)$/.exec(fragment)?.[1] ?? null;
   const refusal = /^#signin-error=([A-Z_]+)$/.exec(fragment)?.[1] ?? null;
+  const task = /^#task=([\w-]+)$/.exec(fragment)?.[1];
+  if (task) return { view: "tasks", folder: "/", q: "", rest: [task], code, refusal };
   const [path, search = ""] = fragment.replace(/^#\/?/, "").split("?");
   const q = new URLSearchParams(search).get("q") ?? "";
   const [name, ...parts] = path.split("/");

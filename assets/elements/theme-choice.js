@@ -11,18 +11,30 @@ const CHOICES = [
   ["dark", "Dark"],
 ];
 
+let made = 0;
+
 export class ThemeChoice extends DriveElement {
   build() {
     const chosen = document.documentElement.dataset.theme ?? "system";
+    const name = `theme-${++made}`;
     const options = CHOICES.map(([value, word]) =>
       h(
         "label",
         {},
-        h("input", { type: "radio", name: "theme", value, checked: value === chosen, onchange: () => choose(value) }),
+        h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }),
         h("span", {}, word),
       ),
     );
     this.append(h("fieldset", {}, h("legend", {}, "Appearance"), h("div", {}, ...options)));
+  }
+
+  connected() {
+    this.listen(window, "drive-theme", () => this.requestUpdate()); // it may have been chosen in another place
+  }
+
+  update() {
+    const chosen = document.documentElement.dataset.theme ?? "system";
+    for (const input of this.querySelectorAll("input")) input.checked = input.value === chosen;
   }
 }
 
@@ -34,6 +46,7 @@ function choose(value) {
   } catch {
     // storage refused: the choice lasts as long as the page
   }
+  dispatchEvent(new Event("drive-theme"));
 }
 
 customElements.define("theme-choice", ThemeChoice);

@@ -10,6 +10,9 @@ export const VIEWS = [
   { view: "shares", glyph: "link", load: () => import("./shares.js") },
   { view: "trash", glyph: "trash", load: () => import("./trash.js") },
   { view: "tasks", glyph: "tasks" },
+  { view: "usage", glyph: "usage", load: () => import("./usage.js") },
+  { view: "settings", glyph: "settings", load: () => import("./settings.js") },
+  { view: "admin", glyph: "shield", admin: true, load: () => import("./admin.js") },
 ];
 
 /** @param {object} account @returns {typeof VIEWS} the places that somebody may go to */

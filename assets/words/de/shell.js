@@ -17,5 +17,7 @@ export default {
   skip: "Zur Liste springen",
   unreachable: "Drive ist nicht erreichbar",
   tryAgain: "Noch einmal versuchen",
+  notifications: "Benachrichtigungen",
+  unread: { one: "Benachrichtigungen: {n} ungelesen", other: "Benachrichtigungen: {n} ungelesen" },
   failed: "Dieser Ort ließ sich nicht öffnen",
 };
