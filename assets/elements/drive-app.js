@@ -42,7 +42,11 @@ export class DriveApp extends DriveElement {
     this.listen(this.store, "account", () => this.update());
     this.listen(this.store, "uploads upload", () => this.#updateTitle());
     this.listen(window, "hashchange", () => this.update());
-    this.listen(this, "drive-action", ({ action }) => action === "pick-files" && this.#parts.drop.pick());
+    this.listen(this, "drive-action", ({ action }) => {
+      if (action === "pick-files") this.#parts.drop.pick();
+      if (action === "pick-folder") this.#parts.drop.pickFolder();
+      if (action === "take-photo") this.#parts.drop.takePhoto();
+    });
   }
 
   update() {
@@ -95,16 +99,24 @@ export class DriveApp extends DriveElement {
     const place = this.#place(view);
     if (place !== null) {
       place.rest = rest;
-      if (main.firstElementChild !== place) main.replaceChildren(place);
+      if (main.firstElementChild !== place) this.#enter(place);
     }
     const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
     if (isNew) main.focus(); // the door, which had the focus, is gone
   }
 
+  /** Whoever went there by keyboard or screen reader starts at its top. */
+  #enter(place) {
+    const { main } = this.#parts;
+    const isFirst = main.firstElementChild === null;
+    main.replaceChildren(place);
+    if (!isFirst && this.#shown === this.#frame) main.focus({ preventScroll: true });
+  }
+
   /** The element of a place; null while it is being loaded, after which it is shown. */
   #place(view) {
-    const known = { files: this.#parts.files, tasks: this.#parts.tasks }[view] ?? this.#places.get(view);
+    const known = view === "files" ? this.#parts.files : this.#places.get(view);
     if (known === undefined) this.#load(view);
     return known ?? null;
   }
@@ -132,7 +144,6 @@ export class DriveApp extends DriveElement {
       side: make("side-bar", { store }),
       crumb: make("bread-crumb"),
       files: make("file-list", { store, pager }),
-      tasks: make("task-list", { store }),
       drop: make("drop-zone"),
       main: h("main", { id: "main", tabindex: "-1" }),
     };

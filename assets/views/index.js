@@ -1,4 +1,4 @@
-// The places of Drive, in the order of the side bar. "Files" and "Tasks" come with the first page; the others are
+// The places of Drive, in the order of the side bar. "Files" comes with the first page; the others are
 // modules of their own, loaded when somebody goes there. Such a module exports `tag`, the element of the place, and may
 // export `words`, the areas it speaks with, `styles`, its style sheets below assets/, and
 // `commands(means)`, what its elements' actions do: a table of functions, as in app.js.
@@ -6,7 +6,7 @@
 /** @type {{view: string, glyph: string, admin?: boolean, guests?: boolean, load?: () => Promise<object>}[]} */
 export const VIEWS = [
   { view: "files", glyph: "files" },
-  { view: "tasks", glyph: "tasks" },
+  { view: "tasks", glyph: "tasks", load: () => import("./tasks.js") },
 ];
 
 /** @param {object} account @returns {typeof VIEWS} the places that somebody may go to */

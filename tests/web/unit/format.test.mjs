@@ -1,5 +1,7 @@
 // Numbers and dates as people read them.
 
+import "./english.mjs";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {

@@ -1,5 +1,7 @@
 // The store and what feeds it: events, pages of a list, sentences for screen readers, sums, rates, retries, requests.
 
+import "./english.mjs";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Announcer } from "../../../assets/core/announcer.js";
