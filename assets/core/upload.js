@@ -6,6 +6,7 @@
 
 import { Problem } from "./api.js";
 import { ChunkPlan } from "./chunk-plan.js";
+import { findCopy } from "./find-copy.js";
 import { Pace } from "./pace.js";
 import { RateMeter } from "./rate.js";
 import { assertReadable, unreadable } from "./readable.js";
@@ -19,8 +20,8 @@ const POLL_MS = 2000;
 const RECREATIONS = 2;
 /** Rate and time left change this often on screen, so that they can be read. */
 const RATE_STEP_MS = 500;
-/** With less than this left to send, asking whether the server has the file already is not worth it. */
-const WORTH_ASKING_BYTES = 1 << 20;
+/** With less than this left to send, finding out whether the server has the file already is not worth it. */
+const WORTH_ASKING_BYTES = 8 << 20;
 
 /**
  * @typedef {object} UploadMeans what an upload needs from outside
@@ -241,12 +242,11 @@ export class Upload {
       const left = this.#plan.size - this.#plan.sent;
       if (left < WORTH_ASKING_BYTES || this.#wish === null || signal.aborted) return null;
       const { transport } = this.#means;
+      if ((await findCopy(transport.files, { size: this.#plan.size, hash })) === null || signal.aborted) return null;
       const answer = await transport.createUpload({ ...this.#wish, hash }, signal);
-      if (!answer.fileExists) {
-        if (answer.taskId !== this.view.taskId) await transport.cancelUpload(answer.taskId);
-        return null;
-      }
-      return signal.aborted ? null : answer.file;
+      if (answer.fileExists) return answer.file;
+      if (answer.taskId !== this.view.taskId) await transport.cancelUpload(answer.taskId); // the copy went meanwhile
+      return null;
     } catch {
       return null; // it is being sent anyway
     }

@@ -50,6 +50,8 @@ export class SideBar extends DriveElement {
     }
     this.#sources.addEventListener("click", () => this.#sources.hidePopover());
     this.#quota.store = this.store;
+    this.setAttribute("role", "complementary"); // around the places: the mark, and how much is used
+    this.setAttribute("aria-label", "Drive");
     this.append(
       h("a", { class: "brand", href: "#/files" }, icon("logo"), "Drive"),
       h("nav", { "aria-label": t("shell.places") }, ...this.#links.values(), this.#add, more),

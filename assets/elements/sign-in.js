@@ -72,6 +72,7 @@ export class SignIn extends DriveElement {
   }
 
   build() {
+    this.setAttribute("role", "main");
     this.append(
       h(
         "form",

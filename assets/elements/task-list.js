@@ -64,7 +64,7 @@ export class TaskList extends DriveElement {
   build() {
     this.#details.store = this.store;
     this.#owner.hidden = this.store.account?.role !== "admin";
-    const create = h("button", { type: "button", class: "primary", onclick: () => this.#form.open() }, icon("plus"), t("tasks.new"));
+    const create = h("button", { type: "button", class: "primary", title: t("tasks.new"), onclick: () => this.#form.open() }, icon("plus"), t("tasks.new"));
     create.hidden = this.store.account?.role === "guest";
     this.append(
       h("div", { class: "tools" }, create, this.#search, this.#status, this.#type, this.#owner, this.#sort),

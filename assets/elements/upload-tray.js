@@ -45,7 +45,7 @@ export class UploadTray extends DriveElement {
     const yes = h("button", { type: "button", class: "small danger", onclick: () => this.#answer(true) }, t("uploads.cancelAnswer"));
     const no = h("button", { type: "button", class: "small", onclick: () => this.#answer(false) }, t("uploads.keepOn"));
     this.#sure.append(this.#question, h("span", { class: "answers" }, no, yes));
-    this.append(h("header", {}, this.#fold, this.#clear, this.#more), this.#bar, this.#sure, this.#list, this.#menu);
+    this.append(h("div", { class: "head" }, this.#fold, this.#clear, this.#more), this.#bar, this.#sure, this.#list, this.#menu);
   }
 
   connected() {

@@ -29,6 +29,7 @@ pub const FILES: &[Asset] = embed![
     "core/chunk-plan.js",
     "core/chunk-sender.js",
     "core/conflicts.js",
+    "core/find-copy.js",
     "core/folder-reader.js",
     "core/format.js",
     "core/hash-worker.js",

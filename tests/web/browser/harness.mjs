@@ -67,7 +67,8 @@ export class Server {
       child.once("error", (error) => fail(error.message));
       child.once("exit", (code) => fail(`The server ended with ${code}.`));
       createInterface({ input: child.stdout }).on("line", (line) => {
-        this.setupUrl = /First sign-in: (\S+)/.exec(line)?.[1] ?? this.setupUrl;
+        const setupUrl = /First sign-in: (\S+)/.exec(line)?.[1];
+        if (setupUrl) this.setupUrl = setupUrl.replace(`127.0.0.1:${this.port}`, new URL(this.url).host);
         if (!/Drive is ready at/.test(line)) return;
         clearTimeout(timer);
         resolve();
