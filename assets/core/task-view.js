@@ -1,8 +1,8 @@
 // A task as people see it: its title, its state in a word, and the facts that matter in that state.
 
-import { bytesOf, percent, rate, timeLeft } from "./format.js";
+import { bytes, bytesOf, percent, rate, timeLeft } from "./format.js";
 import { OPEN_STATUSES } from "./store.js";
-import { t } from "./words.js";
+import { locale, t } from "./words.js";
 
 export const isOpen = ({ status }) => OPEN_STATUSES.includes(status);
 
@@ -38,7 +38,7 @@ export function factsOf(task, perSecond = 0) {
   if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
   parts.push(percent((progress ?? 0) / 100));
   if (status === "InProgress" && phase) parts.push(phase);
-  if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(), n: itemsTotal }));
+  if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }));
   if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
   if (status === "InProgress" && perSecond > 0) parts.push(rate(perSecond));
   if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));
@@ -51,9 +51,13 @@ export function resultFiles({ results }) {
   return [resultFileId, fileId, ...(Array.isArray(fileIds) ? fileIds : [])].filter((id) => typeof id === "string");
 }
 
-/** Results that are plain values, named as the server names them. @returns {[string, string | number | boolean][]} */
+/** Results that are plain values, named as the server names them. @returns {[string, string][]} */
 export const resultFacts = ({ results }) =>
-  Object.entries(results ?? {}).filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$/.test(key));
+  Object.entries(results ?? {})
+    .filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$|^fileName$/.test(key))
+    .map(([key, value]) => [key, typeof value === "number" ? numberWords(key, value) : String(value)]);
+
+const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) : value.toLocaleString(locale()));
 
 /** "compressionRatio" as "Compression ratio", for what has no title. @param {string} key */
 export function humanised(key) {

@@ -3,7 +3,7 @@
 // Properties: `account` ("all", or undefined for one's own failures), `refresh()`. Actions: "ask-lanes" {account};
 // "show-tasks" {status} when a number is pressed.
 
-import { t } from "../core/words.js";
+import { locale, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, setAttribute, setText } from "./dom.js";
 
@@ -50,7 +50,7 @@ export class LaneTiles extends DriveElement {
     const tile = this.#tiles.get(lane) ?? this.#make(lane);
     const numbers = { pending, running, failed };
     for (const [key, { value, button }] of Object.entries(tile.parts)) {
-      setText(value, numbers[key].toLocaleString());
+      setText(value, numbers[key].toLocaleString(locale()));
       setAttribute(button, "data-none", numbers[key] === 0);
     }
     tile.node.toggleAttribute("data-busy", running > 0);
@@ -64,7 +64,7 @@ export class LaneTiles extends DriveElement {
       parts[key] = { value, button };
       return button;
     });
-    const node = h("section", { "aria-label": t(`tasks.lane-${lane}`) }, h("h3", {}, t(`tasks.lane-${lane}`)), h("div", {}, ...numbers));
+    const node = h("section", { "aria-label": t(`tasks.lane-${lane}`) }, h("h2", {}, t(`tasks.lane-${lane}`)), h("div", {}, ...numbers));
     this.append(node);
     const tile = { node, parts };
     this.#tiles.set(lane, tile);

@@ -29,6 +29,7 @@ export class SchemaForm extends DriveElement {
   }
 
   get value() {
+    if (this.#variants.length === 0) return {};
     return { ...constantsOf(this.#variants[this.#chosen].schema), ...parametersOf(this.#fields, this.#read(this.#fields, "")) };
   }
 

@@ -136,7 +136,7 @@ export class TaskDetails extends DriveElement {
       const word = files.length === 1 && fileName ? fileName : t("tasks.resultFile", { n: at + 1 });
       return h("li", {}, h("a", { href: contentUrl(id), download: fileName ?? "" }, icon("download"), word));
     });
-    const facts = resultFacts(task).flatMap(([key, value]) => [h("dt", {}, humanised(key)), h("dd", {}, typeof value === "number" ? value.toLocaleString() : String(value))]);
+    const facts = resultFacts(task).flatMap(([key, value]) => [h("dt", {}, humanised(key)), h("dd", {}, value)]);
     if (links.length + facts.length === 0) return null;
     const rest = files.length - links.length;
     return h("section", {}, h("h3", {}, t("tasks.results")), links.length > 0 && h("ul", { class: "links" }, ...links), rest > 0 && h("p", {}, t("tasks.andMore", { n: rest })), facts.length > 0 && h("dl", {}, ...facts));
