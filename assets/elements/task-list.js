@@ -36,6 +36,8 @@ export class TaskList extends DriveElement {
   #refreshedAt = -Infinity;
   #skeletonTimer = null;
   #isPressed = false;
+  /** Where the focus goes as soon as that card is loaded. @type {number | null} */
+  #focusNext = null;
   #status = select("status", STATUSES.map(([value, key]) => [value, () => t(`tasks.${key}`)]));
   #type = select("type", [["", () => t("tasks.everyType")], ...TYPES.map((type) => [type, () => t(`tasks.${type}`)])]);
   #owner = select("owner", [["", () => t("tasks.mine")], ["all", () => t("tasks.everybodys")]]);
@@ -192,8 +194,8 @@ export class TaskList extends DriveElement {
     const { scrollTop, clientHeight } = this.#scroller;
     if (index * height < scrollTop) this.#scroller.scrollTop = index * height;
     else if ((index + 1) * height > scrollTop + clientHeight) this.#scroller.scrollTop = (index + 1) * height - clientHeight;
+    this.#focusNext = index;
     this.update();
-    this.#body.querySelector(`[aria-posinset="${index + 1}"] .title`)?.focus({ preventScroll: true });
   }
 
   #rowHeight() {
@@ -274,6 +276,14 @@ export class TaskList extends DriveElement {
       else this.#body.insertBefore(card, place);
     }
     for (const card of before.values()) card.remove();
+    if (this.#focusNext !== null && this.#pager.at(this.#focusNext)) this.#focusCard(this.#focusNext);
+  }
+
+  #focusCard(index) {
+    this.#focusNext = null;
+    const card = this.#body.querySelector(`[aria-posinset="${index + 1}"]`);
+    card?.update(); // a card without its task cannot take the focus
+    card?.querySelector(".title").focus({ preventScroll: true });
   }
 
   /** Tasks that are loaded now. @returns {object[]} */

@@ -8,6 +8,8 @@ import { ARTIFACTS, Faults, launch, photograph, Server } from "./harness.mjs";
 
 const ACCOUNT = { name: "anna", password: "correct horse battery" };
 const MANY = 2400;
+/** An account may have 1,000 open ones. */
+const OPEN = 900;
 
 let server;
 let browser;
@@ -114,7 +116,7 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   const begun = Buffer.from("89504e470d0a1a0a0000000d494844520000001000000010080200000090916836000001f449444154789c", "hex"); // a PNG of 16 x 16 that breaks off
   const { id } = await put("broken picture.png", begun);
   await api("POST", "/api/tasks", { type: "FileConversion", parameters: { fileId: id, targetFormat: "jpg" } });
-  const failed = card("broken picture");
+  const failed = card("Convert broken picture");
   await inStatus(failed, "Failed");
   await failed.locator(".title").click();
   const dialog = page.getByRole("dialog");
@@ -158,7 +160,10 @@ step("one that waits is put before others", async () => {
 
 step("thousands scroll, are filtered, and are changed at once", async () => {
   const make = async (from) => {
-    for (let at = from; at < MANY; at += 8) await api("POST", "/api/tasks", { type: "Custom", name: `Sweep ${at} of the long row of rooms in the old house by the sea` });
+    for (let at = from; at < MANY; at += 8) {
+      const { taskId } = await api("POST", "/api/tasks", { type: "Custom", name: `Sweep ${at} of the long row of rooms in the old house by the sea` });
+      if (at < MANY - OPEN) await api("POST", `/api/tasks/${taskId}/complete`, {});
+    }
   };
   await Promise.all(Array.from({ length: 8 }, (_, from) => make(from)));
   await filter("type").selectOption("Custom");
@@ -175,11 +180,11 @@ step("thousands scroll, are filtered, and are changed at once", async () => {
   await photograph(page, "tasks-many");
   await isAccessible(page, "tasks, selected");
   await page.locator("task-list .selection").getByRole("button", { name: "Pause" }).click();
-  await page.getByText("Pause 2,400 tasks?").waitFor();
+  await page.getByText("Pause 900 tasks?").waitFor();
   await page.getByRole("button", { name: "Yes, do it" }).click();
-  await page.getByText("2,400 tasks changed").waitFor({ timeout: 90_000 });
+  await page.getByText("900 tasks changed").waitFor({ timeout: 90_000 });
   await filter("status").selectOption("Paused");
-  await total(MANY);
+  await total(OPEN);
   const second = page.locator("task-card[aria-posinset='2']");
   await page.locator("task-card[aria-posinset='1']").getByRole("checkbox").check();
   await second.getByRole("checkbox").check();
@@ -187,7 +192,7 @@ step("thousands scroll, are filtered, and are changed at once", async () => {
   await page.locator("task-list .selection").getByRole("button", { name: "Cancel", exact: true }).first().click();
   await page.getByText("Cancel 2 tasks?").waitFor();
   await page.getByRole("button", { name: "Yes, do it" }).click();
-  await total(MANY - 2);
+  await total(OPEN - 2);
   await page.getByRole("searchbox", { name: "Search by name" }).fill("nothing of this name");
   await page.getByRole("heading", { name: "No task matches" }).waitFor();
   await page.getByRole("button", { name: "Show all tasks" }).click();
