@@ -35,6 +35,7 @@ export class AccountMenu extends DriveElement {
 
   connected() {
     this.listen(this.store, "account", () => this.requestUpdate());
+    this.listen(window, "hashchange", () => this.#panel.hidePopover());
   }
 
   update() {

@@ -94,13 +94,16 @@ export class TaskDetails extends DriveElement {
 
   #updateVerbs(task) {
     const verbs = this.#isOwn ? verbsOf(task) : [];
+    this.#verbs.hidden = verbs.length === 0;
+    const shown = verbs.map((verb) => `${verb} ${task.taskId}`).join();
+    if (this.#verbs.dataset.shown === shown) return;
+    this.#verbs.dataset.shown = shown;
     const before = document.activeElement?.dataset?.action;
     const held = this.#verbs.contains(document.activeElement);
     this.#verbs.replaceChildren(
       ...verbs.map((verb) => h("button", { type: "button", "data-action": verb, onclick: () => this.act("task", { verb, taskId: task.taskId }) }, icon(verb), t(`tasks.${verb}`))),
     );
     if (held) (this.#verbs.querySelector(`[data-action=${before}]`) ?? this.#verbs.firstElementChild ?? this.#body.parentElement).focus();
-    this.#verbs.hidden = verbs.length === 0;
   }
 
   #updatePriority({ priority = 0, status }) {
