@@ -39,7 +39,13 @@ export class Server {
     server.settings = settings;
     server.folder = await mkdtemp(path.join(tmpdir(), "drive-page-"));
     server.port = await freePort();
-    if (process.env.DRIVE_ASSETS) server.fresh = await serveFresh(server.port);
+    if (process.env.DRIVE_ASSETS) {
+      server.fresh = await serveFresh(server.port);
+      if (server.fresh.address().port === server.port) {
+        server.fresh.close(); // it was given the port that was just found free
+        return Server.start(settings);
+      }
+    }
     await server.run();
     return server;
   }
