@@ -20,16 +20,17 @@ import "./elements/selection-bar.js";
 import "./elements/file-view.js";
 import "./elements/drop-zone.js";
 import "./elements/upload-row.js";
+import "./elements/upload-group.js";
 import "./elements/upload-tray.js";
-import "./elements/task-card.js";
-import "./elements/task-list.js";
 import "./elements/drive-app.js";
 
 import { Announcer } from "./core/announcer.js";
 import { createApi } from "./core/api.js";
+import { Awake } from "./core/awake.js";
 import { sendChunk } from "./core/chunk-sender.js";
 import { createFileCommands } from "./core/file-commands.js";
 import { Hasher } from "./core/hasher.js";
+import { lead } from "./core/leader.js";
 import { Live } from "./core/live.js";
 import { ObservedUploads } from "./core/observed-uploads.js";
 import { noticeCommands } from "./core/notice-commands.js";
@@ -43,10 +44,12 @@ import { keepLanguage, loadWords, preferredLanguage, useLanguage, language } fro
 import { isMoving } from "./core/upload-view.js";
 
 const WATCH_MS = 5000;
+/** Changes of uploads that are looked at together, for what is said aloud. */
+const SAY_MS = 300;
 
 useLanguage(preferredLanguage());
 document.documentElement.lang = language();
-await loadWords("shell", "files");
+await loadWords("common", "shell", "account", "door", "files", "uploads");
 
 const store = new Store();
 const memory = await openMemory();
@@ -65,7 +68,8 @@ const uploader = new Uploader({
 });
 const live = new Live({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
 const session = new Session({ api, store, live, uploader, observed, memory });
-const uploads = createUploadCommands({ uploader, observed, store, api });
+const uploads = createUploadCommands({ uploader, observed, store, api, memory, decide });
+session.goOn = (key, items) => uploads.goOn(key, items);
 
 async function sendChunkSignedIn(...chunk) {
   try {
@@ -76,6 +80,12 @@ async function sendChunkSignedIn(...chunk) {
   }
 }
 
+/** Asks what to do with files whose names are taken; the question is loaded when it is first asked. */
+async function decide(conflicts) {
+  const { ask } = await import("./elements/upload-conflicts.js");
+  return ask(conflicts);
+}
+
 /** What the page's elements ask for. An answer that can fail is shown by whoever asked. */
 const actions = {
   start: () => start(),
@@ -83,11 +93,12 @@ const actions = {
   "sign-in": ({ name, password, code }) => session.signIn(name, password, code),
   "ask-provider": () => session.provider(),
   "sign-out": () => session.signOut(),
-  "add-files": ({ items }) => uploads.add(items),
+  "add-files": ({ items, groups }) => uploads.add(items, groups),
   upload: ({ verb, key, file }) => uploads.run(verb, key, file),
+  "upload-all": ({ verb, group }) => uploads.runAll(verb, group),
+  "choose-folder": ({ key, chosen }) => uploads.chooseFolder(key, chosen),
   reopen: ({ key }) => session.reopen(key),
   "clear-finished": () => uploads.clearFinished(),
-  "load-tasks": () => session.loadTasks(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
   ...createFileCommands({ api, store }),
   ...noticeCommands({ api, store }),
@@ -106,7 +117,8 @@ app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
 });
 store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
-new Announcer(store, (sentence) => app.say(sentence));
+new Announcer(store, (sentence) => app.say(sentence), SAY_MS);
+const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
 
 live.addEventListener("packet", ({ packet }) => {
   if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
@@ -124,12 +136,17 @@ addEventListener("online", () => {
   live.wake();
 });
 addEventListener("offline", () => uploader.setOnline(false));
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && live.wake());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  live.wake();
+  awake.look();
+});
 addEventListener("beforeunload", (event) => {
   // What would stop when the page goes; a file that was only picked must be picked again afterwards.
   if ([...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
 });
 setInterval(() => observed.tick(), WATCH_MS);
+lead(navigator.locks, () => session.lead());
 
 async function start() {
   app.problem = null;

@@ -6,10 +6,11 @@ import "./elements/share-inbox.js";
 import "./elements/share-page.js";
 
 import { createShare } from "./core/share.js";
-import { loadWords, preferredLanguage, useLanguage } from "./core/words.js";
+import { language, loadWords, preferredLanguage, useLanguage } from "./core/words.js";
 
 useLanguage(preferredLanguage());
-await loadWords("preview");
+document.documentElement.lang = language();
+await loadWords("common", "share", "preview");
 
 const slug = decodeURIComponent(location.pathname.split("/").pop() ?? "");
 const share = createShare({ slug, fetch: (...request) => fetch(...request) });

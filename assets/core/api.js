@@ -1,5 +1,7 @@
 // Every request to the server but the chunks themselves (chunk-sender.js), as plain calls. Errors are Problems.
 
+import { t } from "./words.js";
+
 /** What the server answered instead of success; status 0 means that no answer came. */
 export class Problem extends Error {
   /** @param {{status: number, code: string, message: string, details?: object, retryAfter?: number | null}} parts */
@@ -13,7 +15,7 @@ export class Problem extends Error {
   }
 
   static network() {
-    return new Problem({ status: 0, code: "NETWORK", message: "The server could not be reached." });
+    return new Problem({ status: 0, code: "NETWORK", message: t("common.unreachable") });
   }
 
   /** Reads the error body where there is one; a proxy's error page has none. */
@@ -26,7 +28,7 @@ export class Problem extends Error {
     } catch {
       // fall through to the general sentence
     }
-    const message = `The server answered with an error (${status}). Try again in a moment.`;
+    const message = t("common.oddAnswer", { status: String(status) });
     return new Problem({ status, code: `HTTP_${status}`, message, retryAfter: wait });
   }
 }
@@ -90,6 +92,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
     quota: () => data("GET", "/api/quota"),
 
     files: (query, signal) => page("/api/files", query, signal),
+    trashFile: (fileId) => data("DELETE", `/api/files/${id(fileId)}`),
 
     tasks: (query, signal) => page("/api/tasks", query, signal),
     pauseTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/pause`),

@@ -113,7 +113,7 @@ export class Pager extends EventTarget {
 
   #dropBeyond(total) {
     for (const page of [...this.#pages.keys()]) {
-      if (page * this.#pageSize >= total) this.#pages.delete(page);
+      if (page > 0 && page * this.#pageSize >= total) this.#pages.delete(page); // that the first is empty is known
     }
   }
 

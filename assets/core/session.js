@@ -1,5 +1,8 @@
 // Who is signed in, and what starts and stops with it: the live connection, the uploads, what the store holds.
 
+import { filesOfHandle } from "./folder-reader.js";
+import { uploadView } from "./upload-view.js";
+
 export class Session {
   #api;
   #store;
@@ -7,6 +10,10 @@ export class Session {
   #uploader;
   #observed;
   #memory;
+  /** Whether this page goes on by itself with files that it can open. */
+  leads = false;
+  /** Goes on with a folder whose files are at hand again. @type {(key: string, items: object[]) => Promise<void>} */
+  goOn = async () => {};
 
   /**
    * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
@@ -67,14 +74,42 @@ export class Session {
   async refresh() {
     const { account } = this.#store;
     const quota = this.#api.quota().then((found) => this.#store.set("quota", found));
-    const [uploads, memos] = await Promise.all([this.#api.openUploads(), this.#memory.all(account.id), quota]);
-    const known = new Map(memos.map((memo) => [memo.taskId, memo]));
+    const tasks = this.#loadOpenTasks();
+    const [uploads, all] = await Promise.all([this.#api.openUploads(), this.#memory.all(account.id), quota, tasks]);
+    const memos = all.filter(({ folderOf }) => folderOf === undefined);
+    const known = new Map(all.map((memo) => [memo.taskId, memo]));
     const isDriven = (taskId) => this.#uploader.drives(taskId);
-    this.#observed.seed(uploads, (taskId) => known.has(taskId), isDriven);
+    const groupOf = (taskId) => {
+      const folder = known.get(known.get(taskId)?.group);
+      return folder ? { group: folder.taskId, groupName: folder.folderOf.name } : null;
+    };
+    this.#observed.seed(uploads, (taskId) => known.has(taskId), isDriven, groupOf);
     const open = new Set(uploads.map(({ taskId }) => taskId));
     const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId));
     await Promise.all(ended.map(({ taskId }) => this.#memory.remove(taskId)));
-    await this.#openHandles(known);
+    this.#showFolders(all.filter(({ folderOf }) => folderOf !== undefined));
+    if (this.leads) await this.#openHandles(known);
+  }
+
+  /** This page goes on with what can be opened; others of this browser watch. */
+  lead() {
+    this.leads = true;
+    if (this.#store.account) this.refresh().catch(() => {}); // as in #enter
+  }
+
+  /** A folder that was being sent when the page went is a row that asks for it. */
+  #showFolders(memos) {
+    for (const { taskId: key, folderOf } of memos) {
+      const isShown = [...this.#store.uploads.values()].some(({ group, driven, isFolder }) => group === key && (driven || isFolder));
+      if (isShown) continue;
+      const { name, folder } = folderOf;
+      this.#store.putUpload(uploadView({ key, name, folder, group: key, groupName: name, isFolder: true, state: "needs-file" }));
+    }
+  }
+
+  async #loadOpenTasks() {
+    const { items } = await this.#api.tasks({ status: "Pending,InProgress,Paused", limit: 500 });
+    this.#store.putTasks(items);
   }
 
   /**
@@ -85,15 +120,18 @@ export class Session {
   async reopen(key) {
     const view = this.#store.uploads.get(key);
     const memos = await this.#memory.all(this.#store.account.id);
-    const handle = memos.find(({ taskId }) => taskId === view.taskId)?.handle;
+    const handle = memos.find(({ taskId }) => taskId === (view.isFolder ? key : view.taskId))?.handle;
     if (!handle || (await handle.requestPermission({ mode: "read" })) !== "granted") return false;
+    if (handle.kind === "directory") return this.#openFolder(view, handle);
     const file = await handle.getFile().catch(() => null);
     return file !== null && this.#uploader.adopt(key, file);
   }
 
-  async loadTasks() {
-    const { items } = await this.#api.tasks({ limit: 200 });
-    this.#store.replaceTasks(items);
+  /** @returns {Promise<boolean>} */
+  async #openFolder({ key, folder }, handle) {
+    const items = await filesOfHandle(handle, folder).catch(() => []);
+    if (items.length > 0) await this.goOn(key, items);
+    return items.length > 0;
   }
 
   /** @param {"pause" | "resume" | "cancel" | "retry"} verb @param {string} taskId */
@@ -122,9 +160,13 @@ export class Session {
   /** Where the browser still lets us read a file, its upload goes on without a question. */
   async #openHandles(memos) {
     for (const view of [...this.#store.uploads.values()]) {
-      const handle = memos.get(view.taskId)?.handle;
+      const handle = memos.get(view.isFolder ? view.key : view.taskId)?.handle;
       if (!handle || view.state !== "needs-file") continue;
       if ((await handle.queryPermission({ mode: "read" })) !== "granted") continue;
+      if (view.isFolder) {
+        await this.#openFolder(view, handle);
+        continue;
+      }
       const file = await handle.getFile().catch(() => null);
       if (file) await this.#uploader.adopt(view.key, file);
     }

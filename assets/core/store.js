@@ -48,6 +48,12 @@ export class Store extends EventTarget {
     this.#emit(known ? "upload" : "uploads", view.key);
   }
 
+  /** Many at once: a folder of ten thousand is one change. */
+  putUploads(views) {
+    for (const view of views) this.uploads.set(view.key, view);
+    if (views.length > 0) this.#emit("uploads", views.length === 1 ? views[0].key : undefined);
+  }
+
   removeUpload(key) {
     if (this.uploads.delete(key)) this.#emit("uploads", key);
   }
@@ -65,8 +71,17 @@ export class Store extends EventTarget {
     this.#emit(known ? "task" : "tasks", task.taskId);
   }
 
-  replaceTasks(tasks) {
-    this.tasks = new Map(tasks.map((task) => [task.taskId, task]));
+  /** The same for many: one change. */
+  putTasks(tasks) {
+    for (const task of tasks) {
+      const known = this.tasks.get(task.taskId);
+      if (!(known?.rev > task.rev)) this.tasks.set(task.taskId, { ...known, ...task });
+    }
+    this.#emit("tasks");
+  }
+
+  /** Something happened to a task that is not known here; lists should look again. */
+  tasksChanged() {
     this.#emit("tasks");
   }
 

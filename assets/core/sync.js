@@ -42,7 +42,7 @@ export function applyPacket({ type, data }, { store, uploader, observed, onReset
 function applyTask(type, data, store) {
   const known = store.tasks.get(data.taskId);
   // A life-cycle event of an old task names it only; the list will load it when it is looked at.
-  if (!known && type !== "task.created" && type !== "task.progress") return;
+  if (!known && type !== "task.created" && type !== "task.progress") return store.tasksChanged();
   const status = data.status ?? STATUS[type];
   const task = { ...data, status };
   if (type === "task.created" && known) delete task.status;

@@ -41,7 +41,7 @@ export class AccountCard extends DriveElement {
       this.#grants = grants;
       this.#found = account;
     } catch (problem) {
-      const again = h("button", { type: "button", onclick: () => this.#load() }, icon("retry"), t("shell.tryAgain"));
+      const again = h("button", { type: "button", onclick: () => this.#load() }, icon("retry"), t("common.tryAgain"));
       this.replaceChildren(placeholder({ glyph: "warning", title: t("pages.failed"), text: problem.message }, again));
       return;
     }

@@ -15,7 +15,7 @@ let made = 0;
 export function ask({ title, text = "", body = [], verb, danger = false, submit }) {
   const id = `ask-${++made}`;
   const error = formError();
-  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, t("pages.cancel"));
+  const cancel = h("button", { type: "button", onclick: () => dialog.close() }, t("common.cancel"));
   const act = h("button", { type: "submit", class: danger ? "danger" : "primary" }, verb);
   const form = h(
     "form",
@@ -51,7 +51,7 @@ export function tell({ title, text = "", body }) {
   return opened(dialog, () => null, null);
 }
 
-const closeButton = (close) => iconButton("cancel", t("pages.close"), { onclick: close });
+const closeButton = (close) => iconButton("cancel", t("common.close"), { onclick: close });
 
 /** In the frame, so that it goes when the door is shown; and it belongs to the page that asked. */
 function opened(dialog, result, first) {

@@ -21,7 +21,7 @@ export class DetailsPanel extends DriveElement {
   build() {
     this.setAttribute("role", "complementary");
     this.setAttribute("aria-label", t("files.details"));
-    const close = iconButton("cancel", t("filetools.close"), { onclick: () => this.#close() });
+    const close = iconButton("cancel", t("common.close"), { onclick: () => this.#close() });
     this.append(h("header", {}, this.#title, close), h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": t("files.details") }, this.#picture, this.#facts));
     this.hidden = true;
   }
@@ -70,9 +70,9 @@ export class DetailsPanel extends DriveElement {
 
   #ofFolder({ path, allFiles, allBytes }) {
     return [
-      [t("files.type"), t("files.kindFolder")],
+      [t("files.type"), t("common.folder")],
       [t("files.size"), sizeNode(allBytes)],
-      [t("filetools.holds"), t("files.files", { n: allFiles })],
+      [t("filetools.holds"), t("common.files", { n: allFiles })],
       [t("filetools.inFolder"), folderLink(parentOf(path))],
     ];
   }

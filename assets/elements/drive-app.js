@@ -49,8 +49,11 @@ export class DriveApp extends DriveElement {
     this.listen(this.store, "uploads upload", () => this.#updateTitle());
     this.listen(window, "hashchange", () => this.update());
     this.listen(this, "drive-action", (event) => {
-      if (event.action === "pick-files") this.#parts.drop.pick();
-      if (event.action === "toast") event.answer = this.#toast(event.detail);
+      const { action, detail } = event;
+      if (action === "toast") event.answer = this.#toast(detail);
+      if (action === "pick-files") this.#parts.drop.pick();
+      if (action === "pick-folder") this.#parts.drop.pickFolder();
+      if (action === "take-photo") this.#parts.drop.takePhoto();
     });
   }
 
@@ -74,7 +77,7 @@ export class DriveApp extends DriveElement {
       "button",
       { type: "button", class: "primary", onclick: () => this.act("start") },
       icon("retry"),
-      t("shell.tryAgain"),
+      t("common.tryAgain"),
     );
     const words = { glyph: "offline", title: t("shell.unreachable"), text: this.#problem.message };
     return h("div", { class: "alone" }, placeholder(words, retry));
@@ -106,16 +109,24 @@ export class DriveApp extends DriveElement {
     const place = this.#place(view);
     if (place !== null) {
       place.rest = rest;
-      if (main.firstElementChild !== place) main.replaceChildren(place);
+      if (main.firstElementChild !== place) this.#enter(place);
     }
     const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
     if (isNew) main.focus(); // the door, which had the focus, is gone
   }
 
+  /** Whoever went there by keyboard or screen reader starts at its top. */
+  #enter(place) {
+    const { main } = this.#parts;
+    const isFirst = main.firstElementChild === null;
+    main.replaceChildren(place);
+    if (!isFirst && this.#shown === this.#frame) main.focus({ preventScroll: true });
+  }
+
   /** The element of a place; null while it is being loaded, after which it is shown. */
   #place(view) {
-    const known = { files: this.#parts.files, tasks: this.#parts.tasks }[view] ?? this.#places.get(view);
+    const known = view === "files" ? this.#parts.files : this.#places.get(view);
     if (known === undefined) this.#load(view);
     return known ?? null;
   }
@@ -129,7 +140,7 @@ export class DriveApp extends DriveElement {
       this.#places.set(view, Object.assign(h(module.tag), { store }));
     } catch (error) {
       console.error(error);
-      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("shell.tryAgain"));
+      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("common.tryAgain"));
       this.#parts?.main.replaceChildren(placeholder({ glyph: "offline", title: t("shell.failed"), text: error.message }, again));
       return;
     }
@@ -144,7 +155,6 @@ export class DriveApp extends DriveElement {
       crumb: make("bread-crumb"),
       search: make("search-box"),
       files: make("file-view", { store }),
-      tasks: make("task-list", { store }),
       drop: make("drop-zone"),
       main: h("main", { id: "main", tabindex: "-1" }),
     };

@@ -9,19 +9,7 @@ import { t } from "../core/words.js";
 import { h, setAttribute } from "./dom.js";
 import { folderHref } from "./route.js";
 
-const KINDS = Object.freeze({
-  folder: "kindFolder",
-  image: "kindImage",
-  video: "kindVideo",
-  audio: "kindAudio",
-  archive: "kindArchive",
-  document: "kindDocument",
-  code: "kindCode",
-  text: "kindText",
-  file: "kindFile",
-});
-
-export const kindWord = (glyph) => t(`files.${KINDS[glyph]}`);
+export const kindWord = (glyph) => t(`common.${glyph}`);
 export const glyphOf = (item) => (isFolder(item) ? "folder" : kindOf(item.contentType).icon);
 
 /** Where a row's name leads: into the folder, or to the bytes; nowhere in the trash. */

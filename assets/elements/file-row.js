@@ -104,7 +104,7 @@ export class FileRow extends DriveElement {
   }
 
   #updateTime(moment) {
-    setText(this.#time, moment ? ago(moment) : t("files.files", { n: this.#item.allFiles }));
+    setText(this.#time, moment ? ago(moment) : t("common.files", { n: this.#item.allFiles }));
     setAttribute(this.#time, "datetime", moment);
     setAttribute(this.#time, "title", moment && exactTime(moment));
   }

@@ -47,7 +47,7 @@ export class FileStates {
   }
 
   #retry(attributes = {}) {
-    return h("button", { type: "button", ...attributes, onclick: () => this.#view.listing.refresh() }, icon("retry"), t("files.tryAgain"));
+    return h("button", { type: "button", ...attributes, onclick: () => this.#view.listing.refresh() }, icon("retry"), t("common.tryAgain"));
   }
 
   #failed(problem) {
@@ -89,5 +89,5 @@ function skeleton() {
   const rows = Array.from({ length: 8 }, () =>
     h("div", { class: "skeleton-row" }, h("span", { class: "skeleton" }), h("span", { class: "skeleton" })),
   );
-  return h("div", { class: "skeletons", "aria-label": t("files.loading"), role: "status" }, ...rows);
+  return h("div", { class: "skeletons", "aria-label": t("common.loading"), role: "status" }, ...rows);
 }

@@ -75,7 +75,7 @@ export class FileTile extends DriveElement {
     this.#pick.checked = this.#selected;
     setAttribute(this.#pick, "aria-label", t("files.select", { name: item.name }));
     setAttribute(this.#dots, "aria-label", t("files.actions", { name: item.name }));
-    const what = isFolder(item) ? t("files.files", { n: item.allFiles }) : kindWord(glyph);
+    const what = isFolder(item) ? t("common.files", { n: item.allFiles }) : kindWord(glyph);
     setText(this.#about, `${what} · ${bytes(sizeOf(item))}`);
     setAttribute(this.#about, "title", exactBytes(sizeOf(item)));
     this.#updatePicture(item);

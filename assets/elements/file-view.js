@@ -244,7 +244,7 @@ export class FileView extends DriveElement {
   #counted() {
     const { folderCount, fileCount, total } = this.listing;
     if (!total) return "";
-    return [folderCount > 0 && t("files.folders", { n: folderCount }), fileCount > 0 && t("files.files", { n: fileCount })].filter(Boolean).join(", ");
+    return [folderCount > 0 && t("files.folders", { n: folderCount }), fileCount > 0 && t("common.files", { n: fileCount })].filter(Boolean).join(", ");
   }
 
   #updateNote(total) {

@@ -13,7 +13,7 @@ export class FormDialog extends DriveElement {
   #body = h("div", { class: "fields" });
   #problemText = h("span");
   #problem = h("p", { class: "error", role: "alert", hidden: true }, icon("warning"), this.#problemText);
-  #cancel = h("button", { type: "button", onclick: () => this.dialog.close() }, t("filetools.cancel"));
+  #cancel = h("button", { type: "button", onclick: () => this.dialog.close() }, t("common.cancel"));
   #submit = h("button", { type: "submit", class: "primary" });
   #extra = h("span", { class: "extra" });
   #form = h("form", { method: "dialog", novalidate: false }, this.#title, this.#body, this.#problem, h("footer", {}, this.#extra, this.#cancel, this.#submit));

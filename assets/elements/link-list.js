@@ -66,7 +66,7 @@ export class LinkList extends DriveElement {
 
   #failed(problem) {
     clearTimeout(this.#timer);
-    const retry = h("button", { type: "button", onclick: () => this.#load() }, icon("retry"), t("files.tryAgain"));
+    const retry = h("button", { type: "button", onclick: () => this.#load() }, icon("retry"), t("common.tryAgain"));
     this.#state.replaceChildren(placeholder({ glyph: "warning", title: t("links.notLoaded"), text: problem.message }, retry));
   }
 
@@ -119,7 +119,7 @@ export class LinkList extends DriveElement {
     const limit = downloadLimit === null ? t("links.downloads", { n: downloads }) : t("links.downloadsOf", { n: downloads, limit: downloadLimit });
     const ends = expiredAt ? t(new Date(expiredAt) > new Date() ? "links.endsOn" : "links.endedOn", { date: day(expiredAt) }) : t("links.noEnd");
     const facts = [
-      [`${t("files.files", { n: files })}${files > 0 ? ` · ${bytes(size)}` : ""}`],
+      [`${t("common.files", { n: files })}${files > 0 ? ` · ${bytes(size)}` : ""}`],
       [limit],
       [ends, expiredAt && exactTime(expiredAt)],
       hasPasscode && [t("links.hasPasscode"), null, "key"],
@@ -197,7 +197,7 @@ export class LinkList extends DriveElement {
 const day = (moment) => new Date(moment).toLocaleDateString(locale(), { day: "numeric", month: "long", year: "numeric" });
 
 function skeleton() {
-  return h("div", { class: "skeletons", role: "status", "aria-label": t("files.loading") }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton card" })));
+  return h("div", { class: "skeletons", role: "status", "aria-label": t("common.loading") }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton card" })));
 }
 
 customElements.define("link-list", LinkList);

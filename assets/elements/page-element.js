@@ -95,7 +95,7 @@ export class PageElement extends DriveElement {
 
   #fail(problem) {
     if (problem.status === undefined) console.error(problem);
-    const again = h("button", { type: "button", onclick: () => this.reload({ anew: true }) }, icon("retry"), t("shell.tryAgain"));
+    const again = h("button", { type: "button", onclick: () => this.reload({ anew: true }) }, icon("retry"), t("common.tryAgain"));
     this.#body.replaceChildren(placeholder({ glyph: "warning", title: t("pages.failed"), text: problem.message }, again));
   }
 }

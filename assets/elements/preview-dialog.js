@@ -24,7 +24,7 @@ export class PreviewDialog extends DriveElement {
   #dialog = h("dialog", { "aria-labelledby": "preview-title" });
 
   build() {
-    const close = iconButton("cancel", t("preview.close"), { onclick: () => this.#dialog.close() });
+    const close = iconButton("cancel", t("common.close"), { onclick: () => this.#dialog.close() });
     this.#dialog.append(
       h("header", {}, h("div", { class: "words" }, this.#title, this.#about), this.#download, close),
       this.#stage,

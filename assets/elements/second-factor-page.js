@@ -57,7 +57,7 @@ export class SecondFactorPage extends PageElement {
       formError(),
       h("div", { class: "verbs" },
         h("button", { type: "submit", class: "primary" }, t("settings.confirm")),
-        h("button", { type: "button", onclick: () => this.reload().then(() => this.focusHeading()) }, t("pages.cancel"))),
+        h("button", { type: "button", onclick: () => this.reload().then(() => this.focusHeading()) }, t("common.cancel"))),
     );
     const byHand = h(
       "details",

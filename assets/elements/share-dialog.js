@@ -139,7 +139,7 @@ export class ShareDialog extends FormDialog {
   }
 }
 
-const nameFor = (items) => (isFolder(items[0]) ? baseOf(items[0].path) : items.length === 1 ? items[0].name : baseOf(items[0].folder) || t("files.files", { n: items.length }));
+const nameFor = (items) => (isFolder(items[0]) ? baseOf(items[0].path) : items.length === 1 ? items[0].name : baseOf(items[0].folder) || t("common.files", { n: items.length }));
 
 /** As a field for date and time wants it, in the person's own time zone. */
 function localMinute(date) {

@@ -16,7 +16,7 @@ export class ShortcutSheet extends DriveElement {
   #dialog = h("dialog", { class: "sheet keys", "aria-labelledby": "keys-title" });
 
   build() {
-    const close = iconButton("cancel", t("filetools.close"), { onclick: () => this.#dialog.close() });
+    const close = iconButton("cancel", t("common.close"), { onclick: () => this.#dialog.close() });
     const groups = GROUPS.map(([title, rows]) =>
       h("section", {}, h("h3", {}, t(`filetools.${title}`)), h("dl", {}, ...rows.flatMap(([word, keys]) => [h("dt", {}, t(`filetools.${word}`)), h("dd", {}, ...keys.split(" ").map((key) => h("kbd", {}, key)))]))),
     );

@@ -1,15 +1,12 @@
 // <theme-choice>: light, dark, or as the system says. Remembered in this browser; theme.js applies it before the first
 // paint.
 
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h } from "./dom.js";
 
 const KEY = "drive-theme";
-const CHOICES = [
-  ["system", "System"],
-  ["light", "Light"],
-  ["dark", "Dark"],
-];
+const CHOICES = ["system", "light", "dark"];
 
 let made = 0;
 
@@ -17,15 +14,15 @@ export class ThemeChoice extends DriveElement {
   build() {
     const chosen = document.documentElement.dataset.theme ?? "system";
     const name = `theme-${++made}`;
-    const options = CHOICES.map(([value, word]) =>
+    const options = CHOICES.map((value) =>
       h(
         "label",
         {},
         h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }),
-        h("span", {}, word),
+        h("span", {}, t(`account.${value}`)),
       ),
     );
-    this.append(h("fieldset", {}, h("legend", {}, "Appearance"), h("div", {}, ...options)));
+    this.append(h("fieldset", {}, h("legend", {}, t("account.appearance")), h("div", {}, ...options)));
   }
 
   connected() {

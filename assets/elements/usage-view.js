@@ -101,7 +101,7 @@ export class UsageView extends DriveElement {
 
   #stateNodes() {
     if (this.#problem !== null && this.#found === null) {
-      const again = h("button", { type: "button", onclick: () => this.#look() }, icon("retry"), t("shell.tryAgain"));
+      const again = h("button", { type: "button", onclick: () => this.#look() }, icon("retry"), t("common.tryAgain"));
       return [placeholder({ glyph: "warning", title: t("pages.failed"), text: this.#problem.message }, again)];
     }
     if (this.#found === null) return [h("div", { class: "skeletons", "aria-hidden": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton" })))];

@@ -1,8 +1,6 @@
 // Die Dialoge der Orte, die Dateien zeigen.
 
 export default {
-  cancel: "Abbrechen",
-  close: "Schließen",
   save: "Speichern",
   create: "Anlegen",
   continue: "Weiter",

@@ -1,8 +1,6 @@
 // Was Einstellungen, Verwaltung und Verbrauch gleich sagen.
 
 export default {
-  cancel: "Abbrechen",
-  close: "Schließen",
   done: "Fertig",
   save: "Speichern",
   next: "Weiter",

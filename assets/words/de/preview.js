@@ -4,7 +4,6 @@ export default {
   previous: "Vorige",
   next: "Nächste",
   download: "Herunterladen",
-  close: "Schließen",
   place: "{at} von {all}",
   cannot: "Diese Datei lässt sich hier nicht zeigen. Laden Sie sie herunter, um sie zu öffnen.",
 };

@@ -1,8 +1,6 @@
 // The dialogs of the places that list files.
 
 export default {
-  cancel: "Cancel",
-  close: "Close",
   save: "Save",
   create: "Create",
   continue: "Continue",

@@ -1,8 +1,6 @@
 // What settings, administration and usage say alike.
 
 export default {
-  cancel: "Cancel",
-  close: "Close",
   done: "Done",
   save: "Save",
   next: "Next",

@@ -4,7 +4,6 @@ export default {
   previous: "Previous",
   next: "Next",
   download: "Download",
-  close: "Close",
   place: "{at} of {all}",
   cannot: "This file cannot be shown here. Download it to open it.",
 };

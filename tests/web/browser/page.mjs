@@ -274,7 +274,7 @@ async function worksInsecurely() {
   const plain = await (await browser.newContext()).newPage();
   await faults.watch(plain);
   faults.forgive("401");
-  await plain.goto(`http://drive.test:${server.port}/`);
+  await plain.goto(`http://drive.test:${new URL(server.url).port}/`);
   assert.equal(await plain.evaluate(() => isSecureContext), false);
   await plain.fill("input[name=name]", ACCOUNT.name);
   await plain.fill("input[name=password]", ACCOUNT.password);
