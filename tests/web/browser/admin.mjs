@@ -33,7 +33,7 @@ after(async () => {
 });
 
 test("an account is made; what is wrong is told at its field", async () => {
-  await places.go("admin");
+  await places.go("admin/accounts");
   await page.getByRole("row", { name: /anna/ }).waitFor();
   await button("New account").click();
   await dialog().getByLabel("Name").fill("ben or not");

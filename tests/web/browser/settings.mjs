@@ -21,7 +21,7 @@ before(async () => {
 after(() => places?.close());
 
 test("the profile tells who one is, and changes the theme", async () => {
-  await places.go("settings");
+  await places.go("settings/profile");
   await places.heading("Profile").waitFor();
   const facts = page.locator("profile-page dl");
   await facts.getByText("Administrator").waitFor();
