@@ -1,4 +1,4 @@
-//! Requests that the server itself makes: webhooks, push messages, an identity provider. Whoever can name an address
+//! Requests that the server itself makes: webhooks, push messages, an identity provider, S3. Whoever can name an address
 //! here could make the server knock at doors inside its own network, so: the name is resolved first, every address is
 //! looked at, the connection goes to one of exactly these, redirects are not followed, and what comes back is cut.
 
@@ -6,6 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use object_store::ClientOptions;
+use object_store::client::{HttpClient, HttpConnector};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
 use rustls::{ClientConfig, RootCertStore};
@@ -15,6 +17,8 @@ use crate::domain::error::{Error, Kind, Result};
 
 const CONNECT_WAIT: Duration = Duration::from_secs(5);
 const WHOLE_WAIT: Duration = Duration::from_secs(15);
+/// How long a connection to an S3 server is kept for the next request.
+const IDLE: Duration = Duration::from_secs(30);
 /// Bytes of an answer that are read.
 const ANSWER_MAX: usize = 256 * 1024;
 
@@ -125,6 +129,30 @@ pub async fn send(request: Outgoing, reach: Reach) -> Result<Incoming> {
         }
     }
     Ok(Incoming { status, headers, body })
+}
+
+/// The way of requests to S3 servers, whose address an administrator has set. Time is limited by whoever asks.
+#[derive(Clone, Debug)]
+pub struct Connector(reqwest::Client);
+
+impl Connector {
+    pub fn new() -> Result<Self> {
+        let client = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(Policy::none())
+            .connect_timeout(CONNECT_WAIT)
+            .pool_idle_timeout(IDLE)
+            .tls_backend_preconfigured(tls()?)
+            .build()
+            .map_err(Error::internal)?;
+        Ok(Self(client))
+    }
+}
+
+impl HttpConnector for Connector {
+    fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
+        Ok(HttpClient::new(self.0.clone()))
+    }
 }
 
 /// The first cause of an error, which is what a person can do something about.

@@ -12,6 +12,7 @@ use drive::clock::Clock;
 use drive::domain::account::{Caller, Role, Scopes};
 use drive::domain::error::{Kind, Result};
 use drive::domain::id::{AccountId, SessionId, TaskId};
+use drive::domain::pool::Recycling;
 use drive::domain::task::{Driver, TaskType};
 use drive::domain::work::Lane;
 use drive::engine::context::{Context, Ending, Work, results};
@@ -78,6 +79,7 @@ impl Bench {
             paused_ms: day,
             keep_finished_ms: day,
             keep_audit_ms: day,
+            recycling: Recycling::default(),
             sweep_ms: day,
             workers: HashMap::from([(Lane::Quick, workers)]),
         };

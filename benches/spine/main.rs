@@ -1,9 +1,11 @@
-//! The benchmark of the upload path and of the task engine. Each figure is taken beside its yardstick in the same run, on 127.0.0.1.
+//! The benchmark of the upload path, of the task engine and of a download. Each figure is taken beside its yardstick in the same run, on 127.0.0.1.
 //!
-//! `cargo bench --bench spine -- throughput big many socket list engine` runs all; any of the words runs its part.
+//! `cargo bench --bench spine -- throughput big many socket list files engine download` runs all; any of the words runs its part.
 //! `BENCH_DIR` names the folder for the data (default: a temporary folder).
 
+mod download;
 mod engine;
+mod files;
 mod floor;
 mod parts;
 mod wire;
@@ -23,13 +25,15 @@ fn main() {
         .tempdir_in(std::env::var_os("BENCH_DIR").map_or_else(std::env::temp_dir, PathBuf::from))
         .expect("a folder for the data");
     type Part = (&'static str, fn(&std::path::Path));
-    let parts: [Part; 6] = [
+    let parts: [Part; 8] = [
         ("throughput", parts::throughput),
         ("many", parts::many),
         ("socket", parts::socket),
         ("list", parts::list),
+        ("files", files::files),
         ("engine", engine::engine),
         ("big", parts::big),
+        ("download", download::download),
     ];
     for (name, part) in parts {
         if wants(name) {

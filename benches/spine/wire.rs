@@ -56,6 +56,10 @@ impl Server {
             .to_owned()
     }
 
+    pub fn cpu_seconds(&self) -> f64 {
+        cpu_seconds(self.child.id())
+    }
+
     /// A figure of `/proc/<pid>/status` in MiB, such as `VmHWM`, the most memory it ever had.
     pub fn memory_mib(&self, name: &str) -> f64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
@@ -63,6 +67,16 @@ impl Server {
         let line = status.lines().find(|line| line.starts_with(name)).expect("the figure");
         line.split_whitespace().nth(1).expect("a number").parse::<f64>().expect("a number") / 1024.0
     }
+}
+
+/// Seconds of processor time that a process has used, in the kernel and outside.
+pub fn cpu_seconds(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("its figures");
+    let fields = text.rsplit_once(')').expect("a name").1.split_whitespace();
+    let ticks: u64 =
+        fields.skip(11).take(2).map(|ticks| ticks.parse::<u64>().expect("ticks")).sum();
+    // Linux counts in hundredths for everybody.
+    ticks as f64 / 100.0
 }
 
 impl Drop for Server {
@@ -99,7 +113,7 @@ impl Wire {
             .map(|token| format!("Authorization: Bearer {token}\r\n"))
             .unwrap_or_default();
         let head = format!(
-            "{method} {path} HTTP/1.1\r\nHost: bench\r\n{auth}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
+            "{method} {path} HTTP/1.1\r\nHost: localhost\r\n{auth}Content-Type: {content_type}\r\nContent-Length: {}\r\n\r\n",
             body.len()
         );
         let stream = self.stream.get_mut();
@@ -109,19 +123,32 @@ impl Wire {
             stream.write_all(head.as_bytes()).expect("sending");
             stream.write_all(body).expect("sending");
         }
+        let (status, body, _) = self.answer();
+        (status, body)
+    }
+
+    /// A page of a list: status, body, and the cursor of the next one.
+    pub fn page(&mut self, path: &str) -> (u16, Vec<u8>, Option<String>) {
+        let token = self.token.clone().unwrap_or_default();
+        let head =
+            format!("GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n");
+        self.stream.get_mut().write_all(head.as_bytes()).expect("sending");
         self.answer()
     }
 
-    fn answer(&mut self) -> (u16, Vec<u8>) {
+    fn answer(&mut self) -> (u16, Vec<u8>, Option<String>) {
         let mut line = String::new();
         self.stream.read_line(&mut line).expect("an answer");
         let status = line.split(' ').nth(1).expect("a status").parse().expect("a status");
-        let mut length = 0;
+        let (mut length, mut next) = (0, None);
         loop {
             line.clear();
             self.stream.read_line(&mut line).expect("a header");
             if line.trim().is_empty() {
                 break;
+            }
+            if line.to_ascii_lowercase().starts_with("x-next-cursor:") {
+                next = line.split_once(": ").map(|(_, cursor)| cursor.trim().to_owned());
             }
             if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
                 length = value.trim().parse().expect("a length");
@@ -129,7 +156,7 @@ impl Wire {
         }
         let mut body = vec![0; length];
         self.stream.read_exact(&mut body).expect("a body");
-        (status, body)
+        (status, body, next)
     }
 
     pub fn json(&mut self, method: &str, path: &str, body: &Value) -> Value {

@@ -11,32 +11,35 @@ use std::time::Duration;
 use actix_web::dev::Server;
 use actix_web::web;
 
+use crate::blobs::previews::PreviewDir;
 use crate::blobs::sealed::ServerKey;
-use crate::blobs::{Blobs, PoolDir, Seen, make_dir, write_durably};
+use crate::blobs::{Blobs, make_dir, write_durably};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::domain::error::{Error, Result};
-use crate::domain::id::PoolId;
-use crate::domain::pool::Pool;
 use crate::engine::Engine;
 use crate::engine::janitor::Janitor;
 use crate::engine::live::Live;
 use crate::engine::queue::Workers;
 use crate::engine::recovery::{self, LastStop};
+use crate::engine::watch::Watch;
 use crate::http::{State, tokens};
 use crate::notify::Notifier;
 use crate::notify::sender::Sender;
 use crate::operations;
 use crate::operations::passwords::Passwords;
 use crate::operations::places::Places;
+use crate::operations::previews::desk::{Bell, Desk};
 use crate::operations::upload::registry::OpenUploads;
 use crate::operations::upload::{Settings as UploadSettings, Uploads};
 use crate::outgoing;
-use crate::store::{Listener, Store, accounts, pools};
+use crate::store::{Listener, Store, accounts};
 use crate::tls::Tls;
 
 mod listen;
+mod pools;
 mod settings;
+pub mod transfer;
 
 use settings::{engine_settings, http_settings, notifier};
 
@@ -59,7 +62,7 @@ impl DataDir {
         lock.try_lock().map_err(|_| {
             Error::invalid(
                 "server.data_dir",
-                format!("{} is in use by another Drive.", path.display()),
+                format!("{} is in use by another Drive. Stop it first.", path.display()),
             )
         })?;
         Ok(Self { path, _lock: lock })
@@ -96,6 +99,8 @@ pub struct App {
     tls: Option<Tls>,
     state: web::Data<State>,
     live: Arc<Live>,
+    /// `None` where the settings want no previews.
+    desk: Option<Desk>,
     data_dir: DataDir,
     config: Config,
 }
@@ -108,9 +113,11 @@ struct Serving {
     keep: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
     state: web::Data<State>,
     live: Arc<Live>,
+    desk: Option<Desk>,
     uploads: Arc<Uploads>,
     store: Store,
     janitor: Janitor,
+    watch: Watch,
     workers: Workers,
     data_dir: DataDir,
 }
@@ -124,12 +131,15 @@ impl App {
         let live = Live::new(clock.clone());
         // The engine hears of moves through the store, which it needs to be made.
         let ear = Arc::new(OnceLock::<Weak<Engine>>::new());
-        let store = open_store(config, clock.clone(), listener(&ear, &live))?;
-        let (pools, dirs) = open_pools(config, &store)?;
-        let preferred_pool = preferred(config, &pools)?;
+        let previews = Arc::new(Bell::default());
+        let listener = listener(&ear, &live, &previews);
+        let store = open_store(config, clock.clone(), listener)?;
+        let (pools, dirs) = pools::open(config, &store)?;
+        let preferred_pool = pools::preferred(config, &pools)?;
 
         let idle = Duration::from_secs(u64::from(config.uploads.cache_minutes) * 60);
-        let blobs = Blobs::new(dirs);
+        let thumbnails = PreviewDir::open(&data_dir.path.join("previews"))?;
+        let blobs = Blobs::new(dirs, thumbnails);
         let open = OpenUploads::new(blobs.clone(), idle);
         let mut by_preference = pools.clone();
         by_preference.sort_by_key(|pool| pool.id != preferred_pool);
@@ -140,7 +150,7 @@ impl App {
         });
         let operations = operations::all(open.clone(), &places);
         let key = server_key(&data_dir.path)?;
-        let settings = engine_settings(config);
+        let settings = engine_settings(config, &pools);
         let engine = Engine::new(store.clone(), blobs, clock, settings, key, operations);
         let engine = Arc::new(engine);
         let _ = ear.set(Arc::downgrade(&engine));
@@ -163,10 +173,12 @@ impl App {
         let setup_code = setup_code(&data_dir.path, &store)?;
         let secret = std::fs::read(data_dir.path.join("secrets/access-token.key"))
             .map_err(|error| Error::io("reading the access token key", &error))?;
-        let settings = http_settings(config, &data_dir.path, setup_code.clone())?;
+        let settings = http_settings(config, &data_dir.path, setup_code.clone(), previews.clone())?;
         let state =
             State::new(engine.clone(), uploads, live.clone(), notifier.clone(), &secret, settings);
         let state = web::Data::new(state);
+        let settle = Duration::from_secs(u64::from(config.previews.settle_seconds));
+        let desk = Desk { engine: engine.clone(), bell: previews, settle };
         Ok(Self {
             setup_code,
             last_stop,
@@ -176,6 +188,7 @@ impl App {
             tls,
             state,
             live,
+            desk: config.previews.enabled.then_some(desk),
             data_dir,
             config: config.clone(),
         })
@@ -202,18 +215,21 @@ impl App {
         let (server, address) = listen::serve(&self.config, state.clone(), config)?;
         let uploads = state.uploads.clone();
         let janitor = Janitor::start(self.engine.clone())?;
+        let watch = Watch::start(self.engine.clone())?;
         let workers = Workers::start(&self.engine)?;
         let store = self.engine.store.clone();
-        let (live, data_dir) = (self.live, self.data_dir);
+        let (live, desk, data_dir) = (self.live, self.desk, self.data_dir);
         Ok(Serving {
             address,
             server,
             keep,
             state,
             live,
+            desk,
             uploads,
             store,
             janitor,
+            watch,
             workers,
             data_dir,
         })
@@ -224,8 +240,20 @@ impl Serving {
     /// Serves until `stop` resolves, then ends everything in order: sockets, requests, messages, workers, janitor,
     /// database.
     async fn run(self, stop: impl Future<Output = ()>) -> Result<()> {
-        let Self { server, keep, state, live, uploads, store, janitor, workers, data_dir, .. } =
-            self;
+        let Self {
+            server,
+            keep,
+            state,
+            live,
+            desk,
+            uploads,
+            store,
+            janitor,
+            watch,
+            workers,
+            data_dir,
+            ..
+        } = self;
         let handle = server.handle();
         let server = tokio::spawn(server);
         let flusher = live.clone();
@@ -238,9 +266,13 @@ impl Serving {
         });
         let keep = keep.map(tokio::spawn);
         let finish = tokio::spawn(uploads.clone().finish_interrupted());
+        let desk = desk.map(|desk| tokio::spawn(desk.watch()));
         let sender = Sender::start(state.notifier.clone());
         stop.await;
         finish.abort();
+        if let Some(desk) = desk {
+            desk.abort();
+        }
         uploads.locking.stop();
         live.close_all();
         state.waiters.close();
@@ -254,6 +286,7 @@ impl Serving {
         tokio::task::spawn_blocking(move || {
             let in_order = workers.stop();
             janitor.stop();
+            watch.stop();
             uploads.locking.wait();
             // A worker that is left behind may be what brings the server down: its task's next start counts it.
             let marked = if in_order { recovery::mark_clean(&store) } else { Ok(()) };
@@ -267,42 +300,11 @@ impl Serving {
     }
 }
 
-fn open_pools(config: &Config, store: &Store) -> Result<(Vec<Pool>, Vec<PoolDir>)> {
-    let mut configured = config.preferred_pool()?;
-    let (mut pools, mut dirs) = (Vec::new(), Vec::new());
-    for section in &config.pools {
-        let name = section.name.clone();
-        // A preferred pool that nobody knows yet is the first one, at its first start.
-        let wished = configured.take();
-        let (id, known) = store.write_now(move |tx| pools::ensure(tx, &name, wished))?;
-        let seen = if known { Seen::Before } else { Seen::Never };
-        let keep_free = config.storage.keep_free_bytes;
-        let (path, uploads) = (config.pool_path(section), config.uploads_path());
-        dirs.push(PoolDir::open(id, &path, &uploads, keep_free, seen)?);
-        pools.push(Pool { id, name: section.name.clone(), policy: section.policy() });
-    }
-    Ok((pools, dirs))
-}
-
-fn preferred(config: &Config, pools: &[Pool]) -> Result<PoolId> {
-    let first = pools.first().ok_or_else(|| Error::invalid("pool", "There is no pool."))?.id;
-    let preferred = config.preferred_pool()?.unwrap_or(first);
-    if pools.iter().any(|pool| pool.id == preferred) {
-        return Ok(preferred);
-    }
-    let known: Vec<String> =
-        pools.iter().map(|pool| format!("{} ({})", pool.id, pool.name)).collect();
-    let message = format!(
-        "storage.preferred_pool: there is no pool {preferred}; there is {}.",
-        known.join(", ")
-    );
-    Err(Error::invalid("storage.preferred_pool", message))
-}
-
-fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>) -> Listener {
-    let (ear, live) = (ear.clone(), live.clone());
+fn listener(ear: &Arc<OnceLock<Weak<Engine>>>, live: &Arc<Live>, previews: &Arc<Bell>) -> Listener {
+    let (ear, live, previews) = (ear.clone(), live.clone(), previews.clone());
     Listener {
         moved: Box::new(move |moved| {
+            previews.hear(&moved);
             if let Some(engine) = ear.get().and_then(Weak::upgrade) {
                 engine.on_moved(moved);
             }

@@ -8,6 +8,7 @@ use super::{HOUR_MS, listen};
 use crate::blobs::write_durably;
 use crate::config::{Config, Limits};
 use crate::domain::error::{Error, Result};
+use crate::domain::pool::{Pool, Recycling};
 use crate::domain::work::Lane;
 use crate::engine::live::Live;
 use crate::engine::{Engine, Settings as EngineSettings};
@@ -16,9 +17,10 @@ use crate::http::identity::Outside;
 use crate::http::{self, tokens};
 use crate::notify::billing::Billing;
 use crate::notify::{self, Notifier, vapid};
+use crate::operations::previews::desk::Bell;
 use crate::outgoing::Reach;
 
-pub(super) fn engine_settings(config: &Config) -> EngineSettings {
+pub(super) fn engine_settings(config: &Config, pools: &[Pool]) -> EngineSettings {
     let cores = std::thread::available_parallelism().map_or(2, usize::from);
     let cpu_workers = match config.tasks.cpu_workers {
         0 => (cores / 2).max(1),
@@ -29,6 +31,7 @@ pub(super) fn engine_settings(config: &Config) -> EngineSettings {
         paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
         keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
         keep_audit_ms: i64::from(config.audit.keep_days) * 24 * HOUR_MS,
+        recycling: Recycling::of(pools),
         sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
         workers: HashMap::from([
             (Lane::Quick, config.tasks.quick_workers),
@@ -54,6 +57,7 @@ pub(super) fn http_settings(
     config: &Config,
     data_dir: &Path,
     setup_code: Option<String>,
+    previews: Arc<Bell>,
 ) -> Result<http::Settings> {
     let code_file = data_dir.join("secrets/setup-code");
     Ok(http::Settings {
@@ -69,6 +73,7 @@ pub(super) fn http_settings(
         setup_done: Box::new(move || {
             let _ = std::fs::remove_file(&code_file);
         }),
+        previews,
         outside: Outside::open(config.auth.jwt.trust()?, config.oidc.provider()?)?,
         dummy_hash: tokens::hash_password("nobody has this password")?,
     })

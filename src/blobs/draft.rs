@@ -1,13 +1,16 @@
 //! An object that a task writes from its beginning to its end: hashed as it is written, sealed when it is whole. A
 //! draft that was kept can be gone on with after an interruption.
 
+use std::fs::File;
 use std::io::{self, Read, Write};
+use std::path::Path;
 use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 
-use super::PoolDir;
+use super::bucket::Journal;
 use super::ledger::{self, BlockHasher};
+use super::pool::{Home, Opened, PoolDir};
 use super::staging::{self, Staging};
 use crate::domain::chunks::MIB;
 use crate::domain::digest::Digest;
@@ -58,13 +61,41 @@ impl Draft {
         }
         staging.set_size(size)?;
         let mut draft = Self::of(pool, id, staging);
-        let mut buffer = vec![0; READ_BYTES];
-        while draft.size < size {
-            let length = READ_BYTES.min((size - draft.size) as usize);
-            draft.staging.read_at(&mut buffer[..length], draft.size)?;
-            draft.hash(&buffer[..length]);
-        }
+        draft.hash_to(size)?;
         Ok(Some(draft))
+    }
+
+    /// A draft over a second name of a file outside, which stays as it is; `None` where there can be none.
+    pub(super) fn linked(pool: &Arc<PoolDir>, source: &Path) -> Result<Option<Self>> {
+        let id = ObjectId::generate();
+        let Some(staging) = Staging::link(pool, id, source)? else { return Ok(None) };
+        let mut draft = Self::of(pool, id, staging);
+        draft.hash_to(draft.staging.size()?)?;
+        Ok(Some(draft))
+    }
+
+    /// Takes the bytes of another file by sharing its blocks; false where the file system cannot.
+    pub(super) fn share(&mut self, source: &File) -> Result<bool> {
+        if super::bring::reflink(self.staging.file(), source)? {
+            self.hash_to(self.staging.size()?)?;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    pub(super) fn file(&self) -> &File {
+        self.staging.file()
+    }
+
+    /// Reads what is in the file already, up to there.
+    fn hash_to(&mut self, size: u64) -> Result<()> {
+        let mut buffer = vec![0; READ_BYTES];
+        while self.size < size {
+            let length = READ_BYTES.min((size - self.size) as usize);
+            self.staging.read_at(&mut buffer[..length], self.size)?;
+            self.hash(&buffer[..length]);
+        }
+        Ok(())
     }
 
     fn of(pool: &Arc<PoolDir>, id: ObjectId, staging: Staging) -> Self {
@@ -103,10 +134,7 @@ impl Draft {
     pub fn flush_to_disk(&self) -> Result<()> {
         let since = self.staging.since();
         self.staging.flush(since)?;
-        self.pool
-            .uploads_dir
-            .sync_all()
-            .map_err(|error| Error::io("flushing the uploads folder", &error))
+        self.pool.within(Opened::sync)
     }
 
     /// The file stays when this is dropped, to be gone on with.
@@ -127,37 +155,67 @@ impl Draft {
     }
 
     /// Makes several drafts of one pool objects that survive a power cut. Their bytes are flushed one after the other,
-    /// each folder once.
+    /// each folder once. Not for a pool that is remote.
     pub fn seal_all(drafts: Vec<Self>) -> Result<()> {
         let Some(pool) = drafts.first().map(|draft| draft.pool.clone()) else { return Ok(()) };
-        for draft in &drafts {
-            draft.staging.set_size(draft.size)?;
-            draft.staging.settle()?;
-        }
-        let mut ids = Vec::new();
-        for mut draft in drafts {
-            draft.staging.rename(&pool, draft.id)?;
-            draft.stays = true;
-            ids.push(draft.id);
-        }
-        staging::sync_folders(&pool, &ids)
+        let Home::Folder(folder) = pool.home() else {
+            return Err(Error::internal("drafts of a bucket are sealed one by one"));
+        };
+        pool.within(|opened| {
+            for draft in &drafts {
+                draft.staging.set_size(draft.size)?;
+                draft.staging.settle()?;
+            }
+            let mut ids = Vec::new();
+            for mut draft in drafts {
+                draft.staging.rename(opened, folder, draft.id)?;
+                draft.stays = true;
+                ids.push(draft.id);
+            }
+            staging::sync_folders(opened, folder, &ids)
+        })
     }
 
-    /// Makes it an object that survives a power cut.
-    pub fn seal(mut self) -> Result<()> {
+    /// The same by one flush of the whole file system: for many small files, while little else is being written. Nothing
+    /// may show them before this returns; until then a crash leaves names over bytes that are not there.
+    pub fn seal_together(drafts: Vec<Self>) -> Result<()> {
+        let Some(pool) = drafts.first().map(|draft| draft.pool.clone()) else { return Ok(()) };
+        if !syncfs_tells() {
+            return Self::seal_all(drafts);
+        }
+        let Home::Folder(folder) = pool.home() else {
+            return Err(Error::internal("drafts of a bucket are sealed one by one"));
+        };
+        pool.within(|opened| {
+            for mut draft in drafts {
+                draft.staging.set_size(draft.size)?;
+                draft.staging.protect()?;
+                draft.staging.rename(opened, folder, draft.id)?;
+                draft.stays = true;
+            }
+            // This folder is open since before the first byte was written, so whatever failed since is told here.
+            rustix::fs::syncfs(&opened.uploads_dir)
+                .map_err(|error| Error::io("flushing the file system", &error.into()))
+        })
+    }
+
+    /// Makes it an object that survives a power cut. What was sent to a bucket leaves the local disk.
+    pub fn seal(mut self, journal: &mut dyn Journal) -> Result<()> {
         self.staging.set_size(self.size)?;
-        self.staging.seal(&self.pool, self.id)?;
-        self.stays = true;
+        self.staging.seal(&self.pool, self.id, journal)?;
+        self.stays = !self.pool.is_remote();
         Ok(())
     }
 
     fn take(&mut self, bytes: &[u8]) -> Result<()> {
         if self.size % ROOM_BYTES + bytes.len() as u64 >= ROOM_BYTES
-            && self.pool.room()? < ROOM_BYTES
+            && self.pool.staging_room()? < ROOM_BYTES
         {
             return Err(Error::disk_full());
         }
-        self.staging.write_slice_at(bytes, self.size)?;
+        self.staging
+            .write_slice_at(bytes, self.size)
+            .map_err(|error| self.pool.explain_staging(error))?;
         self.hash(bytes);
         self.fresh += bytes.len() as u64;
         if self.fresh >= WRITEBACK_BYTES {
@@ -171,6 +229,13 @@ impl Draft {
         self.staging.start_writeback(self.size - self.fresh, self.fresh);
         self.fresh = 0;
     }
+}
+
+/// Does this kernel say what went wrong in a flush of a whole file system? It does from 5.8 on; see syncfs(2).
+fn syncfs_tells() -> bool {
+    let release = rustix::system::uname().release().to_string_lossy().into_owned();
+    let mut numbers = release.split(['.', '-']).map(|part| part.parse::<u32>().unwrap_or(0));
+    (numbers.next(), numbers.next()) >= (Some(5), Some(8))
 }
 
 struct DraftReader<'a> {

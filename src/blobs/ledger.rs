@@ -92,6 +92,15 @@ fn hasher_at(offset: u64) -> Hasher {
     hasher
 }
 
+/// Do these bytes have the hash that stands for the block with this index?
+pub fn is_block(blocks: &[u8], block_size: u64, file_size: u64, index: u64, bytes: &[u8]) -> bool {
+    let known = blocks.chunks_exact(HASH_BYTES).nth(index as usize);
+    let mut hasher = BlockHasher::new(block_size, index * block_size);
+    hasher.update(bytes);
+    let hash = if file_size <= block_size { hasher.finish_whole() } else { hasher.finish_part() };
+    known.is_some_and(|known| known == hash)
+}
+
 /// BLAKE3 of the whole file from the hashes of all its blocks.
 pub fn merge(blocks: &[u8], block_size: u64, file_size: u64) -> Result<Digest> {
     let (blocks, rest) = blocks.as_chunks::<HASH_BYTES>();

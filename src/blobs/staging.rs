@@ -4,12 +4,16 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, IoSlice};
 use std::os::unix::fs::{FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Buf, Bytes};
 use rustix::fs::{CWD, FallocateFlags, RenameFlags};
 
-use super::{PoolDir, sync_dir, writeback};
+use super::bucket::Journal;
+use super::folder::Folder;
+use super::pool::{Home, Opened, PoolDir, part_name};
+use super::{sync_dir, writeback};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::ObjectId;
 
@@ -17,6 +21,8 @@ use crate::domain::id::ObjectId;
 #[derive(Debug)]
 pub struct Staging {
     file: File,
+    /// A second name of a file outside, which is neither changed nor made read-only.
+    is_linked: bool,
     flushes: Mutex<Flushes>,
     flushed: Condvar,
 }
@@ -40,47 +46,67 @@ impl Staging {
     /// Makes the file with all its space, so that a full disk shows now and not at 99 %. The name is durable after.
     pub fn create(pool: &PoolDir, id: ObjectId, size: u64) -> Result<Self> {
         let staging = Self::create_growing(pool, id, size)?;
-        pool.uploads_dir.sync_all().map_err(|error| {
-            remove(pool, id);
-            Error::io("flushing the uploads folder", &error)
-        })?;
+        pool.within(Opened::sync).inspect_err(|_| remove(pool, id))?;
         Ok(staging)
     }
 
     /// Like [`Staging::create`] without making the name durable, for a file that is sealed in the same request.
     pub fn create_growing(pool: &PoolDir, id: ObjectId, size: u64) -> Result<Self> {
-        if size > pool.room()? {
+        let room = pool.staging_room()?;
+        if size > room {
             return Err(Error::disk_full()
                 .with("needed", size)
-                .with("free", pool.room()?)
+                .with("free", room)
                 .because("not enough free space for the upload"));
         }
-        let path = pool.part_path(id);
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&path)
-            .map_err(|error| Error::io("making a staging file", &error))?;
-        if let Err(error) = allocate(&file, size) {
-            remove(pool, id);
-            return Err(Error::io("allocating a staging file", &error));
-        }
-        Ok(Self::of(file))
+        pool.within(|opened| {
+            let file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(opened.part_path(id))
+                .map_err(|error| Error::io("making a staging file", &error))?;
+            if let Err(error) = allocate(&file, size) {
+                remove(pool, id);
+                return Err(Error::io("allocating a staging file", &error));
+            }
+            Ok(Self::of(file))
+        })
     }
 
     /// The staging file as it was left, or `None` when there is none.
     pub fn open(pool: &PoolDir, id: ObjectId) -> Result<Option<Self>> {
-        match OpenOptions::new().read(true).write(true).open(pool.part_path(id)) {
-            Ok(file) => Ok(Some(Self::of(file))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::io("opening a staging file", &error)),
-        }
+        pool.within(|opened| {
+            match OpenOptions::new().read(true).write(true).open(opened.part_path(id)) {
+                Ok(file) => Ok(Some(Self::of(file))),
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    pool.disk_is_there().map(|()| None)
+                }
+                Err(error) => Err(Error::io("opening a staging file", &error)),
+            }
+        })
     }
 
     fn of(file: File) -> Self {
-        Self { file, flushes: Mutex::default(), flushed: Condvar::new() }
+        Self { file, is_linked: false, flushes: Mutex::default(), flushed: Condvar::new() }
+    }
+
+    /// A second name for a file outside of the pool, opened for reading; `None` where the file system gives none.
+    pub(super) fn link(pool: &PoolDir, id: ObjectId, source: &Path) -> Result<Option<Self>> {
+        pool.within(|opened| {
+            let path = opened.part_path(id);
+            match rustix::fs::link(source, &path) {
+                Ok(()) => {}
+                Err(error) if is_no_link(error) => return Ok(None),
+                Err(error) => return Err(Error::io("linking a file", &error.into())),
+            }
+            let file = super::bring::open_plain(&path).map_err(|error| {
+                unlink(&path);
+                Error::io("opening a linked file", &error)
+            })?;
+            Ok(Some(Self { is_linked: true, ..Self::of(file) }))
+        })
     }
 
     pub fn file(&self) -> &File {
@@ -175,29 +201,46 @@ impl Staging {
         self.flushes.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Seals the file: read-only, flushed with its size, renamed to its object name, both folders flushed. When
-    /// this returns, the object survives a power cut; when it is repeated after a crash, it ends the same.
-    pub fn seal(&self, pool: &PoolDir, id: ObjectId) -> Result<()> {
-        self.settle()?;
-        self.rename(pool, id)?;
-        sync_folders(pool, &[id])
+    /// Seals the file. In a folder: read-only, flushed with its size, renamed to its object name, both folders flushed;
+    /// in a bucket: sent there, and the file stays. When this returns, the object survives a power cut; when it is
+    /// repeated after a crash, it ends the same.
+    pub fn seal(&self, pool: &PoolDir, id: ObjectId, journal: &mut dyn Journal) -> Result<()> {
+        match pool.home() {
+            Home::Bucket(bucket) => {
+                let size = self.size()?;
+                pool.within(|_| bucket.put(&self.file, id, size, journal))
+            }
+            Home::Folder(folder) => pool.within(|opened| {
+                self.settle()?;
+                self.rename(opened, folder, id)?;
+                sync_folders(opened, folder, &[id])
+            }),
+        }
     }
 
     /// The first step of sealing: read-only, and flushed with its size.
     pub(super) fn settle(&self) -> Result<()> {
+        self.protect()?;
+        self.file.sync_all().map_err(|error| Error::io("sealing a file", &error))
+    }
+
+    /// Makes the file read-only, unless it is somebody's own.
+    pub(super) fn protect(&self) -> Result<()> {
+        if self.is_linked {
+            return Ok(());
+        }
         self.file
             .set_permissions(fs::Permissions::from_mode(0o400))
-            .and_then(|()| self.file.sync_all())
             .map_err(|error| Error::io("sealing a file", &error))
     }
 
     /// The second step: renamed to its object name, never over another.
-    pub(super) fn rename(&self, pool: &PoolDir, id: ObjectId) -> Result<()> {
+    pub(super) fn rename(&self, opened: &Opened, folder: &Folder, id: ObjectId) -> Result<()> {
         rustix::fs::renameat_with(
             CWD,
-            pool.part_path(id),
+            opened.part_path(id),
             CWD,
-            pool.object_path(id),
+            folder.object_path(id),
             RenameFlags::NOREPLACE,
         )
         .map_err(|error| Error::io("sealing a file", &error.into()))
@@ -212,15 +255,18 @@ impl Staging {
 
     /// Cuts or extends the file to what it holds.
     pub fn set_size(&self, size: u64) -> Result<()> {
+        if self.is_linked {
+            return Ok(());
+        }
         self.file.set_len(size).map_err(|error| Error::io("sizing a staging file", &error))
     }
 }
 
 /// The last step of sealing: the names are durable, in the folders of these objects and in that of uploads.
-pub(super) fn sync_folders(pool: &PoolDir, ids: &[ObjectId]) -> Result<()> {
-    let folders: BTreeSet<_> = ids.iter().map(|&id| pool.object_dir(id)).collect();
+pub(super) fn sync_folders(opened: &Opened, folder: &Folder, ids: &[ObjectId]) -> Result<()> {
+    let folders: BTreeSet<_> = ids.iter().map(|&id| folder.object_dir(id)).collect();
     folders.iter().try_for_each(|folder| sync_dir(folder))?;
-    pool.uploads_dir.sync_all().map_err(|error| Error::io("flushing the uploads folder", &error))
+    opened.sync()
 }
 
 fn allocate(file: &File, size: u64) -> std::io::Result<()> {
@@ -235,36 +281,36 @@ fn allocate(file: &File, size: u64) -> std::io::Result<()> {
     }
 }
 
-/// Removes a staging file; one that is gone already is as good.
+/// Removes a staging file; one that is gone already is as good. On a disk that is away it stays until a start.
 pub fn remove(pool: &PoolDir, id: ObjectId) {
-    unlink(&pool.part_path(id));
-}
-
-/// Removes an object that no row names, or only one that says it is garbage.
-pub fn remove_object(pool: &PoolDir, id: ObjectId) -> Result<()> {
-    match fs::remove_file(pool.object_path(id)) {
-        Err(error) if error.kind() != ErrorKind::NotFound => {
-            Err(Error::io("removing an object", &error))
-        }
-        _ => Ok(()),
-    }
+    unlink(&pool.staging_folder().join(part_name(id)));
 }
 
 /// Gives sealed bytes a second name in another pool, where both lie on one file system; `None` where they do not.
 pub fn link(from: &PoolDir, id: ObjectId, to: &PoolDir, new_id: ObjectId) -> Result<Option<()>> {
-    match rustix::fs::link(from.object_path(id), to.object_path(new_id)) {
-        Ok(()) => sync_dir(&to.object_dir(new_id)).map(Some),
-        Err(
-            rustix::io::Errno::XDEV
-            | rustix::io::Errno::PERM
-            | rustix::io::Errno::OPNOTSUPP
-            | rustix::io::Errno::MLINK,
-        ) => Ok(None),
+    let (Home::Folder(source), Home::Folder(target)) = (from.home(), to.home()) else {
+        return Ok(None);
+    };
+    from.check()?;
+    let linked = to.within(|_| link_in(source, id, target, new_id));
+    linked.map_err(|error| from.explain(error))
+}
+
+fn link_in(source: &Folder, id: ObjectId, target: &Folder, new_id: ObjectId) -> Result<Option<()>> {
+    match rustix::fs::link(source.object_path(id), target.object_path(new_id)) {
+        Ok(()) => sync_dir(&target.object_dir(new_id)).map(Some),
+        Err(error) if is_no_link(error) => Ok(None),
         Err(error) => Err(Error::io("linking an object", &error.into())),
     }
 }
 
-fn unlink(path: &std::path::Path) {
+/// Does the file system say that it gives no second name here?
+pub(super) fn is_no_link(error: rustix::io::Errno) -> bool {
+    use rustix::io::Errno;
+    matches!(error, Errno::XDEV | Errno::PERM | Errno::OPNOTSUPP | Errno::MLINK)
+}
+
+pub(super) fn unlink(path: &std::path::Path) {
     if let Err(error) = fs::remove_file(path)
         && error.kind() != ErrorKind::NotFound
     {
@@ -272,22 +318,26 @@ fn unlink(path: &std::path::Path) {
     }
 }
 
-/// Takes a sealed file back to staging, when a crash fell between the rename and its row.
+/// Takes a sealed file back to staging, when a crash fell between the rename and its row. What was sent to a bucket is
+/// in staging anyway.
 pub fn unseal(pool: &PoolDir, id: ObjectId) -> Result<bool> {
-    let object = pool.object_path(id);
-    let back = || -> std::io::Result<()> {
-        fs::set_permissions(&object, fs::Permissions::from_mode(0o600))?;
-        fs::rename(&object, pool.part_path(id))
-    };
-    match back() {
-        Ok(()) => {
-            pool.uploads_dir
-                .sync_all()
-                .map_err(|error| Error::io("flushing the uploads folder", &error))?;
-            sync_dir(&pool.object_dir(id))?;
-            Ok(true)
+    let Home::Folder(folder) = pool.home() else { return Ok(false) };
+    let object = folder.object_path(id);
+    pool.within(|opened| {
+        let back = || -> std::io::Result<()> {
+            fs::set_permissions(&object, fs::Permissions::from_mode(0o600))?;
+            fs::rename(&object, opened.part_path(id))
+        };
+        match back() {
+            Ok(()) => {
+                opened.sync()?;
+                sync_dir(&folder.object_dir(id))?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                pool.disk_is_there().map(|()| false)
+            }
+            Err(error) => Err(Error::io("taking a file back to staging", &error)),
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(Error::io("taking a file back to staging", &error)),
-    }
+    })
 }

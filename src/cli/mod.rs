@@ -20,6 +20,8 @@ use crate::store::sessions::{self, NewToken};
 use crate::store::{Listener, Store, Tx};
 use crate::telemetry;
 
+mod transfer;
+
 /// A self-hosted file drive whose uploads and long jobs survive anything.
 #[derive(Parser)]
 #[command(name = "drive", version, about, propagate_version = true)]
@@ -47,6 +49,17 @@ enum Command {
     /// Look after the audit log
     #[command(subcommand)]
     Audit(AuditCommand),
+    /// Bring a folder tree of this machine into the drive, while the server is stopped
+    ///
+    /// What is there already (same folder, name, size and time of change, or hash) is passed over, so an interrupted import
+    /// is simply begun again. Symbolic links are not followed.
+    Import(transfer::ImportArgs),
+    /// Write files out as a plain tree with a list of their hashes, SHA256SUMS
+    ///
+    /// Nothing that is there with other bytes is replaced; an interrupted export is simply begun again. The trash stays
+    /// where it is. Encrypted files go out as they are stored: NAME.age with its key NAME.key.age; `age -d -i NAME.key.age
+    /// NAME.age` asks for the password. It works while the server runs, too.
+    Export(transfer::ExportArgs),
     /// Show all settings and where each came from
     Config,
 }
@@ -137,6 +150,8 @@ fn run(cli: &Cli) -> Result<()> {
             say(&mut std::io::stdout(), merged.describe().trim_end());
             Ok(())
         }
+        Some(Command::Import(args)) => transfer::import(&config, args),
+        Some(Command::Export(args)) => transfer::export(&config, args),
         Some(Command::Account(command)) => {
             beside(&config, |store| account(command, &config, store))
         }

@@ -7,16 +7,18 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde::Deserialize;
 
-use crate::domain::account::Role;
 use crate::domain::chunks::CHUNK_STEP_BYTES;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::PoolId;
 use crate::domain::net::Network;
-use crate::domain::pool::{Encryption, Policy};
 
 pub mod identity;
 pub mod merged;
 pub mod notify;
+pub mod pool;
+pub mod previews;
+
+use pool::PoolSection;
 
 /// The compiled-in defaults.
 pub const DEFAULTS: &str = include_str!("../../drive.toml");
@@ -65,6 +67,7 @@ pub struct Config {
     pub oidc: identity::Oidc,
     pub audit: Audit,
     pub notify: notify::Notify,
+    pub previews: previews::Previews,
     pub billing: notify::Billing,
     pub limits: Limits,
 }
@@ -115,19 +118,6 @@ pub struct Storage {
     pub uploads_path: PathBuf,
     pub preferred_pool: String,
     pub keep_free_bytes: u64,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PoolSection {
-    pub name: String,
-    pub path: PathBuf,
-    pub max_file_size: u64,
-    pub accept_types: Vec<String>,
-    pub require_role: Role,
-    pub encryption: Encryption,
-    pub quota_multiplier: f64,
-    pub public: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -201,19 +191,6 @@ impl Limits {
     }
 }
 
-impl PoolSection {
-    pub fn policy(&self) -> Policy {
-        Policy {
-            max_file_size: (self.max_file_size > 0).then_some(self.max_file_size),
-            accept_types: self.accept_types.clone(),
-            require_role: self.require_role,
-            encryption: self.encryption,
-            quota_multiplier: self.quota_multiplier,
-            public: self.public,
-        }
-    }
-}
-
 impl Config {
     fn check(&self) -> Result<()> {
         let uploads = &self.uploads;
@@ -243,6 +220,7 @@ impl Config {
                 return refuse(key, "must be between 1 and 100000.");
             }
         }
+        self.check_previews()?;
         self.check_pools()?;
         self.check_notify()?;
         let workers = [
@@ -306,29 +284,6 @@ impl Config {
                     "must hold origins such as https://app.example, without a path.",
                 );
             }
-        }
-        Ok(())
-    }
-
-    fn check_pools(&self) -> Result<()> {
-        let mut names = Vec::new();
-        for (number, pool) in (1..).zip(&self.pools) {
-            let section = if number == 1 { "pool".to_owned() } else { format!("pool{number}") };
-            let refuse = |key: &str, why: &str| refuse(&format!("{section}.{key}"), why);
-            let multiplier = pool.quota_multiplier;
-            if !multiplier.is_finite() || !(0.0..=1000.0).contains(&multiplier) {
-                return refuse("quota_multiplier", "must be between 0 and 1000.");
-            }
-            if pool.name.is_empty() || pool.name.len() > 64 {
-                return refuse("name", "must have 1 to 64 bytes.");
-            }
-            if names.contains(&&pool.name) {
-                return refuse("name", "is the name of another pool.");
-            }
-            if number > 1 && pool.path.as_os_str().is_empty() {
-                return refuse("path", "must be set for every pool but the first.");
-            }
-            names.push(&pool.name);
         }
         Ok(())
     }

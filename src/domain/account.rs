@@ -153,6 +153,18 @@ pub struct Caller {
 }
 
 impl Caller {
+    /// The server itself, which does something for an account; no sign-in stands behind it.
+    pub fn on_behalf_of(account: &Account) -> Self {
+        Self {
+            account_id: account.id,
+            session_id: SessionId::generate(),
+            name: account.name.as_str().into(),
+            role: account.role,
+            scopes: Scopes::ALL,
+            until: None,
+        }
+    }
+
     /// Refuses who lacks the role or, as a token, the scope.
     pub fn must(&self, least: Role, scope: Option<Scope>) -> Result<()> {
         if self.role < least {

@@ -60,6 +60,8 @@ kinds! {
         // There is nothing there.
         NotFound = "NOT_FOUND",
         ShareEnded = "SHARE_ENDED",
+        NoThumbnail = "NO_THUMBNAIL",
+        FileExpired = "FILE_EXPIRED",
         NoRoute = "ROUTE_NOT_FOUND",
         MethodNotAllowed = "METHOD_NOT_ALLOWED",
         // The state does not allow it.
@@ -73,6 +75,7 @@ kinds! {
         NameTaken = "NAME_TAKEN",
         NotEncrypted = "NOT_ENCRYPTED",
         DependencyFailed = "DEPENDENCY_FAILED",
+        PreconditionFailed = "PRECONDITION_FAILED",
         // The bytes are not what was declared.
         HashMismatch = "HASH_MISMATCH",
         DigestMismatch = "DIGEST_MISMATCH",
@@ -87,6 +90,7 @@ kinds! {
         DiskFull = "DISK_FULL",
         Unreachable = "UNREACHABLE",
         Busy = "BUSY",
+        PoolOffline = "POOL_OFFLINE",
         ShuttingDown = "SHUTTING_DOWN",
         Io = "STORAGE_ERROR",
         Database = "DATABASE_ERROR",

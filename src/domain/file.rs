@@ -5,7 +5,7 @@ use std::fmt;
 use unicode_normalization::UnicodeNormalization;
 
 use super::digest::Digest;
-use super::error::{Error, Result};
+use super::error::{Error, Kind, Result};
 use super::id::{AccountId, BundleId, FileId, ObjectId, PoolId};
 use super::time::Timestamp;
 
@@ -180,6 +180,17 @@ pub struct File {
 const LOCKED: &str = ".age";
 
 impl File {
+    /// The file, unless its own time is over.
+    pub fn unexpired(self, now: Timestamp) -> Result<Self> {
+        match self.expired_at {
+            Some(end) if end <= now => {
+                let message = "The file has expired; its owner had set an end to it.";
+                Err(Error::new(Kind::FileExpired, message).with("expiredAt", end.to_string()))
+            }
+            _ => Ok(self),
+        }
+    }
+
     /// The name of the age file itself; its own where that leaves no room for the ending.
     pub fn locked_name(&self) -> String {
         let ends_so = self.lock.is_some() && self.name.ends_with(LOCKED);

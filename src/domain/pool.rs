@@ -1,11 +1,17 @@
 //! Pools: places for objects, each with a policy that decides what may be stored there.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::account::Role;
 use super::error::{Error, Kind, Result};
-use super::file::ContentType;
+use super::file::{ContentType, File};
 use super::id::PoolId;
+use super::time::Timestamp;
+
+const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// Whether files in a pool are encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -31,6 +37,8 @@ pub struct Policy {
     pub quota_multiplier: f64,
     /// May its files be shared by links?
     pub public: bool,
+    /// Days that a file stays in the trash; with 0 deleting is for good.
+    pub recycle_days: u32,
 }
 
 impl Default for Policy {
@@ -42,6 +50,7 @@ impl Default for Policy {
             encryption: Encryption::Optional,
             quota_multiplier: 1.0,
             public: true,
+            recycle_days: 30,
         }
     }
 }
@@ -125,6 +134,32 @@ impl Pool {
             return size;
         }
         (size as f64 * self.policy.quota_multiplier).ceil().min(i64::MAX as f64) as u64
+    }
+}
+
+/// How long each pool keeps what is thrown away.
+#[derive(Clone, Debug, Default)]
+pub struct Recycling(Arc<HashMap<PoolId, i64>>);
+
+impl Recycling {
+    pub fn of(pools: &[Pool]) -> Self {
+        let keep = |pool: &Pool| (pool.id, i64::from(pool.policy.recycle_days) * DAY_MS);
+        Self(Arc::new(pools.iter().map(keep).collect()))
+    }
+
+    /// Each pool with the milliseconds that a file stays in its trash.
+    pub fn pools(&self) -> impl Iterator<Item = (PoolId, i64)> {
+        self.0.iter().map(|(&pool, &keep_ms)| (pool, keep_ms))
+    }
+
+    /// Is deleting a file of this pool for good?
+    pub fn is_off(&self, pool: PoolId) -> bool {
+        self.0.get(&pool) == Some(&0)
+    }
+
+    /// When a file that is in the trash is deleted for good.
+    pub fn purge_at(&self, file: &File) -> Option<Timestamp> {
+        Some(file.deleted_at?.plus_ms(*self.0.get(&file.pool_id)?))
     }
 }
 

@@ -72,6 +72,9 @@ impl Question {
             let message = format!("q must have at most {QUESTION_MAX_BYTES} bytes.");
             return Err(Error::invalid("q", message));
         }
+        if text.contains(char::is_control) {
+            return Err(Error::invalid("q", "q must not contain control characters."));
+        }
         let words: Vec<String> = fold(text).split_whitespace().map(str::to_owned).collect();
         if words.is_empty() || words.len() > WORDS_MAX {
             return Err(Error::invalid("q", format!("q must have 1 to {WORDS_MAX} words.")));

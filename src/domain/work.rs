@@ -83,11 +83,16 @@ pub fn sort_key(created_at: Timestamp, priority: u8) -> i64 {
     created_at.0 - i64::from(priority) * AGE_MS_PER_POINT
 }
 
-/// Is another attempt worth it? What the disk or the database refused may work later; what is wrong stays wrong.
+/// Is another attempt worth it? What the disk, the pool or the database refused may work later; what is wrong stays wrong.
 pub fn is_passing(error: &Error) -> bool {
     matches!(
         error.kind(),
-        Kind::DiskFull | Kind::Busy | Kind::Io | Kind::Database | Kind::ShuttingDown
+        Kind::DiskFull
+            | Kind::Busy
+            | Kind::PoolOffline
+            | Kind::Io
+            | Kind::Database
+            | Kind::ShuttingDown
     )
 }
 

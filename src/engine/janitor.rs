@@ -5,18 +5,20 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use super::Engine;
-use crate::blobs::staging;
 use crate::domain::error::{Error, Result};
+use crate::domain::id::{ObjectId, PoolId};
 use crate::domain::task::{Status, Task, Verb};
 use crate::domain::time::Timestamp;
 use crate::store::tasks::Outcome;
 use crate::store::{
-    audit, events, grants, idempotency, notifications, objects, sessions, tasks, upkeep,
+    audit, events, grants, idempotency, multiparts, notifications, objects, sessions, tasks, upkeep,
 };
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
 const DAY_MS: i64 = 24 * 3600 * 1000;
+/// When a task that could only wait is looked at again.
+const HOLD_MS: i64 = 3600 * 1000;
 const KEEP_EVENTS_MS: i64 = 7 * DAY_MS;
 const KEEP_NOTIFICATIONS_MS: i64 = 90 * DAY_MS;
 const KEEP_EVENTS: u64 = 10_000;
@@ -133,6 +135,7 @@ pub fn sweep(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
     let before = now.plus_ms(-engine.settings.keep_audit_ms);
     engine.store.write_now(move |tx| audit::prune(tx, before))?;
     for operation in engine.operations() {
+        operation.tend(engine, now)?;
         operation.relax();
     }
     Ok(())
@@ -163,6 +166,10 @@ fn expire_one(engine: &Arc<Engine>, task: &Task, now: Timestamp) -> Result<()> {
         let pk = task.pk;
         return engine.store.write_now(move |tx| upkeep::extend(tx, pk, ends));
     }
+    if !engine.operation(task.task_type)?.may_expire(task) {
+        let (pk, later) = (task.pk, now.plus_ms(HOLD_MS));
+        return engine.store.write_now(move |tx| upkeep::extend(tx, pk, later));
+    }
     let (inner, task) = (engine.clone(), task.clone());
     engine.store.write_now(move |tx| {
         let task = tasks::get(tx.connection, task.account_id, task.id)?;
@@ -176,26 +183,42 @@ fn expire_one(engine: &Arc<Engine>, task: &Task, now: Timestamp) -> Result<()> {
 /// Removes the bytes of objects that nobody shows or holds: the row says so durably before the bytes go, and the row
 /// goes last, so that a crash in between only repeats it.
 pub fn collect(engine: &Engine) -> Result<()> {
+    let mut after = None;
+    let mut outcome = Ok(());
     loop {
-        let garbage = engine.store.read_now(|db| objects::garbage(db, BATCH))?;
+        let garbage = engine.store.read_now(|db| objects::garbage(db, after, BATCH))?;
         let mut gone = Vec::new();
         for &(id, pool_id) in &garbage {
-            // A pool that is not there keeps its garbage until it is back.
-            if let Ok(pool) = engine.blobs.pool(pool_id) {
-                staging::remove_object(pool, id)?;
-                gone.push(id);
+            match remove(engine, id, pool_id) {
+                Ok(true) => gone.push(id),
+                Ok(false) => {}
+                Err(error) => outcome = Err(error),
             }
         }
-        let again = garbage.len() == BATCH && !gone.is_empty();
         if !gone.is_empty() {
             engine
                 .store
                 .write_now(move |tx| gone.iter().try_for_each(|&id| objects::forget(tx, id)))?;
         }
-        if !again {
-            return Ok(());
+        after = garbage.last().map(|&(id, _)| id);
+        if garbage.len() < BATCH {
+            return outcome;
         }
     }
+}
+
+/// Removes the bytes of an object, and what a server has of it in parts. False where its pool is not there: that keeps
+/// its garbage until it is back.
+fn remove(engine: &Engine, id: ObjectId, pool_id: PoolId) -> Result<bool> {
+    let Ok(pool) = engine.blobs.pool(pool_id) else { return Ok(false) };
+    if pool.check().is_err() {
+        return Ok(false);
+    }
+    if let Some((upload_id, ..)) = engine.store.read_now(|db| multiparts::get(db, id))? {
+        pool.abort(id, &upload_id)?;
+    }
+    pool.remove_object(id)?;
+    engine.blobs.previews.remove(id).map(|()| true)
 }
 
 /// Removes the leftovers of ended tasks; what fails stays marked and is tried again.

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::{Event, Weight};
 use crate::domain::id::TaskId;
+use crate::domain::pool::Recycling;
 use crate::domain::task::{Driver, Intent, Status, Task, TaskType, Verb, step};
 use crate::domain::work::Lane;
 use crate::store::tasks::{NewTask, Outcome};
@@ -27,6 +28,7 @@ pub mod recovery;
 pub mod report;
 pub mod running;
 pub mod submit;
+pub mod watch;
 mod worker;
 
 use operation::Operation;
@@ -44,6 +46,8 @@ pub struct Settings {
     /// Finished tasks are forgotten after this time.
     pub keep_finished_ms: i64,
     pub keep_audit_ms: i64,
+    /// How long pools keep what is thrown away.
+    pub recycling: Recycling,
     /// Time between two sweeps of the janitor.
     pub sweep_ms: i64,
     /// Worker threads of each lane.

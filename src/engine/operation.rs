@@ -1,15 +1,19 @@
 //! What the engine asks of an operation. There is one for each task type; the list is `operations::all`.
 
+use std::sync::Arc;
+
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
 use super::Engine;
 use super::context::{Context, Ending, Work};
 use super::recovery::LastStop;
+use crate::blobs::pool::PoolDir;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
 use crate::domain::json;
 use crate::domain::task::{Driver, Task, TaskType};
+use crate::domain::time::Timestamp;
 use crate::domain::work::{Lane, NewItem};
 use crate::store::{Store, Tx};
 
@@ -132,10 +136,24 @@ pub trait Operation: Send + Sync {
         Ok(())
     }
 
-    /// Mends what a crash left half done. Called once, before anything is served.
-    fn recover(&self, _store: &Store, _last: LastStop) -> Result<()> {
+    /// Mends what a crash left half done in a pool. Called once for each: before anything is served, or, where the pool
+    /// was offline then, before it is online.
+    fn recover(&self, _store: &Store, _pool: &PoolDir, _last: LastStop) -> Result<()> {
         Ok(())
     }
+
+    /// Makes the tasks that time asks for. Called by each sweep of the janitor; what is made already is made once.
+    fn tend(&self, _engine: &Arc<Engine>, _now: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    /// Is an idle task let go? Not while it can only wait.
+    fn may_expire(&self, _task: &Task) -> bool {
+        true
+    }
+
+    /// A pool that was offline is online again.
+    fn pool_is_back(&self) {}
 
     /// Lets go of what has not been used for a while. Called by each sweep of the janitor.
     fn relax(&self) {}

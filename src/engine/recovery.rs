@@ -4,11 +4,12 @@
 use std::sync::Arc;
 
 use super::Engine;
+use crate::blobs::pool::{Back, PoolDir};
 use crate::domain::error::{Kind, Result};
 use crate::domain::task::{Intent, Task, Verb};
 use crate::store::settings::{self, key};
 use crate::store::tasks::Outcome;
-use crate::store::{Store, Tx, accounts, queue};
+use crate::store::{Store, Tx, accounts, objects, pools, queue};
 
 /// Crashes after which a task is not tried again.
 const CRASHES_MAX: i64 = 3;
@@ -38,8 +39,10 @@ pub fn run(engine: &Arc<Engine>) -> Result<LastStop> {
         })
     })?;
     rescue(engine, last)?;
-    for operation in engine.operations() {
-        operation.recover(&engine.store, last)?;
+    // Nobody stores a file any more.
+    engine.store.write_now(|tx| objects::release_held(tx, objects::OF_A_REQUEST))?;
+    for pool in engine.blobs.all().filter(|pool| pool.check().is_ok()) {
+        pool.mended(recover(engine, pool, last))?;
     }
     engine.store.write_now(move |tx| {
         for account in accounts::recount(tx)? {
@@ -49,6 +52,32 @@ pub fn run(engine: &Arc<Engine>) -> Result<LastStop> {
         settings::set(tx, key::CLEAN_STOP, "no")
     })?;
     Ok(last)
+}
+
+fn recover(engine: &Engine, pool: &PoolDir, last: LastStop) -> Result<()> {
+    engine
+        .operations()
+        .iter()
+        .try_for_each(|operation| operation.recover(&engine.store, pool, last))
+}
+
+/// Looks whether pools that are offline are back. One that was away at the start is mended before it is online: it may
+/// be from before a crash.
+pub(super) fn look_again(engine: &Engine) {
+    for pool in engine.blobs.all() {
+        let Some(back) = pool.look_again() else { continue };
+        let id = pool.id;
+        let opened = engine.store.write_now(move |tx| pools::opened(tx, id));
+        if back == Back::ToMend {
+            let mended = opened.and_then(|()| recover(engine, pool, LastStop::Crash));
+            if let Err(error) = pool.mended(mended) {
+                tracing::error!(pool = pool.name, %error, "a pool could not be mended; it is tried again");
+            }
+        }
+        for operation in engine.operations() {
+            operation.pool_is_back();
+        }
+    }
 }
 
 /// Takes back what workers had: wishes are honoured, the rest waits for a worker again. What was there at three

@@ -70,6 +70,28 @@ impl Engine {
         self.store.write(move |tx| engine.insert(tx, owner, wanted, plan)).await
     }
 
+    /// Queues a task that the server itself wants for an account. Blocks.
+    pub fn queue_own(
+        self: &Arc<Self>,
+        owner: AccountId,
+        task_type: TaskType,
+        plan: Plan,
+    ) -> Result<Submitted> {
+        let wanted = Wanted {
+            task_type,
+            name: None,
+            description: None,
+            priority: 0,
+            parameters: Map::new(),
+            run_at: None,
+            depends_on: Vec::new(),
+            parent_id: None,
+            idempotency: None,
+        };
+        let engine = self.clone();
+        self.store.write_now(move |tx| engine.insert(tx, owner, wanted, plan))
+    }
+
     async fn repeated(&self, owner: AccountId, key: Option<Key>) -> Result<Option<Task>> {
         let Some((key, hash)) = key else { return Ok(None) };
         self.store

@@ -14,9 +14,11 @@ use sha2::{Digest as _, Sha256};
 
 use super::State;
 use super::auth::Signed;
-use super::content::{disposition, if_range, matches, ranges};
+use super::conditions::{if_range, is_known};
+use super::content::{disposition, open_reader};
 use super::input::{Body, Query, text};
 use super::problem::Problem;
+use super::ranges::ranges;
 use super::share::{common, relative};
 use crate::blobs::Blobs;
 use crate::blobs::archive::stored::{Content, ENTRIES_MAX, Layout, Reading};
@@ -25,8 +27,9 @@ use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::FileId;
+use crate::domain::time::Timestamp;
 use crate::store::file_filter::{self, Filter};
-use crate::store::{bundles, files};
+use crate::store::{Store, bundles, files};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -210,6 +213,8 @@ impl State {
             .map(|entry| (entry.name.clone(), entry.file.size, Some(modified(&entry.file))));
         let layout = Layout::new(rows)?;
         let (length, etag) = (layout.length(), etag(&entries));
+        let newest = entries.iter().map(|entry| entry.file.updated_at).max();
+        let is_known = is_known(request, &etag, newest.unwrap_or(Timestamp(0)))?;
         let mut answer = HttpResponse::Ok();
         answer
             .content_type("application/zip")
@@ -220,7 +225,7 @@ impl State {
                 header::CONTENT_DISPOSITION,
                 disposition(&format!("{name}.zip"), "application/zip", false),
             ));
-        if matches(text(request, header::IF_NONE_MATCH), &etag) {
+        if is_known {
             return Ok(answer.status(StatusCode::NOT_MODIFIED).finish());
         }
         let in_part = request.method() == Method::GET && if_range(request, &etag);
@@ -240,7 +245,13 @@ impl State {
             return Ok(answer.no_chunking(length).body(SizedStream::new(length, nothing)));
         }
         begin.await?;
-        let body = pieces(layout, entries, self.uploads.blobs().clone(), from, end);
+        let body = pieces(
+            layout,
+            entries,
+            (self.engine.store.clone(), self.uploads.blobs().clone()),
+            from,
+            end,
+        );
         Ok(answer.body(SizedStream::new(end - from, body)))
     }
 }
@@ -249,7 +260,7 @@ impl State {
 fn pieces(
     layout: Layout,
     entries: Vec<Entry>,
-    blobs: Blobs,
+    (store, blobs): (Store, Blobs),
     from: u64,
     end: u64,
 ) -> impl stream::Stream<Item = Result<Bytes, Error>> {
@@ -258,9 +269,7 @@ fn pieces(
         let entry = entries
             .get(index)
             .ok_or_else(|| Error::new(Kind::Internal, "an archive has no such entry"))?;
-        let file = &entry.file;
-        let pool = blobs.pool(file.pool_id)?;
-        Ok(Box::new(Reader::open(pool, file.object_id, file.size)?))
+        Ok(Box::new(open_reader(&store, &blobs, &entry.file)?))
     };
     let reading = Reading::new(layout, open, from, end);
     stream::try_unfold(reading, |mut reading| async move {

@@ -49,7 +49,7 @@ pub async fn list(
     let next = place.map(|place| state.seal_place(&purpose, &place)).transpose()?;
     let mut views = Vec::new();
     for Listed { bundle, files, bytes } in &found {
-        let mut view = state.view(&request, bundle)?;
+        let mut view = state.bundle_view(&request, bundle)?;
         view["files"] = json!(files);
         view["bytes"] = json!(bytes);
         views.push(view);
@@ -65,7 +65,7 @@ pub async fn get(
 ) -> Answer {
     let (owner, id) = (caller.account_id, input::id(&id, "bundle")?);
     let bundle = state.engine.store.read(move |db| rows::get(db, owner, id)).await?;
-    Ok(HttpResponse::Ok().json(state.view(&request, &bundle)?))
+    Ok(HttpResponse::Ok().json(state.bundle_view(&request, &bundle)?))
 }
 
 #[derive(Deserialize)]
@@ -108,7 +108,7 @@ impl State {
         })
     }
 
-    fn view(&self, request: &HttpRequest, bundle: &Bundle) -> Result<Value> {
+    fn bundle_view(&self, request: &HttpRequest, bundle: &Bundle) -> Result<Value> {
         Ok(json!({
             "id": bundle.id,
             "accountId": bundle.account_id,
@@ -141,7 +141,7 @@ pub async fn create(
     }
     let wish = state.wish(asked).await?;
     let bundle = bundles::create(&state.engine, caller.account_id, wish, random()?).await?;
-    Ok(HttpResponse::Created().json(state.view(&request, &bundle)?))
+    Ok(HttpResponse::Created().json(state.bundle_view(&request, &bundle)?))
 }
 
 pub async fn change(
@@ -154,7 +154,7 @@ pub async fn change(
     let id = input::id(&id, "bundle")?;
     let wish = state.wish(asked).await?;
     let bundle = bundles::change(&state.engine, caller.account_id, id, wish).await?;
-    Ok(HttpResponse::Ok().json(state.view(&request, &bundle)?))
+    Ok(HttpResponse::Ok().json(state.bundle_view(&request, &bundle)?))
 }
 
 pub async fn remove(

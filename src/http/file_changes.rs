@@ -1,18 +1,20 @@
 //! Changing files one at a time; many at once are the work of tasks.
 
+use actix_web::http::header;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 
 use super::State;
 use super::auth::Signed;
-use super::files::view;
 use super::input::{self, Body, NoBody, Query};
 use super::problem::Problem;
-use crate::domain::error::Result;
+use super::tasks;
+use crate::domain::error::{Error, Result};
 use crate::domain::file::{FileName, Folder};
-use crate::domain::id::BundleId;
+use crate::domain::id::{AccountId, BundleId};
 use crate::domain::time::Timestamp;
-use crate::operations::bulk::Kinds;
+use crate::engine::submit::Submitted;
+use crate::operations::bulk::{Kinds, trash};
 use crate::operations::files::{self, OnConflict, Wish};
 
 type Answer = Result<HttpResponse, Problem>;
@@ -51,7 +53,7 @@ pub async fn change(
     let owner = caller.account_id;
     let file =
         files::change(&state.engine, owner, input::id(&id, "file")?, wish, on_conflict).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 #[derive(Deserialize)]
@@ -68,13 +70,8 @@ pub async fn delete(
     Query(asked): Query<DeleteQuery>,
     _: NoBody,
 ) -> Answer {
-    let id = input::id(&id, "file")?;
-    if asked.permanent.unwrap_or(false) {
-        files::apply(&state.engine, caller.account_id, id, Kinds::Purge).await?;
-        return Ok(HttpResponse::NoContent().finish());
-    }
-    let file = files::apply(&state.engine, caller.account_id, id, Kinds::Delete).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    let kind = if asked.permanent.unwrap_or(false) { Kinds::Purge } else { Kinds::Delete };
+    apply(&state, caller.account_id, &id, kind).await
 }
 
 pub async fn restore(
@@ -83,9 +80,27 @@ pub async fn restore(
     id: web::Path<String>,
     _: NoBody,
 ) -> Answer {
-    let id = input::id(&id, "file")?;
-    let file = files::apply(&state.engine, caller.account_id, id, Kinds::Restore).await?;
-    Ok(HttpResponse::Ok().json(view(&file)))
+    apply(&state, caller.account_id, &id, Kinds::Restore).await
+}
+
+/// The file as it is then; nothing when it is gone for good.
+async fn apply(state: &State, owner: AccountId, id: &str, kind: Kinds) -> Answer {
+    let changed = files::apply(&state.engine, owner, input::id(id, "file")?, kind).await?;
+    match changed {
+        Some(file) => Ok(HttpResponse::Ok().json(state.shown(&file).await?)),
+        None => Ok(HttpResponse::NoContent().finish()),
+    }
+}
+
+/// Deletes all for good that is in the trash now, by a task.
+pub async fn empty_trash(state: web::Data<State>, Signed(caller): Signed, _: NoBody) -> Answer {
+    let engine = state.engine.clone();
+    let queued = tokio::task::spawn_blocking(move || trash::empty(&engine, caller.account_id));
+    let (Submitted::New(task) | Submitted::Known(task)) =
+        queued.await.map_err(Error::internal)??;
+    Ok(HttpResponse::Accepted()
+        .insert_header((header::LOCATION, format!("/api/tasks/{}", task.id)))
+        .json(tasks::view(&task)))
 }
 
 #[derive(Deserialize)]
@@ -108,5 +123,5 @@ pub async fn copy(
     let on_conflict = OnConflict::parse(wanted.on_conflict.as_deref().unwrap_or("keepBoth"))?;
     let (owner, id) = (caller.account_id, input::id(&id, "file")?);
     let file = files::copy(&state.engine, owner, id, folder, name, on_conflict).await?;
-    Ok(HttpResponse::Created().json(view(&file)))
+    Ok(HttpResponse::Created().json(state.shown(&file).await?))
 }

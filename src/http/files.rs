@@ -9,13 +9,16 @@ use super::auth::Signed;
 use super::input::{self, Query, page};
 use super::pages;
 use super::problem::Problem;
+use crate::domain::account::Role;
 use crate::domain::error::{Error, Result};
 use crate::domain::file::{File, Folder};
 use crate::domain::id::{BundleId, PoolId};
+use crate::domain::pool::Pool;
+use crate::domain::preview::Preview;
 use crate::domain::search::Question;
 use crate::store::file_filter::Filter;
 use crate::store::file_lists::{self, Page, Sort, Start};
-use crate::store::files as rows;
+use crate::store::{Db, files as rows, pools, previews};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -84,14 +87,22 @@ pub async fn list(
     };
     let page = Page { filter, sort, descending, start, limit };
     let store = &state.engine.store;
-    let found = store.read(move |db| file_lists::list(db, owner, now, &page)).await?;
+    let read = store.read(move |db| {
+        let found = file_lists::list(db, owner, now, &page)?;
+        let seen = previews::of(db, owner, &found.files.iter().collect::<Vec<_>>())?;
+        Ok((found, seen))
+    });
+    let (found, seen) = read.await?;
     let next = found.next.as_ref().map(|next| state.seal_place(&purpose, next)).transpose()?;
-    let views = found.files.iter().map(view).collect::<Vec<_>>();
+    let empty = Preview::default();
+    let shown = |file: &File| state.view(file, seen.get(&file.object_id).unwrap_or(&empty));
+    let views = found.files.iter().map(shown).collect::<Vec<_>>();
     Ok(pages::answer(found.total, next).json(views))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
-    Ok(HttpResponse::Ok().json(view(&state.file(&caller, &id).await?)))
+    let file = state.file(&caller, &id).await?;
+    Ok(HttpResponse::Ok().json(state.shown(&file).await?))
 }
 
 impl State {
@@ -101,19 +112,55 @@ impl State {
         let (owner, now) = (caller.account_id, self.engine.clock.now());
         self.engine.store.read(move |db| rows::get(db, owner, id, now)).await
     }
+
+    /// What is known of the content of a file; empty of an encrypted one, and while nobody has looked at it.
+    pub async fn preview(&self, file: &File) -> Result<Preview> {
+        let (owner, file) = (file.account_id, file.clone());
+        let read = move |db: &Db| previews::of(db, owner, &[&file]);
+        Ok(self.engine.store.read(read).await?.into_values().next().unwrap_or_default())
+    }
+
+    /// The CloudFile of a file, with its preview.
+    pub async fn shown(&self, file: &File) -> Result<Value> {
+        Ok(self.view(file, &self.preview(file).await?))
+    }
+
+    /// The same, of one whose preview is known; one in the trash tells when it goes for good.
+    fn view(&self, file: &File, preview: &Preview) -> Value {
+        let mut view = view(file, preview);
+        view["purgeAt"] = json!(self.engine.settings.recycling.purge_at(file));
+        view
+    }
 }
 
 /// Where files can be stored, and what may be.
 pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
+    let used = state.engine.store.read(pools::used).await?;
+    // Looking at a disk may take a while.
+    let shared = state.clone();
+    let looked = tokio::task::spawn_blocking(move || {
+        let blobs = shared.uploads.blobs();
+        let look = |pool: &Pool| {
+            let dir = blobs.pool(pool.id)?;
+            Ok::<_, Error>((dir.backend(), dir.space().ok().flatten(), dir.why_offline()))
+        };
+        shared.uploads.pools.iter().map(look).collect::<Result<Vec<_>>>()
+    });
+    let looked = looked.await.map_err(Error::internal)??;
     let mut views = Vec::new();
-    for pool in state.uploads.pools.iter().filter(|pool| caller.role >= pool.policy.require_role) {
-        let (total, free) = state.uploads.blobs().pool(pool.id)?.space()?;
-        views.push(json!({
+    for (pool, (backend, space, why)) in state.uploads.pools.iter().zip(looked) {
+        if caller.role < pool.policy.require_role {
+            continue;
+        }
+        let mut view = json!({
             "id": pool.id,
             "name": pool.name,
             "isDefault": pool.id == state.uploads.settings.preferred_pool,
-            "totalBytes": total,
-            "freeBytes": free,
+            "backend": backend,
+            "state": if why.is_none() { "online" } else { "offline" },
+            "usedBytes": used.get(&pool.id).copied().unwrap_or(0),
+            "totalBytes": space.map(|(total, _)| total),
+            "freeBytes": space.map(|(_, free)| free),
             "policy": {
                 "maxFileSize": pool.policy.max_file_size,
                 "acceptTypes": pool.policy.accept_types,
@@ -121,14 +168,24 @@ pub async fn pools(state: web::Data<State>, Signed(caller): Signed) -> Answer {
                 "encryption": pool.policy.encryption,
                 "quotaMultiplier": pool.policy.quota_multiplier,
                 "public": pool.policy.public,
+                "recycleDays": pool.policy.recycle_days,
             },
-        }));
+        });
+        // Paths and servers are for administrators.
+        if let Some(why) = why.filter(|_| caller.role == Role::Admin) {
+            view["reason"] = why.into();
+        }
+        views.push(view);
     }
     Ok(HttpResponse::Ok().json(views))
 }
 
 /// The CloudFile of the contract.
-pub fn view(file: &File) -> Value {
+pub fn view(file: &File, preview: &Preview) -> Value {
+    let mut metadata = preview.metadata.clone();
+    metadata.insert("lastModified".into(), json!(file.last_modified));
+    let plain_size = file.lock.as_ref().map(|lock| lock.plain_size);
+    metadata.insert("plainSize".into(), json!(plain_size));
     json!({
         "id": file.id,
         "name": file.name,
@@ -140,17 +197,15 @@ pub fn view(file: &File) -> Value {
         "bundleId": file.bundle_id,
         "accountId": file.account_id,
         "isEncrypted": file.lock.is_some(),
-        "hasThumbnail": false,
-        "metadata": {
-            "lastModified": file.last_modified,
-            "plainSize": file.lock.as_ref().map(|lock| lock.plain_size),
-        },
+        "hasThumbnail": preview.has_thumbnail(),
+        "metadata": metadata,
         "tags": file.tags,
         "createdAt": file.created_at,
         "updatedAt": file.updated_at,
         "uploadedAt": file.uploaded_at,
         "expiredAt": file.expired_at,
         "deletedAt": file.deleted_at,
+        "purgeAt": null,
         "url": format!("/api/files/{}/content", file.id),
     })
 }

@@ -30,21 +30,23 @@ pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let mut full = false;
     for pool in &state.uploads.pools {
         let dir = state.uploads.blobs().pool(pool.id)?;
-        let space = dir.space().ok();
-        let room = dir.room().unwrap_or(0);
+        let (looked, room) = (dir.space(), dir.staging_room().unwrap_or(0));
         full |= room == 0;
+        let status = match (&looked, room) {
+            (Err(_), _) => "unhealthy",
+            (_, 0) => "degraded",
+            _ => "healthy",
+        };
+        let space = looked.ok().flatten();
         pools.push(json!({
             "name": pool.name,
-            "status": match (space, room) {
-                (None, _) => "unhealthy",
-                (_, 0) => "degraded",
-                _ => "healthy",
-            },
+            "status": status,
             "freeBytes": space.map(|(_, free)| free),
             "totalBytes": space.map(|(total, _)| total),
         }));
     }
-    let lost = pools.iter().any(|pool| pool["status"] == "unhealthy");
+    // With one pool away the others go on.
+    let lost = pools.iter().all(|pool| pool["status"] == "unhealthy");
     let status = match &database {
         Err(_) => "unhealthy",
         Ok(_) if lost => "unhealthy",
@@ -119,13 +121,17 @@ pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     gauge("database_write_queue", "Changes that wait for the writer.", &plain(queue));
     let connections = state.live.connections() as f64;
     gauge("websocket_connections", "Connected live clients.", &plain(connections));
-    let (mut total, mut free) = (Vec::new(), Vec::new());
+    let (mut online, mut total, mut free) = (Vec::new(), Vec::new(), Vec::new());
     for pool in &state.uploads.pools {
         let label = format!("{{pool={:?}}}", pool.name);
-        let (all, left) = state.uploads.blobs().pool(pool.id)?.space()?;
-        total.push((label.clone(), all as f64));
-        free.push((label, left as f64));
+        let looked = state.uploads.blobs().pool(pool.id)?.space();
+        online.push((label.clone(), f64::from(u8::from(looked.is_ok()))));
+        if let Ok(Some((all, left))) = looked {
+            total.push((label.clone(), all as f64));
+            free.push((label, left as f64));
+        }
     }
+    gauge("pool_online", "1 where the pool's disk or server can be reached.", &online);
     gauge("pool_total_bytes", "Size of the pool's file system.", &total);
     gauge("pool_free_bytes", "Free bytes of the pool's file system.", &free);
     Ok(HttpResponse::Ok().content_type("text/plain; version=0.0.4; charset=utf-8").body(text))

@@ -78,7 +78,7 @@ impl<T: DeserializeOwned + Default + 'static, const MAX: usize> FromRequest for 
 }
 
 /// A whole small body, read when it is awaited.
-fn whole(
+pub(super) fn whole(
     request: &HttpRequest,
     payload: &mut Payload,
     max: usize,

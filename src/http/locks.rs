@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::State;
 use super::auth::Signed;
 use super::content::disposition;
-use super::files::view;
 use super::input::Body;
 use super::problem::Problem;
 use crate::blobs::cipher::Identity;
@@ -82,5 +81,5 @@ pub async fn change(
     })
     .await
     .map_err(Error::internal)??;
-    Ok(HttpResponse::Ok().json(view(&changed)))
+    Ok(HttpResponse::Ok().json(state.shown(&changed).await?))
 }

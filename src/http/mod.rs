@@ -13,6 +13,7 @@ use crate::domain::net::Network;
 use crate::engine::Engine;
 use crate::engine::live::Live;
 use crate::notify::Notifier;
+use crate::operations::previews::desk::Bell;
 use crate::operations::upload::Uploads;
 
 #[macro_use]
@@ -25,6 +26,7 @@ pub mod assets;
 pub mod audit;
 pub mod auth;
 pub mod bundles;
+pub mod conditions;
 pub mod content;
 pub mod file_changes;
 pub mod file_drop;
@@ -38,21 +40,25 @@ pub mod input;
 pub mod limits;
 pub mod locks;
 pub mod notifications;
+pub mod once;
 pub mod origin;
 pub mod pages;
 pub mod problem;
 pub mod push;
+pub mod ranges;
 pub mod second_factor;
 pub mod share;
 pub mod sign_in;
 pub mod socket;
 pub mod tasks;
 pub mod throttle;
+pub mod thumbnails;
 pub mod tokens;
 pub mod uploads;
 pub mod usage;
 pub mod webhooks;
 
+use once::once;
 use problem::Problem;
 
 /// Sign-ins that may wait for their turn at hashing.
@@ -78,6 +84,8 @@ pub struct Settings {
     pub setup_done: Box<dyn Fn() + Send + Sync>,
     /// Verified in the place of an unknown account's hash.
     pub dummy_hash: String,
+    /// Rung when a thumbnail turns out to be missing.
+    pub previews: Arc<Bell>,
     /// Outside issuers that may vouch for people.
     pub outside: identity::Outside,
 }
@@ -177,15 +185,18 @@ routes! {
         DELETE "/auth/sessions"                           OWN         Write  "session.end_others" => account::end_other_sessions;
         DELETE "/auth/sessions/{session_id}"              OWN         Write  "session.end"       => account::end_session;
         GET    "/tokens"                                  OWN         Read   ""                  => account::tokens;
-        POST   "/tokens"                                  OWN         Write  "token.create"      => account::make_token;
+        POST   "/tokens"                                  OWN         Write  "token.create"      => once(account::make_token);
         DELETE "/tokens/{session_id}"                     OWN         Write  "token.remove"      => account::remove_token;
         GET    "/accounts"                                ADMIN       Read   ""                  => accounts::list;
-        POST   "/accounts"                                ADMIN       Write  "account.create"    => accounts::create;
+        POST   "/accounts"                                ADMIN       Write  "account.create"    => once(accounts::create);
         GET    "/accounts/{account_id}"                   ADMIN       Read   ""                  => accounts::get;
         PATCH  "/accounts/{account_id}"                   ADMIN       Write  "account.change"    => accounts::change;
         GET    "/accounts/{account_id}/grants"            ADMIN       Read   ""                  => accounts::list_grants;
-        POST   "/accounts/{account_id}/grants"            ADMIN       Write  "grant.create"      => accounts::grant;
+        POST   "/accounts/{account_id}/grants"            ADMIN       Write  "grant.create"      => once(accounts::grant);
         DELETE "/accounts/{account_id}/grants/{grant_id}" ADMIN       Write  "grant.end"         => accounts::end_grant;
+        GET    "/accounts/{account_id}/identities"        ADMIN       Read   ""                  => identity::links::list;
+        POST   "/accounts/{account_id}/identities"        ADMIN       Write  "identity.link"     => identity::links::link;
+        DELETE "/accounts/{account_id}/identities"        ADMIN       Write  "identity.unlink"   => identity::links::unlink;
         GET    "/audit"                                   ANYONE      Read   ""                  => audit::list;
         GET    "/usage"                                   ANYONE      Read   ""                  => usage::usage;
         POST   "/files/upload/create"                     FILES_WRITE Create "upload.create"     => uploads::create::create;
@@ -209,14 +220,15 @@ routes! {
         GET    "/files/{file_id}"                         FILES_READ  Read   ""                  => files::get;
         GET    "/files/{file_id}/content"                 FILES_READ  Read   "file.read"         => content::content;
         HEAD   "/files/{file_id}/content"                 FILES_READ  Read   ""                  => content::content;
+        GET    "/files/{file_id}/thumbnail"               FILES_READ  Read   ""                  => thumbnails::thumbnail;
         GET    "/files/{file_id}/key"                     FILES_READ  Read   "file.key"          => locks::key;
         POST   "/files/{file_id}/password"                FILES_WRITE Write  "file.password"     => locks::change;
         PATCH  "/files/{file_id}"                         FILES_WRITE Write  "file.change"       => file_changes::change;
         DELETE "/files/{file_id}"                         FILES_WRITE Write  "file.delete"       => file_changes::delete;
         POST   "/files/{file_id}/restore"                 FILES_WRITE Write  "file.restore"      => file_changes::restore;
-        POST   "/files/{file_id}/copy"                    FILES_WRITE Create "file.copy"         => file_changes::copy;
+        POST   "/files/{file_id}/copy"                    FILES_WRITE Create "file.copy"         => once(file_changes::copy);
         GET    "/bundles"                                 FILES_READ  Read   ""                  => bundles::list;
-        POST   "/bundles"                                 FILES_WRITE Create "bundle.create"     => bundles::create;
+        POST   "/bundles"                                 FILES_WRITE Create "bundle.create"     => once(bundles::create);
         GET    "/bundles/{bundle_id}"                     FILES_READ  Read   ""                  => bundles::get;
         PATCH  "/bundles/{bundle_id}"                     FILES_WRITE Write  "bundle.change"     => bundles::change;
         DELETE "/bundles/{bundle_id}"                     FILES_WRITE Write  "bundle.remove"     => bundles::remove;
@@ -226,11 +238,13 @@ routes! {
         HEAD   "/share/{slug}/archive"                    PUBLIC      Read   ""                  => archive::of_share;
         GET    "/share/{slug}/files/{file_id}/content"    PUBLIC      Read   ""                  => share::content;
         HEAD   "/share/{slug}/files/{file_id}/content"    PUBLIC      Read   ""                  => share::content;
+        GET    "/share/{slug}/files/{file_id}/thumbnail"  PUBLIC      Read   ""                  => share::thumbnail;
         POST   "/share/{slug}/uploads"                    PUBLIC      Create "share.upload"      => file_drop::create;
         POST   "/share/{slug}/uploads/{upload}/complete"  PUBLIC      Write  "share.file"        => file_drop::complete;
         PUT    "/share/{slug}/uploads/{upload}/{index}"   PUBLIC      Chunk  ""                  => file_drop::chunk;
         GET    "/share/{slug}/uploads/{upload}"           PUBLIC      Read   ""                  => file_drop::progress;
         DELETE "/share/{slug}/uploads/{upload}"           PUBLIC      Write  ""                  => file_drop::cancel;
+        DELETE "/trash"                                   FILES_WRITE Write  "trash.empty"       => file_changes::empty_trash;
         GET    "/folders"                                 FILES_READ  Read   ""                  => folders::list;
         POST   "/folders"                                 FILES_WRITE Write  "folder.create"     => folders::create;
         DELETE "/folders"                                 FILES_WRITE Write  "folder.delete"     => folders::delete;
@@ -263,11 +277,11 @@ routes! {
         DELETE "/notifications/{notification_id}"          OWN         Write  "notification.remove" => notifications::remove;
         GET    "/push/key"                                 OWN         Read   ""                  => push::key;
         GET    "/push/subscriptions"                       OWN         Read   ""                  => push::list;
-        POST   "/push/subscriptions"                       OWN         Write  "push.subscribe"    => push::subscribe;
+        POST   "/push/subscriptions"                       OWN         Write  "push.subscribe"    => once(push::subscribe);
         DELETE "/push/subscriptions/{subscription_id}"     OWN         Write  "push.unsubscribe"  => push::unsubscribe;
         POST   "/push/test"                                OWN         Write  "push.test"         => push::test;
         GET    "/webhooks"                                 OWN         Read   ""                  => webhooks::list;
-        POST   "/webhooks"                                 OWN         Write  "webhook.create"    => webhooks::create;
+        POST   "/webhooks"                                 OWN         Write  "webhook.create"    => once(webhooks::create);
         GET    "/webhooks/{webhook_id}"                    OWN         Read   ""                  => webhooks::get;
         PATCH  "/webhooks/{webhook_id}"                    OWN         Write  "webhook.change"    => webhooks::change;
         DELETE "/webhooks/{webhook_id}"                    OWN         Write  "webhook.remove"    => webhooks::remove;

@@ -97,7 +97,7 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::PoolRefuses
         | Kind::PasswordWrong
         | Kind::PasscodeWrong => 403,
-        Kind::NotFound | Kind::NoRoute => 404,
+        Kind::NotFound | Kind::NoThumbnail | Kind::NoRoute => 404,
         Kind::MethodNotAllowed => 405,
         Kind::ShareEnded => 410,
         Kind::BodyTimeout => 408,
@@ -111,6 +111,8 @@ pub fn status(kind: Kind) -> u16 {
         | Kind::NameTaken
         | Kind::NotEncrypted
         | Kind::DependencyFailed => 409,
+        Kind::FileExpired => 410,
+        Kind::PreconditionFailed => 412,
         Kind::ChunkTooLarge | Kind::BodyTooLarge | Kind::FileTooLarge => 413,
         Kind::UnsupportedMedia => 415,
         Kind::RangeNotSatisfiable => 416,
@@ -127,7 +129,7 @@ pub fn status(kind: Kind) -> u16 {
             500
         }
         Kind::Unreachable => 502,
-        Kind::Busy | Kind::ShuttingDown => 503,
+        Kind::Busy | Kind::PoolOffline | Kind::ShuttingDown => 503,
         Kind::DiskFull => 507,
     }
 }

@@ -13,13 +13,15 @@ use super::State;
 use super::input::{self, Body, Query, page};
 use super::pages;
 use super::problem::Problem;
+use super::thumbnails::ThumbnailQuery;
 use super::tokens::fingerprint;
 use crate::domain::bundle::{Bundle, Share, Slug, unknown};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
 use crate::domain::notification::Subject;
+use crate::domain::preview::Preview;
 use crate::notify::told::Told;
-use crate::store::bundles;
+use crate::store::{bundles, previews};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -32,6 +34,8 @@ const COUNTED_MS: i64 = 24 * 3600 * 1000;
 /// An owner is told of visitors at most this often for each bundle.
 const TOLD_PAUSE_MS: i64 = 15 * 60 * 1000;
 const PASSCODE_BODY_MAX: usize = 4 * 1024;
+/// What visitors are told of a file's content: nothing of the device it was made with.
+const SHOWN_FACTS: [&str; 4] = ["width", "height", "durationMs", "takenAt"];
 
 /// The paths that a visitor's browser uses, for each prefix.
 fn paths(slug: &Slug) -> [String; 2] {
@@ -149,9 +153,13 @@ pub async fn list(
     let (reading, now) = (share.clone(), state.engine.clock.now());
     let read = state.engine.store.read(move |db| {
         let extent = bundles::shared_extent(db, &reading, now)?;
-        Ok((extent, bundles::shared_files(db, &reading, now, offset, limit as usize)?))
+        let files = bundles::shared_files(db, &reading, now, offset, limit as usize)?;
+        let owner = reading.bundle().account_id;
+        let seen = previews::of(db, owner, &files.iter().collect::<Vec<_>>())?;
+        Ok((extent, files, seen))
     });
-    let (extent, files) = read.await?;
+    let (extent, files, seen) = read.await?;
+    let empty = Preview::default();
     let root = common(extent.folders.as_ref());
     let bundle = share.bundle();
     let left = bundle.download_limit.map(|limit| limit.saturating_sub(bundle.downloads));
@@ -162,7 +170,10 @@ pub async fn list(
         "expiredAt": bundle.expired_at,
         "downloadsLeft": left,
         "takesUploads": bundle.upload_into.is_some(),
-        "files": files.iter().map(|file| view(file, &bundle.slug, &root)).collect::<Vec<_>>(),
+        "files": files
+            .iter()
+            .map(|file| view(file, seen.get(&file.object_id).unwrap_or(&empty), &bundle.slug, &root))
+            .collect::<Vec<_>>(),
         "fileCount": extent.files,
         "bytes": extent.bytes,
         "archiveUrl": format!("/api/share/{}/archive", bundle.slug),
@@ -186,8 +197,11 @@ pub(super) fn relative(folder: &str, root: &str) -> String {
 }
 
 /// A file as visitors see it: nothing of its owner's order, account or tags, and no place where a picture was taken.
-fn view(file: &File, slug: &Slug, root: &str) -> Value {
-    let content = format!("/api/share/{slug}/files/{}/content", file.id);
+fn view(file: &File, preview: &Preview, slug: &Slug, root: &str) -> Value {
+    let path = format!("/api/share/{slug}/files/{}", file.id);
+    let facts = SHOWN_FACTS.iter().filter_map(|name| preview.metadata.get_key_value(*name));
+    let facts: serde_json::Map<_, _> =
+        facts.map(|(name, fact)| (name.clone(), fact.clone())).collect();
     json!({
         "id": file.id,
         "name": if file.lock.is_some() { file.locked_name() } else { file.name.clone() },
@@ -196,7 +210,9 @@ fn view(file: &File, slug: &Slug, root: &str) -> Value {
         "contentType": file.content_type,
         "isEncrypted": file.lock.is_some(),
         "uploadedAt": file.uploaded_at,
-        "url": content,
+        "metadata": facts,
+        "url": format!("{path}/content"),
+        "thumbnailUrl": preview.has_thumbnail().then(|| format!("{path}/thumbnail")),
     })
 }
 
@@ -250,21 +266,39 @@ pub async fn content(
 ) -> Answer {
     let (slug, id) = path.into_inner();
     let share = state.share(&request, &slug).await?;
-    let (reading, now) = (share.clone(), state.engine.clock.now());
-    let id = input::id(&id, "file")?;
-    let file =
-        state.engine.store.read(move |db| bundles::shared_file(db, &reading, id, now)).await?;
-    let mut cookie = None;
+    let file = state.shared_file(&share, &id).await?;
+    let (mut cookie, what) = (None, file.id.to_string());
     let begin = async {
-        cookie = state.count_download(&request, &share, &id.to_string()).await?;
+        cookie = state.count_download(&request, &share, &what).await?;
         Ok(())
     };
     let inline = asked.inline.unwrap_or(false);
-    let mut answer = state.send_file(&request, file, None, inline, begin).await?;
+    let mut answer = state.send_file(&request, &file, None, inline, begin).await?;
     if let Some(cookie) = cookie {
         answer.add_cookie(&cookie).map_err(Error::internal)?;
     }
     Ok(answer)
+}
+
+pub async fn thumbnail(
+    state: web::Data<State>,
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+    Query(asked): Query<ThumbnailQuery>,
+) -> Answer {
+    let (slug, id) = path.into_inner();
+    let side = asked.side()?;
+    let share = state.share(&request, &slug).await?;
+    let file = state.shared_file(&share, &id).await?;
+    Ok(state.thumbnail(&request, &file, side).await?)
+}
+
+impl State {
+    async fn shared_file(&self, share: &Share, id: &str) -> Result<File> {
+        let (share, now) = (share.clone(), self.engine.clock.now());
+        let id = input::id(id, "file")?;
+        self.engine.store.read(move |db| bundles::shared_file(db, &share, id, now)).await
+    }
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use zeroize::Zeroizing;
 
 use super::encrypt::{Parameters, admit, finish, kept, plan, refuse_without_room, replace, schema};
 use super::passwords::not_encrypted;
-use super::places::{Feed, Outlet, Places, item_file, own_files, seal};
+use super::places::{Feed, Outlet, Places, item_file, own_files};
+use super::sealing::seal;
 use crate::blobs::cipher::{self, Identity};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, Lock};

@@ -14,8 +14,8 @@ use serde_json::{Value, json};
 use super::outcome::outcome;
 use super::places::{
     self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files, publish, rename,
-    seal,
 };
+use super::sealing::seal;
 use crate::blobs::cipher;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, LockKey};

@@ -6,6 +6,7 @@ use super::places::{announce_change, announce_file, free_name};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, FileName, Folder};
 use crate::domain::id::{AccountId, BundleId, FileId};
+use crate::domain::pool::Recycling;
 use crate::domain::time::Timestamp;
 use crate::engine::Engine;
 use crate::store::file_changes::{self, Amend};
@@ -59,6 +60,7 @@ pub async fn change(
     if wish.expired_at.flatten().is_some_and(|moment| moment <= now) {
         return Err(Error::invalid("expiredAt", "expiredAt must be in the future."));
     }
+    let recycling = engine.settings.recycling.clone();
     engine
         .store
         .write(move |tx| {
@@ -68,7 +70,7 @@ pub async fn change(
             let name = wish.name.as_ref().map_or(file.name.as_str(), FileName::as_str);
             let goes = folder != file.folder || name != file.name;
             let name = if goes {
-                place(tx, owner, Some(id), folder, name, on_conflict)?
+                place(tx, owner, Some(id), folder, name, on_conflict, &recycling)?
             } else {
                 name.into()
             };
@@ -100,9 +102,12 @@ fn place(
     folder: &str,
     name: &str,
     on_conflict: OnConflict,
+    recycling: &Recycling,
 ) -> Result<String> {
     let others = file_changes::named(tx.connection, owner, folder, name)?;
-    let others: Vec<_> = others.into_iter().filter(|other| Some(other.id) != file).collect();
+    let is_there = |other: &File| other.expired_at.is_none_or(|end| end > tx.now);
+    let is_other = |other: &File| Some(other.id) != file && is_there(other);
+    let others: Vec<_> = others.into_iter().filter(is_other).collect();
     match on_conflict {
         _ if others.is_empty() => Ok(name.to_owned()),
         OnConflict::KeepBoth => free_name(tx.connection, owner, folder, name),
@@ -114,8 +119,9 @@ fn place(
         }
         OnConflict::Replace => {
             for other in others {
-                let gone = Change::default().apply(tx, Kinds::Delete, &other, 0)?;
-                announce_file(tx, "file.deleted", &gone)?;
+                let kind = Kinds::Delete.of(&other, recycling);
+                let gone = Change::default().apply(tx, kind, &other, 0)?;
+                announce_change(tx, kind.event(), &gone)?;
             }
             Ok(name.to_owned())
         }
@@ -131,6 +137,7 @@ pub async fn copy(
     name: Option<FileName>,
     on_conflict: OnConflict,
 ) -> Result<File> {
+    let recycling = engine.settings.recycling.clone();
     engine
         .store
         .write(move |tx| {
@@ -142,7 +149,7 @@ pub async fn copy(
                 let message = "A copy cannot replace the file that it is made of.";
                 return Err(Error::invalid("onConflict", message));
             }
-            let name = place(tx, owner, None, &folder, name, on_conflict)?;
+            let name = place(tx, owner, None, &folder, name, on_conflict, &recycling)?;
             let copy = change::copy(tx, &file, folder, name, file.bundle_id)?;
             announce_change(tx, "file.created", &copy)?;
             Ok(copy)
@@ -151,18 +158,25 @@ pub async fn copy(
 }
 
 /// Puts a file into the trash, takes it out again, or deletes it for good: the same change that many files get by a
-/// bulk operation. What is there already is no change, and not told.
-pub async fn apply(engine: &Engine, owner: AccountId, id: FileId, kind: Kinds) -> Result<File> {
+/// bulk operation. What is there already is no change, and not told. `None` when the file is gone for good.
+pub async fn apply(
+    engine: &Engine,
+    owner: AccountId,
+    id: FileId,
+    kind: Kinds,
+) -> Result<Option<File>> {
+    let recycling = engine.settings.recycling.clone();
     engine
         .store
         .write(move |tx| {
             let found = file_changes::find(tx.connection, owner, id)?;
-            let file = found.ok_or_else(|| Error::not_found("file"))?;
+            let file = found.ok_or_else(|| Error::not_found("file"))?.unexpired(tx.now)?;
+            let kind = kind.of(&file, &recycling);
             let changed = Change::default().apply(tx, kind, &file, 0)?;
             if kind == Kinds::Purge || changed.deleted_at != file.deleted_at {
                 announce_change(tx, kind.event(), &changed)?;
             }
-            Ok(changed)
+            Ok((kind != Kinds::Purge).then_some(changed))
         })
         .await
 }

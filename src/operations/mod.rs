@@ -18,7 +18,10 @@ pub mod migrate;
 pub mod outcome;
 pub mod passwords;
 pub mod places;
+pub mod previews;
 pub mod relocate;
+pub mod sealing;
+pub mod transfer;
 pub mod upload;
 
 use places::Places;

@@ -1,6 +1,5 @@
 //! What operations share: where bytes lie, how they are read, and how what was made becomes a file.
 
-use std::fs::File as OsFile;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::sync::Arc;
 
@@ -8,9 +7,10 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::passwords::Passwords;
+use crate::blobs::Blobs;
 use crate::blobs::draft::{Draft, error_of};
-use crate::blobs::reader::Reader;
-use crate::blobs::{Blobs, PoolDir};
+use crate::blobs::pool::PoolDir;
+use crate::blobs::reader::{Reader, Stream};
 use crate::domain::account::{Caller, Role};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
@@ -19,7 +19,7 @@ use crate::domain::file::{ContentType, File};
 use crate::domain::id::{AccountId, FileId, PoolId};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
-use crate::engine::context::{Context, Work};
+use crate::engine::context::Context;
 use crate::engine::submit::ITEMS_MAX;
 use crate::engine::{Engine, announce_quota};
 use crate::store::file_changes::{Amend, Switch};
@@ -80,7 +80,7 @@ impl Places {
     }
 
     /// The stored bytes of a file.
-    pub fn open(&self, file: &File) -> Result<OsFile> {
+    pub fn open(&self, file: &File) -> Result<Stream> {
         Ok(Reader::open(self.dir(file.pool_id)?, file.object_id, file.size)?.into_stream())
     }
 
@@ -171,7 +171,7 @@ impl<R: Read> Read for Feed<'_, R> {
         let read = self
             .source
             .read(&mut buffer[..length])
-            .map_err(|error| self.context.refuse(Error::io("reading an object", &error).into()))?;
+            .map_err(|error| self.context.refuse(error_of("reading an object", error).into()))?;
         self.context.advance(read as u64).map_err(|stop| self.context.refuse(stop))?;
         Ok(read)
     }
@@ -231,43 +231,6 @@ impl<W: io::Write> io::Write for Outlet<'_, W> {
     fn flush(&mut self) -> io::Result<()> {
         self.sink.flush()
     }
-}
-
-/// The object that a finished draft is to become.
-pub fn object_of(draft: &Draft, pool_id: PoolId) -> Result<NewObject> {
-    let facts = draft.facts()?;
-    Ok(NewObject {
-        id: draft.id(),
-        pool_id,
-        size: facts.size,
-        sha256: facts.sha256,
-        blake3: facts.blake3,
-        block_size: facts.block_size,
-        blocks: facts.blocks,
-    })
-}
-
-/// Makes a finished draft an object of its task: the row first, so that nothing on the disk is without one; then the
-/// rename. It is shown by no file yet.
-pub fn seal(context: &Context, pool_id: PoolId, draft: Draft) -> Work<NewObject> {
-    let object = object_of(&draft, pool_id)?;
-    let object = context.commit(move |tx, task| {
-        objects::insert_held(tx, &object, task.pk)?;
-        Ok(object)
-    })?;
-    draft.seal()?;
-    Ok(object)
-}
-
-/// The same for many at once, so that they share their commit and the flushes of their folders.
-pub fn seal_all(context: &Context, pool_id: PoolId, drafts: Vec<Draft>) -> Work<()> {
-    let objects =
-        drafts.iter().map(|draft| object_of(draft, pool_id)).collect::<Result<Vec<_>>>()?;
-    context.commit(move |tx, task| {
-        objects.iter().try_for_each(|object| objects::insert_held(tx, object, task.pk))
-    })?;
-    Draft::seal_all(drafts)?;
-    Ok(())
 }
 
 /// A file over an object that was just made; its type is to be told by whoever made it.

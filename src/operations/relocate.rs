@@ -8,9 +8,8 @@ use serde_json::{Value, json};
 
 use super::bundles;
 use super::outcome::finish;
-use super::places::{
-    self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files, seal,
-};
+use super::places::{self, Feed, Hashed, Outlet, Places, announce_change, item_file, own_files};
+use super::sealing::seal;
 use crate::blobs::draft::copy;
 use crate::blobs::staging;
 use crate::domain::error::{Error, Result};

@@ -100,11 +100,9 @@ impl Asked {
         asked.and("account_id = ?", account.into());
         match filter.trashed {
             true => asked.and("deleted_at <= ?", now.0.into()),
-            false => {
-                let there = "deleted_at is null and (expired_at is null or expired_at > ?)";
-                asked.and(there, now.0.into());
-            }
+            false => asked.also("deleted_at is null"),
         }
+        asked.and("(expired_at is null or expired_at > ?)", now.0.into());
         if let Some(question) = &filter.question {
             asked.words(question, source);
         }

@@ -87,16 +87,16 @@ pub fn insert(tx: &Tx<'_>, new: &File) -> Result<()> {
     Ok(())
 }
 
-/// A file of this account that is there at `now`, or `NotFound`.
+/// A file of this account that is there at `now`, or `NotFound`, or `FileExpired`.
 pub fn get(connection: &Connection, owner: AccountId, id: FileId, now: Timestamp) -> Result<File> {
     connection
         .prepare_cached(&format!(
-            "select {COLUMNS} from files where id = ?1 and account_id = ?2 and deleted_at is null \
-             and (expired_at is null or expired_at > ?3)"
+            "select {COLUMNS} from files where id = ?1 and account_id = ?2 and deleted_at is null"
         ))
-        .and_then(|mut statement| statement.query_row((id, owner, now), file).optional())
+        .and_then(|mut statement| statement.query_row((id, owner), file).optional())
         .map_err(failed)?
-        .ok_or_else(|| Error::not_found("file"))
+        .ok_or_else(|| Error::not_found("file"))?
+        .unexpired(now)
 }
 
 /// A file of this account over the same object that is equal in every respect a client can ask for.
@@ -120,6 +120,29 @@ pub fn twin(connection: &Connection, wanted: &File) -> Result<Option<File>> {
                     file,
                 )
                 .optional()
+        })
+        .map_err(failed)
+}
+
+/// The files of an account that are there, in the order of their places, from behind this one on.
+pub fn by_place(
+    connection: &Connection,
+    owner: AccountId,
+    now: Timestamp,
+    after: Option<&File>,
+    limit: usize,
+) -> Result<Vec<File>> {
+    let id = after.map(|file| file.id.to_string()).unwrap_or_default();
+    let folder = after.map_or("", |file| &file.folder);
+    let name = after.map(|file| natural_key(&file.name)).unwrap_or_default();
+    connection
+        .prepare_cached(&format!(
+            "select {COLUMNS} from files where account_id = ?1 and deleted_at is null \
+             and (folder, name_key, id) > (?2, ?3, ?4) and (expired_at is null or expired_at > ?5) \
+             order by folder, name_key, id limit ?6"
+        ))
+        .and_then(|mut statement| {
+            statement.query_map((owner, folder, name, id, now, limit as i64), file)?.collect()
         })
         .map_err(failed)
 }

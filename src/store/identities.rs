@@ -3,11 +3,11 @@
 use rusqlite::{OptionalExtension, Row};
 
 use super::accounts::{self, NewAccount};
-use super::columns::failed;
+use super::columns::{failed, is_duplicate};
 use super::sessions::Session;
 use super::{Db, Tx};
 use crate::domain::account::{Role, Scopes};
-use crate::domain::error::Result;
+use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, SessionId};
 use crate::domain::identity::Person;
 use crate::domain::time::Timestamp;
@@ -170,4 +170,52 @@ pub fn keep_session(
         )
         .map_err(failed)?;
     Ok(())
+}
+
+/// An identity that signs in to an account.
+pub struct Known {
+    pub issuer: String,
+    pub subject: String,
+    pub created_at: Timestamp,
+}
+
+/// The identities of an account.
+pub fn list(db: &Db, account_id: AccountId) -> Result<Vec<Known>> {
+    db.prepare_cached(
+        "select issuer, subject, created_at from identities where account_id = ?1 order by issuer, subject",
+    )
+    .and_then(|mut statement| {
+        let known = |row: &Row<'_>| {
+            Ok(Known { issuer: row.get(0)?, subject: row.get(1)?, created_at: row.get(2)? })
+        };
+        statement.query_map([account_id], known)?.collect()
+    })
+    .map_err(failed)
+}
+
+/// Lets somebody whom an issuer vouches for into an account that exists. `NameTaken` where they have one.
+pub fn link(tx: &Tx<'_>, account_id: AccountId, issuer: &str, subject: &str) -> Result<()> {
+    tx.connection
+        .prepare_cached(
+            "insert into identities (issuer, subject, account_id, created_at) values (?1, ?2, ?3, ?4)",
+        )
+        .and_then(|mut statement| statement.execute((issuer, subject, account_id, tx.now)))
+        .map(|_| ())
+        .map_err(|error| match is_duplicate(&error) {
+            true => Error::new(Kind::NameTaken, "This identity signs in to an account already; take it away there first.")
+                .with("field", "subject"),
+            false => failed(error),
+        })
+}
+
+/// Takes an identity from an account, with the session of its outside tokens; false where it had none such.
+pub fn unlink(tx: &Tx<'_>, account_id: AccountId, issuer: &str, subject: &str) -> Result<bool> {
+    let gone = tx
+        .connection
+        .prepare_cached(
+            "delete from identities where account_id = ?1 and issuer = ?2 and subject = ?3",
+        )
+        .and_then(|mut statement| statement.execute((account_id, issuer, subject)))
+        .map_err(failed)?;
+    Ok(gone == 1)
 }

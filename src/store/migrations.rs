@@ -12,6 +12,10 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0003_notifications.sql")),
     M::up(include_str!("migrations/0004_search.sql")),
     M::up(include_str!("migrations/0005_bundles.sql")),
+    M::up(include_str!("migrations/0006_answers.sql")),
+    M::up(include_str!("migrations/0007_previews.sql")),
+    M::up(include_str!("migrations/0008_trash.sql")),
+    M::up(include_str!("migrations/0009_pools.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -4,12 +4,13 @@ use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 
 use super::columns::failed;
-use super::{Db, Tx};
+use super::{Db, Tx, multiparts};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, ObjectId, PoolId};
 
 /// An object: its place, and what its bytes hash to.
+#[derive(Clone)]
 pub struct NewObject {
     pub id: ObjectId,
     pub pool_id: PoolId,
@@ -105,7 +106,7 @@ pub fn share(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
         .and_then(|mut statement| statement.execute([id]))
         .map_err(failed)?;
     match shared {
-        1 => Ok(()),
+        1 => multiparts::forget(tx, id),
         _ => Err(Error::new(Kind::Conflict, "The file was deleted this moment. Try again.")),
     }
 }
@@ -118,6 +119,9 @@ pub fn unshare(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
         .map_err(failed)?;
     Ok(())
 }
+
+/// Holds objects of requests that store a file at once; there is no task with this number.
+pub const OF_A_REQUEST: i64 = 0;
 
 /// What an ended task made and did not publish becomes garbage.
 pub fn release_held(tx: &Tx<'_>, task_pk: i64) -> Result<()> {
@@ -137,13 +141,15 @@ pub fn let_go(tx: &Tx<'_>, id: ObjectId) -> Result<()> {
     Ok(())
 }
 
-/// An object that nobody shows or holds: its bytes can be removed, then its row.
-pub fn garbage(db: &Db, limit: usize) -> Result<Vec<(ObjectId, PoolId)>> {
+/// Objects that nobody shows or holds, after this one: their bytes can be removed, then their rows.
+pub fn garbage(db: &Db, after: Option<ObjectId>, limit: usize) -> Result<Vec<(ObjectId, PoolId)>> {
+    let after = after.map(|id| id.to_string()).unwrap_or_default();
     db.prepare_cached(
-        "select id, pool_id from objects where refs = 0 and task_pk is null order by id limit ?1",
+        "select id, pool_id from objects where refs = 0 and task_pk is null and id > ?1 \
+         order by id limit ?2",
     )
     .and_then(|mut statement| {
-        statement.query_map([limit as i64], |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+        statement.query_map((after, limit as i64), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
     })
     .map_err(failed)
 }

@@ -26,6 +26,7 @@ public  GET /share/{slug}/archive
 public  HEAD /share/{slug}/archive
 public  GET /share/{slug}/files/{file_id}/content
 public  HEAD /share/{slug}/files/{file_id}/content
+public  GET /share/{slug}/files/{file_id}/thumbnail
 public  GET /auth/oidc/start
 public  GET /auth/oidc/callback
 anyone  POST /auth/logout
@@ -70,12 +71,16 @@ admin   POST /accounts
 admin   GET /accounts/{account_id}
 admin   PATCH /accounts/{account_id}
 admin   GET /accounts/{account_id}/grants
+admin   GET /accounts/{account_id}/identities
+admin   POST /accounts/{account_id}/identities
+admin   DELETE /accounts/{account_id}/identities
 admin   POST /accounts/{account_id}/grants
 admin   DELETE /accounts/{account_id}/grants/{grant_id}
 read    GET /files
 read    GET /files/{file_id}
 read    GET /files/{file_id}/content
 read    HEAD /files/{file_id}/content
+read    GET /files/{file_id}/thumbnail
 read    GET /files/{file_id}/key
 read    GET /files/upload/tasks
 read    GET /files/upload/tasks/recent
@@ -99,6 +104,7 @@ write   POST /folders/move
 write   POST /folders
 write   DELETE /folders
 write   POST /files/{file_id}/copy
+write   DELETE /trash
 write   POST /files/{file_id}/password
 write   POST /files/upload/create
 write   POST /files/upload/chunk/{task_id}/{index}

@@ -171,3 +171,48 @@ async fn the_folders_are_for_their_user_alone() {
     }
     assert!(seen > 265, "database, secrets, pool and uploads: {seen}");
 }
+
+#[test]
+fn what_is_wrong_of_a_bucket_is_named() {
+    let folder = folder();
+    let file = folder.path().join("pools.toml");
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, "aws_access_key_id = only\n").unwrap();
+    let keys = format!("credentials_file = {:?}\n", keys.display().to_string());
+    let data_dir = folder.path().join("data");
+    let start = |rest: &str| {
+        let text =
+            format!("[[pool]]\nname = \"one\"\n[[pool]]\nname = \"two\"\nbackend = \"s3\"\n{rest}");
+        std::fs::write(&file, text).unwrap();
+        let arguments =
+            ["serve", "--data-dir", data_dir.to_str().unwrap(), "--config", file.to_str().unwrap()];
+        // The environment of the tests may have a key.
+        let none = [("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", "")];
+        drive(&arguments, &none).expect_err("the start must fail")
+    };
+    let lan = "bucket = \"b\"\nendpoint = \"http://127.0.0.1:9\"\nallow_http = true\n";
+    for (rest, named) in [
+        ("", "pool2.bucket"),
+        ("bucket = \"a/b\"\n", "pool2.bucket"),
+        ("bucket = \"b\"\nendpoint = \"nas:9000\"\n", "pool2.endpoint"),
+        ("bucket = \"b\"\nendpoint = \"https://nas/x\"\n", "pool2.endpoint"),
+        ("bucket = \"b\"\nendpoint = \"https://me:secret@nas\"\n", "pool2.endpoint"),
+        ("bucket = \"b\"\nendpoint = \"http://127.0.0.1:9\"\n", "allow_http"),
+        ("bucket = \"b\"\nregion = \"\"\n", "pool2.region"),
+        ("bucket = \"b\"\nprefix = \"a b\"\n", "pool2.prefix"),
+        ("bucket = \"b\"\npath = \"/srv\"\n", "pool2.path"),
+        ("bucket = \"b\"\ncredentials_file = \"/nowhere/keys\"\n", "pool2.credentials_file"),
+        (lan, "pool2.credentials_file"),
+        (&format!("{lan}{keys}"), "pool2.credentials_file"),
+    ] {
+        let said = start(rest);
+        assert!(said.contains(named) && !said.contains("panicked"), "{rest}: {said}");
+        assert!(!said.contains("me:secret"), "{said}");
+    }
+    let open = lan.replace("127.0.0.1", "1.1.1.1");
+    let said = start(&format!("{open}{keys}"));
+    assert!(said.contains("this machine and its network"), "{said}");
+    std::fs::write(&file, "[pool]\nbackend = \"ftp\"\n").unwrap();
+    let said = drive(&["config", "--config", file.to_str().unwrap()], &[]);
+    assert!(said.is_err_and(|said| said.contains("pool.backend")));
+}

@@ -4,7 +4,7 @@ use drive::domain::id::{AccountId, BundleId, FileId, PoolId};
 use drive::domain::search::Question;
 use drive::domain::time::Timestamp;
 use drive::store::file_lists::{self, PlaceValue};
-use drive::store::{file_filter, folders, usage};
+use drive::store::{file_changes, file_filter, files, folders, trash, usage};
 
 use crate::harness::TestDrive;
 use crate::plans::{nothing, plan, slow, statements};
@@ -47,6 +47,13 @@ async fn lists_of_files_stay_in_their_indexes() {
         }
     }
     usage::trash(&db, owner).unwrap();
+    for pool in [None, Some(PoolId::generate())] {
+        trash::trashed(&db, owner, pool, Timestamp(0), 100).unwrap();
+    }
+    trash::expired(&db, owner, Timestamp(0), 100).unwrap();
+    files::by_place(&db, owner, Timestamp(0), None, 100).unwrap();
+    file_changes::name_taken(&db, owner, "/", "a").unwrap();
+    file_changes::named(&db, owner, "/", "a").unwrap();
     folders::sums(&db, owner, Timestamp(0)).unwrap();
     folders::extent(&db, owner, "/docs").unwrap();
     folders::colliding(&db, owner, "/docs", "/papers").unwrap();

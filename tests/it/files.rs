@@ -41,7 +41,7 @@ async fn a_file_is_told_in_full() {
         "isEncrypted": false, "hasThumbnail": false,
         "metadata": { "lastModified": "2025-11-09T02:00:00.000Z", "plainSize": null }, "tags": [],
         "createdAt": created, "updatedAt": created, "uploadedAt": created,
-        "expiredAt": "2999-01-01T00:00:00.000Z", "deletedAt": null, "url": format!("{path}/content"),
+        "expiredAt": "2999-01-01T00:00:00.000Z", "deletedAt": null, "purgeAt": null, "url": format!("{path}/content"),
     });
     assert_eq!(file, expected);
     assert_eq!(user.get(&path).await.ok(), expected);

@@ -7,7 +7,7 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 38] = [
+const PUBLIC: [&str; 40] = [
     "/",
     "/s/{slug}",
     "/manifest.webmanifest",
@@ -41,6 +41,8 @@ const PUBLIC: [&str; 38] = [
     "/api/share/{slug}",
     "/api/share/{slug}/archive",
     "/api/share/{slug}/files/{file_id}/content",
+    "/api/share/{slug}/files/{file_id}/thumbnail",
+    "/drive/share/{slug}/files/{file_id}/thumbnail",
     "/drive/share/{slug}",
     "/drive/share/{slug}/archive",
     "/drive/share/{slug}/files/{file_id}/content",

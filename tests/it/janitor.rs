@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::TestDrive;
 use crate::harness::client::{Client, id};
 use crate::harness::socket::Socket;
-use crate::harness::{TestDrive, folder};
 use drive::domain::id::ObjectId;
 use drive::engine::recovery::LastStop;
 
@@ -234,16 +234,4 @@ async fn bytes_that_were_counted_wrongly_are_counted_anew_at_the_start() {
     let user = drive.signed_in("ada").await;
     let told = user.get("/api/quota").await.ok();
     assert_eq!((&told["used"], &told["reserved"]), (&json!(1000), &json!(10)));
-}
-
-#[tokio::test]
-async fn a_pool_whose_disk_is_not_mounted_stops_the_start() {
-    let drive = TestDrive::spawn();
-    let away = folder();
-    // As it looks when the disk is missing: the folder is there and empty.
-    let failed = drive.fails_to_restart_after(|data_dir| {
-        std::fs::rename(data_dir.join("pool"), away.path().join("pool")).unwrap();
-        std::fs::create_dir(data_dir.join("pool")).unwrap();
-    });
-    assert!(failed.contains("is its disk mounted?"), "{failed}");
 }

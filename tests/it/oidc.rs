@@ -193,3 +193,35 @@ async fn a_client_without_a_secret_has_its_verifier() {
     let drive = provider.drive(&[]);
     assert_eq!(Browser::new(&drive).sign_in().await, FAILED, "the provider wants none");
 }
+
+#[tokio::test]
+async fn an_administrator_lets_an_identity_into_an_account_that_exists() {
+    let provider = Provider::spawn("ES256");
+    let drive = provider.drive(&[("DRIVE_OIDC_CREATE_ACCOUNTS", "false")]);
+    let (admin, user) = (drive.admin().await, drive.user("eve").await);
+    let issuer = provider.scene().issuer.clone();
+    let path = format!("/api/accounts/{}/identities", user.account_id().await);
+    let mut browser = Browser::new(&drive);
+    assert_ne!(browser.sign_in().await, HOME);
+    let grace = json!({ "issuer": issuer, "subject": "7" });
+    for (wrong, field) in [
+        (json!({ "issuer": "https://other.example", "subject": "7" }), "issuer"),
+        (json!({ "issuer": issuer, "subject": "" }), "subject"),
+    ] {
+        let refusal = admin.post(&path, wrong).await.refused(400, "INVALID_REQUEST");
+        assert_eq!(refusal["details"]["field"], field);
+    }
+    admin.post(&path, grace.clone()).await.ok();
+    let other = drive.user("bob").await.account_id().await;
+    let taken = admin.post(&format!("/api/accounts/{other}/identities"), grace).await;
+    taken.refused(409, "NAME_TAKEN");
+    assert_eq!(admin.get(&path).await.ok()[0]["subject"], "7");
+    assert_eq!(browser.sign_in().await, HOME);
+    assert_eq!(browser.account().await.ok()["name"], "eve");
+    // It is taken away, and everything that came in by it ends.
+    let gone = format!("{path}?issuer={issuer}&subject=7");
+    assert_eq!(admin.delete(&gone).await.status, 204);
+    admin.delete(&gone).await.refused(404, "NOT_FOUND");
+    browser.account().await.refused(401, "NOT_SIGNED_IN");
+    assert_ne!(Browser::new(&drive).sign_in().await, HOME);
+}

@@ -14,9 +14,9 @@ use crate::harness::sender::{Sender, survive};
 const SENDERS: u64 = 4;
 
 /// A file system in a file, unmounted when dropped.
-struct Disk {
+pub struct Disk {
     image: PathBuf,
-    mount: PathBuf,
+    pub mount: PathBuf,
 }
 
 fn run(program: &str, arguments: &[&str]) -> bool {
@@ -31,7 +31,7 @@ fn text(path: &Path) -> &str {
 
 impl Disk {
     /// `None` where this machine cannot do it.
-    fn make(folder: &Path, kind: &str) -> Option<Self> {
+    pub fn make(folder: &Path, kind: &str) -> Option<Self> {
         let disk = Self { image: folder.join("disk.img"), mount: folder.join("disk") };
         std::fs::create_dir(&disk.mount).unwrap();
         std::fs::File::create(&disk.image).unwrap().set_len(1 << 30).unwrap();
@@ -40,12 +40,12 @@ impl Disk {
         (able && disk.attach()).then_some(disk)
     }
 
-    fn attach(&self) -> bool {
+    pub fn attach(&self) -> bool {
         run("mount", &["-o", "loop", text(&self.image), text(&self.mount)])
     }
 
     /// No write reaches the disk any more, and nothing of its log is flushed.
-    fn cut(&self) {
+    pub fn cut(&self) {
         assert!(run("xfs_io", &["-x", "-c", "shutdown", text(&self.mount)]));
     }
 
@@ -56,6 +56,13 @@ impl Disk {
                 false
             }
         })
+    }
+}
+
+impl Disk {
+    /// Takes the mount away from under whoever has files open there.
+    pub fn pull(&self) {
+        assert!(run("umount", &["-l", text(&self.mount)]));
     }
 }
 

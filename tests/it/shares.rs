@@ -151,12 +151,16 @@ async fn a_link_reaches_its_own_files_and_nothing_else() {
         assert_eq!(visitor.get(&content(made, &own[0])).await.body, bytes(7, 1000));
         let piece = part(&visitor, &content(made, &own[1]), "bytes=10-19").await;
         assert_eq!((piece.status.as_u16(), piece.body), (206, bytes(7, 1000)[10..20].to_vec()));
+        let small = content(made, &own[0]).replace("/content", "/thumbnail");
+        visitor.get(&small).await.refused(404, "NO_THUMBNAIL");
         let archive = visitor.get(&format!("{}/archive", link(made))).await;
         assert_eq!(zip_names(&archive.body), ["er/two.txt", "one.txt"]);
         let next = &links[(number + 1) % links.len()].1[0];
         for file in foreign.iter().chain([next]) {
             visitor.get(&content(made, file)).await.refused(404, "NOT_FOUND");
             part(&visitor, &content(made, file), "bytes=0-0").await.refused(404, "NOT_FOUND");
+            let small = content(made, file).replace("/content", "/thumbnail");
+            visitor.get(&small).await.refused(404, "NOT_FOUND");
         }
         let id = text(&foreign[0]["id"]);
         for astray in [

@@ -30,8 +30,13 @@ async fn what_cannot_be_a_custom_task_is_refused_by_name() {
         assert_eq!(refusal["details"]["field"], field, "{refusal}");
     }
     let refusal = user.ask("Custom", json!({ "handler": "brewTea" })).await.json();
-    assert_eq!(refusal["details"]["handlers"], json!(["verifyFiles", "exportManifest"]));
-    assert!(refusal["message"].as_str().unwrap().contains("verifyFiles, exportManifest"));
+    assert_eq!(
+        refusal["details"]["handlers"],
+        json!(["verifyFiles", "exportManifest", "makePreviews"])
+    );
+    assert!(
+        refusal["message"].as_str().unwrap().contains("verifyFiles, exportManifest, makePreviews")
+    );
     for (more, field) in [
         (json!({ "dependsOn": ["01a20d84-4cc9-74e6-9588-c587a52b521b"] }), "dependsOn"),
         (json!({ "runAt": "2999-01-01T00:00:00Z" }), "runAt"),

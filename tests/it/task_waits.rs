@@ -225,7 +225,7 @@ async fn every_operation_tells_what_it_takes() {
     );
     assert_eq!(
         of("Custom")["parameters"]["properties"]["handler"]["enum"],
-        json!(["verifyFiles", "exportManifest"])
+        json!(["verifyFiles", "exportManifest", "makePreviews"])
     );
     assert_eq!(of("FileMove")["parameters"]["required"], json!(["fileIds"]));
 }

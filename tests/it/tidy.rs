@@ -41,13 +41,14 @@ const LAYERS: [(&str, &[&str]); 16] = [
 ];
 
 /// Crates that only these layers may name.
-const CONFINED: [(&str, &[&str]); 15] = [
+const CONFINED: [(&str, &[&str]); 17] = [
     ("age", &["blobs"]),
     ("chacha20poly1305", &["blobs"]),
     ("zip", &["blobs"]),
     ("tar", &["blobs"]),
     ("sevenz_rust2", &["blobs"]),
     ("image", &["operations"]),
+    ("webp", &["operations"]),
     ("pulldown_cmark", &["operations"]),
     ("rusqlite", &["store"]),
     ("r2d2", &["store"]),
@@ -57,6 +58,7 @@ const CONFINED: [(&str, &[&str]); 15] = [
     ("clap", &["cli", "config"]),
     ("libc", &["blobs"]),
     ("reqwest", &["outgoing"]),
+    ("object_store", &["blobs", "outgoing"]),
 ];
 
 const LINES_MAX: usize = 400;

@@ -260,6 +260,6 @@ async fn an_expired_file_is_neither_listed_nor_served() {
     assert_eq!(list.header("x-total"), "1");
     assert_eq!(names(list.ok()), ["lasting.txt"]);
     let path = format!("/api/files/{}", file["id"].as_str().unwrap());
-    user.get(&path).await.refused(404, "NOT_FOUND");
-    user.get(&format!("{path}/content")).await.refused(404, "NOT_FOUND");
+    user.get(&path).await.refused(410, "FILE_EXPIRED");
+    user.get(&format!("{path}/content")).await.refused(410, "FILE_EXPIRED");
 }

@@ -45,6 +45,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
+    pub fn issuer(&self) -> &str {
+        &self.trust.issuer
+    }
+
     /// # Errors
     /// Says what is wrong with the key file.
     pub fn open(trust: Trust) -> Result<Self> {

@@ -13,6 +13,7 @@ use crate::store::identities::{self, Admitted, Welcome};
 pub mod bearer;
 mod claims;
 mod keys;
+pub mod links;
 pub mod oidc;
 mod provider;
 
@@ -30,6 +31,12 @@ impl Outside {
             tokens: trust.map(bearer::Tokens::open).transpose()?,
             sign_in: provider.map(oidc::SignIn::open).transpose()?,
         })
+    }
+
+    /// Their names, as their tokens say them.
+    fn issuers(&self) -> Vec<&str> {
+        let tokens = self.tokens.as_ref().map(bearer::Tokens::issuer);
+        tokens.into_iter().chain(self.sign_in.as_ref().map(oidc::SignIn::issuer)).collect()
     }
 }
 

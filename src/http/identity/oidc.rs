@@ -56,6 +56,10 @@ struct Begun {
 }
 
 impl SignIn {
+    pub fn issuer(&self) -> &str {
+        &self.client.provider.issuer
+    }
+
     /// # Errors
     /// Names the setting that cannot be used.
     pub fn open(provider: Provider) -> Result<Self> {

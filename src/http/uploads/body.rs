@@ -20,6 +20,7 @@ use super::parse_id;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, BundleId, PoolId, TaskId};
+use crate::domain::preview::Preview;
 use crate::domain::time::Timestamp;
 use crate::operations::upload::begin::Wanted;
 use crate::operations::upload::direct::Direct;
@@ -151,7 +152,7 @@ pub async fn direct(
     };
     let stored = received.await;
     match stored {
-        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file))),
+        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file, &Preview::default()))),
         Err(error) => {
             drain(payload).await;
             Err(error.into())

@@ -6,7 +6,6 @@ use serde_json::json;
 
 use super::super::State;
 use super::super::auth::Signed;
-use super::super::files;
 use super::super::input::{Body, idempotency_key};
 use super::Answer;
 use crate::domain::id::{BundleId, PoolId};
@@ -58,7 +57,7 @@ pub async fn create(
     let answer = match state.uploads.begin(&caller, wanted).await? {
         Begun::Exists(file) => json!({
             "fileExists": true,
-            "file": files::view(&file),
+            "file": state.shown(&file).await?,
             "taskId": null,
             "chunkSize": null,
             "chunksCount": null,

@@ -13,6 +13,7 @@ use super::{files, tasks};
 use crate::domain::digest::DeclaredHash;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::TaskId;
+use crate::domain::preview::Preview;
 use crate::domain::task::{Status, TaskType, Verb};
 use crate::engine::janitor;
 use crate::store::task_lists::Sort as TaskSort;
@@ -46,7 +47,7 @@ pub async fn complete(
     let (uploads, owner) = (state.uploads.clone(), caller.account_id);
     let completing = async move { uploads.complete(owner, id, hash).await };
     match tokio::time::timeout(COMPLETE_WAIT, completing).await {
-        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file?))),
+        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file?, &Preview::default()))),
         Err(_) => {
             let task =
                 state.engine.store.read(move |db| crate::store::tasks::get(db, owner, id)).await?;

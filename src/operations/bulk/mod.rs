@@ -1,6 +1,8 @@
 //! BulkOperation: one change for many files, by their ids or by a filter. Only rows change, many in one transaction;
 //! a file that cannot be changed is listed and does not stop the rest.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -11,6 +13,7 @@ use crate::domain::account::Caller;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{File, FileName, Folder};
 use crate::domain::id::{BundleId, FileId, PoolId};
+use crate::domain::pool::Recycling;
 use crate::domain::task::{Task, TaskType};
 use crate::domain::time::Timestamp;
 use crate::domain::work::{Item, ItemState, Lane, NewItem, is_passing};
@@ -23,6 +26,7 @@ use crate::store::items::{self, Mark};
 use crate::store::{Tx, events, file_changes};
 
 pub(super) mod change;
+pub mod trash;
 
 use change::Change;
 
@@ -30,7 +34,7 @@ const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Names that a dry run lists.
 const SAMPLE: usize = 20;
 /// With more files than this, clients hear of each transaction once and not of each file.
-const TOLD_ONE_BY_ONE: u64 = 100;
+pub const TOLD_ONE_BY_ONE: u64 = 100;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -69,6 +73,34 @@ struct Chosen {
     tag: Option<String>,
     min_size: Option<u64>,
     max_size: Option<u64>,
+}
+
+/// A file on the work list. Where it says how the file was, the file is changed only while it still is so: what was
+/// put back from the trash meanwhile stays.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Listed {
+    file_id: FileId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    deleted_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expired_at: Option<Timestamp>,
+}
+
+impl Listed {
+    fn item(self, name: String) -> Result<NewItem> {
+        Ok(NewItem { name, item: serde_json::to_value(self).map_err(Error::internal)?, bytes: 0 })
+    }
+
+    fn is_conditional(&self) -> bool {
+        self.deleted_at.is_some() || self.expired_at.is_some()
+    }
+
+    /// Is the file still as it was when it was listed?
+    fn still_holds(&self, file: &File) -> bool {
+        (self.deleted_at.is_none() || self.deleted_at == file.deleted_at)
+            && (self.expired_at.is_none() || self.expired_at == file.expired_at)
+    }
 }
 
 pub struct BulkOperation;
@@ -111,14 +143,12 @@ impl Operation for BulkOperation {
         }
         let mut plan = Plan::new(name, Lane::Quick, parameters);
         if !dry {
-            plan.items = files
-                .into_iter()
-                .map(|file| NewItem {
-                    name: file.name,
-                    item: json!({ "fileId": file.id }),
-                    bytes: 0,
-                })
-                .collect();
+            let by_filter = asked.filter.is_some() && asked.operation_type == Kinds::Purge;
+            let listed = |file: File| {
+                let deleted_at = file.deleted_at.filter(|_| by_filter);
+                Listed { file_id: file.id, deleted_at, expired_at: None }.item(file.name)
+            };
+            plan.items = files.into_iter().map(listed).collect::<Result<_>>()?;
         }
         Ok(plan)
     }
@@ -138,9 +168,14 @@ impl Operation for BulkOperation {
                 return finish(context, "processed");
             }
             let wanted = wanted.clone();
-            context.commit(move |tx, task| change_batch(tx, task, &wanted, &open))?;
+            let recycling = context.engine.settings.recycling.clone();
+            context.commit(move |tx, task| change_batch(tx, task, &wanted, &recycling, &open))?;
             context.advance(0)?;
         }
+    }
+
+    fn tend(&self, engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
+        trash::tend(engine, now)
     }
 }
 
@@ -161,6 +196,14 @@ impl Kinds {
     /// Whose files are in the trash.
     fn wants_trash(self) -> bool {
         matches!(self, Self::Restore | Self::Purge)
+    }
+
+    /// What it means for a file: deleting is for good where the pool keeps no trash.
+    pub(super) fn of(self, file: &File, recycling: &Recycling) -> Self {
+        match self {
+            Self::Delete if recycling.is_off(file.pool_id) => Self::Purge,
+            kind => kind,
+        }
     }
 
     pub(super) fn event(self) -> &'static str {
@@ -190,10 +233,10 @@ fn choose(engine: &Engine, caller: &Caller, asked: &Parameters) -> Result<Vec<Fi
             let mut seen = std::collections::HashSet::new();
             let mut files = Vec::new();
             for &id in ids.iter().filter(|id| seen.insert(**id)) {
-                let file = file_changes::find(db, owner, id)?.ok_or_else(|| {
-                    Error::not_found("file")
-                        .with("field", "parameters.targetIds")
-                        .with("fileId", id.to_string())
+                let found =
+                    file_changes::find(db, owner, id)?.ok_or_else(|| Error::not_found("file"));
+                let file = found.and_then(|file| file.unexpired(now)).map_err(|error| {
+                    error.with("field", "parameters.targetIds").with("fileId", id.to_string())
                 })?;
                 if before.is_none_or(|before| file.created_at < before) {
                     files.push(file);
@@ -253,22 +296,31 @@ fn by_filter(
 }
 
 /// One transaction: each file on its own, so that one that fails leaves the others.
-fn change_batch(tx: &Tx<'_>, task: &Task, wanted: &Parameters, open: &[Item]) -> Result<()> {
+fn change_batch(
+    tx: &Tx<'_>,
+    task: &Task,
+    wanted: &Parameters,
+    recycling: &Recycling,
+    open: &[Item],
+) -> Result<()> {
     let one_by_one = task.items_total <= TOLD_ONE_BY_ONE;
     let mut changed = 0;
     for item in open {
         let done = tx.attempt(|tx| {
-            let file = change_one(tx, task, wanted, item)?;
-            if one_by_one {
-                announce_file(tx, wanted.operation_type.event(), &file)?;
+            let file = change_one(tx, task, wanted, recycling, item)?;
+            if let Some(file) = &file
+                && one_by_one
+            {
+                announce_file(tx, wanted.operation_type.event(), file)?;
             }
-            Ok(file.id)
+            Ok(file.map(|file| file.id))
         });
         let (state, mark) = match done {
-            Ok(id) => {
+            Ok(Some(id)) => {
                 changed += 1;
                 (ItemState::Done, Mark { detail: Some(json!({ "fileId": id })), error: None })
             }
+            Ok(None) => (ItemState::Skipped, Mark::default()),
             Err(error) if is_passing(&error) => return Err(error),
             Err(error) => {
                 let said = (error.kind().code().to_owned(), error.message().to_owned());
@@ -283,18 +335,30 @@ fn change_batch(tx: &Tx<'_>, task: &Task, wanted: &Parameters, open: &[Item]) ->
         let event = crate::domain::event::Event::lasting(task.account_id, name, None, data);
         events::record(tx, event)?;
     }
-    if changed > 0 && matches!(wanted.operation_type, Kinds::Purge | Kinds::Copy) {
+    if changed > 0 && matches!(wanted.operation_type, Kinds::Delete | Kinds::Purge | Kinds::Copy) {
         announce_quota(tx, task.account_id)?;
     }
     Ok(())
 }
 
-fn change_one(tx: &Tx<'_>, task: &Task, wanted: &Parameters, item: &Item) -> Result<File> {
-    let id: FileId =
-        serde_json::from_value(item.item["fileId"].clone()).map_err(Error::internal)?;
-    let file = file_changes::find(tx.connection, task.account_id, id)?
-        .ok_or_else(|| Error::not_found("file"))?;
-    wanted.operation_parameters.apply(tx, wanted.operation_type, &file, item.seq)
+/// The file as it is then; `None` when it is left alone.
+fn change_one(
+    tx: &Tx<'_>,
+    task: &Task,
+    wanted: &Parameters,
+    recycling: &Recycling,
+    item: &Item,
+) -> Result<Option<File>> {
+    let listed: Listed = serde_json::from_value(item.item.clone()).map_err(Error::internal)?;
+    let found = file_changes::find(tx.connection, task.account_id, listed.file_id)?;
+    let file = match found {
+        Some(file) if listed.still_holds(&file) => file,
+        _ if listed.is_conditional() => return Ok(None),
+        _ => return Err(Error::not_found("file")),
+    };
+    let kind = wanted.operation_type.of(&file, recycling);
+    let file = if kind == Kinds::Purge { file } else { file.unexpired(tx.now)? };
+    wanted.operation_parameters.apply(tx, kind, &file, item.seq).map(Some)
 }
 
 /// A name that is free in the folder: what is put back or moved takes no other file's place.

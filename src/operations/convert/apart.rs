@@ -2,14 +2,14 @@
 //! They work on a thread of its own: the worker takes what that thread tells it, and leaves at once when it must. The
 //! thread then ends at the next byte it reads or writes, and what it made is forgotten.
 
-use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::streams::PIECE_BYTES;
-use crate::domain::error::{Error, Result};
+use crate::blobs::reader::Stream;
+use crate::domain::error::{Error, Kind, Result};
 use crate::engine::context::{Context, Stop};
 
 /// Pieces on their way to the worker.
@@ -22,22 +22,34 @@ const PLACES: usize = 4;
 static TAKEN: Mutex<usize> = Mutex::new(0);
 static LEFT: Condvar = Condvar::new();
 
+/// Pictures with more pixels than this are worked on one at a time, so that their memory is needed once.
+const LARGE_PIXELS: u64 = 16_000_000;
+
 /// How much of the memory for such work one piece of it takes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Share {
+pub enum Share {
     One,
     /// Nothing else computes meanwhile.
     All,
 }
 
-/// Runs `work` apart and writes what it makes to `sink`.
+impl Share {
+    /// Of a picture of this size.
+    pub fn of(width: u32, height: u32) -> Self {
+        let large = u64::from(width) * u64::from(height) > LARGE_PIXELS;
+        if large { Self::All } else { Self::One }
+    }
+}
+
+/// Runs `work` apart and writes what it makes to `sink`; with a patience it is forgotten when it takes longer.
 ///
 /// # Errors
-/// Those of `work` and of the sink; when the task is to stop, the context knows it.
-pub(super) fn apart<T: Send + 'static>(
+/// Those of `work` and of the sink; [`Kind::ContentLimit`] at the end of the patience; when the task is to stop, the
+/// context knows it.
+pub fn apart<T: Send + 'static>(
     context: &Context,
-    file: File,
-    share: Share,
+    file: Stream,
+    (share, patience): (Share, Option<Duration>),
     sink: &mut dyn Write,
     work: impl FnOnce(Source, &mut Sink) -> Result<T> + Send + 'static,
 ) -> Result<T> {
@@ -53,7 +65,11 @@ pub(super) fn apart<T: Send + 'static>(
         work(source, &mut Sink { tell })
     });
     let thread = thread.map_err(|error| Error::io("starting a thread", &error))?;
+    let begun = Instant::now();
     loop {
+        if patience.is_some_and(|patience| begun.elapsed() > patience) {
+            return Err(Error::new(Kind::ContentLimit, "The picture takes too long to decode."));
+        }
         match hear.recv_timeout(LOOK) {
             Ok(Sent::Read(bytes)) => context.advance(bytes).map_err(stopped)?,
             Ok(Sent::Written(bytes)) => sink
@@ -72,10 +88,10 @@ enum Sent {
 }
 
 /// The file, of which each byte read is told to the worker.
-pub(super) type Source = BufReader<Told>;
+pub type Source = BufReader<Told>;
 
-pub(super) struct Told {
-    file: File,
+pub struct Told {
+    file: Stream,
     tell: SyncSender<Sent>,
 }
 
@@ -99,7 +115,7 @@ impl Seek for Told {
 }
 
 /// What is written goes to the worker.
-pub(super) struct Sink {
+pub struct Sink {
     tell: SyncSender<Sent>,
 }
 

@@ -14,7 +14,7 @@ use crate::domain::error::{Error, Kind, Result};
 
 #[cfg(test)]
 mod alone;
-mod apart;
+pub mod apart;
 pub mod archive;
 pub mod image;
 pub mod markdown;

@@ -24,11 +24,9 @@ use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
 use crate::operations::bundles;
 use crate::operations::places::{
-    self, Feed, Outlet, Places, announce_change, publish, readable_file, seal,
+    self, Feed, Outlet, Places, announce_change, publish, readable_file,
 };
-
-/// Pictures with more pixels than this are converted one at a time, so that their memory is needed once.
-const LARGE_PIXELS: u64 = 16_000_000;
+use crate::operations::sealing::seal;
 
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -222,12 +220,12 @@ impl FileConversion {
         match source {
             Source::Image => {
                 let facts = image::inspect(BufReader::new(self.places.open(file)?))?;
-                let large = u64::from(facts.width) * u64::from(facts.height) > LARGE_PIXELS;
-                let share = if large { Share::All } else { Share::One };
+                let share = Share::of(facts.width, facts.height);
                 let (stored, options) = (self.places.open(file)?, options.clone());
-                let made = apart(context, stored, share, &mut sink, move |source, sink| {
-                    image::convert(source, target, &options, sink)
-                })?;
+                let made =
+                    apart(context, stored, (share, None), &mut sink, move |source, sink| {
+                        image::convert(source, target, &options, sink)
+                    })?;
                 Ok(
                     json!({ "width": made.width, "height": made.height, "firstFrameOnly": facts.animated }),
                 )

@@ -17,9 +17,8 @@ use crate::domain::work::Lane;
 use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Plan, Request};
-use crate::operations::places::{
-    Outlet, Places, announce_change, files_below, new_file, publish, seal,
-};
+use crate::operations::places::{Outlet, Places, announce_change, files_below, new_file, publish};
+use crate::operations::sealing::seal;
 
 const CONTENT_TYPE: &str = "text/plain; charset=utf-8";
 const FILE_NAME: &str = "manifest-sha256.txt";

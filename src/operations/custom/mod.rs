@@ -7,20 +7,25 @@ use std::sync::Arc;
 use serde_json::{Map, Value, json};
 
 use super::places::Places;
+use super::previews::remove_strays;
+use crate::blobs::pool::PoolDir;
 use crate::domain::error::{Error, Result};
 use crate::domain::task::{Driver, TaskType};
 use crate::domain::work::Lane;
 use crate::engine::Engine;
 use crate::engine::context::{Context, Ending, Work};
 use crate::engine::operation::{Operation, Plan, Request};
+use crate::engine::recovery::LastStop;
+use crate::store::Store;
 
 mod export_manifest;
+pub mod make_previews;
 mod verify_files;
 
 /// Bytes of the parameters that a client's own task keeps.
 const PARAMETERS_MAX_BYTES: usize = 16 * 1024;
 /// The parameter that names a handler.
-const HANDLER: &str = "handler";
+pub const HANDLER: &str = "handler";
 
 /// Work of this server that is done under the type Custom.
 trait Handler: Send + Sync {
@@ -42,7 +47,11 @@ trait Handler: Send + Sync {
 
 /// Every handler of this server.
 fn handlers() -> Vec<Box<dyn Handler>> {
-    vec![Box::new(verify_files::VerifyFiles), Box::new(export_manifest::ExportManifest)]
+    vec![
+        Box::new(verify_files::VerifyFiles),
+        Box::new(export_manifest::ExportManifest),
+        Box::new(make_previews::MakePreviews),
+    ]
 }
 
 pub struct Custom {
@@ -131,6 +140,15 @@ impl Operation for Custom {
         }
         plan.parameters = kept.into();
         Ok(plan)
+    }
+
+    fn recover(&self, store: &Store, _: &PoolDir, last: LastStop) -> Result<()> {
+        match last {
+            LastStop::First | LastStop::Clean => Ok(()),
+            LastStop::Crash | LastStop::PowerLoss => {
+                remove_strays(store, &self.places.blobs.previews)
+            }
+        }
     }
 
     fn run(&self, context: &Context) -> Work<Ending> {

@@ -13,7 +13,8 @@ use crate::domain::file::{ContentType, FileName, Folder};
 use crate::domain::pool::Pool;
 use crate::domain::work::{ItemState, NewItem};
 use crate::engine::context::{Context, Work};
-use crate::operations::places::{Places, seal_all};
+use crate::operations::places::Places;
+use crate::operations::sealing::seal_all;
 use crate::store::items::{self, Mark};
 use crate::store::{Tx, accounts};
 
@@ -92,7 +93,7 @@ impl<'a> Unpack<'a> {
         let left = quota.limit.map_or(u64::MAX, |limit| {
             limit.saturating_sub(quota.used + quota.reserved).saturating_add(self.reserved)
         });
-        let room = self.places.dir(self.pool.id)?.room()?.saturating_add(self.total);
+        let room = self.places.dir(self.pool.id)?.staging_room()?.saturating_add(self.total);
         // A pool with a multiplier charges more than it stores; the reservation holds the quota to the byte.
         Ok(Limits {
             entries: ENTRIES_MAX,
@@ -135,7 +136,7 @@ impl<'a> Unpack<'a> {
             made.push((coming.seq, bytes, entry));
             drafts.push(coming.draft);
         }
-        let sealed = seal_all(self.context, self.pool.id, drafts);
+        let sealed = seal_all(self.context, self.places.dir(self.pool.id)?, drafts);
         self.stop(sealed)?;
         let listed = self.context.commit(move |tx, task| {
             for (seq, bytes, entry) in made {

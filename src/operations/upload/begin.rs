@@ -115,7 +115,7 @@ impl Uploads {
         // What is encrypted lies on the disk twice for a while.
         let needed = if new.encrypted { size + cipher::encrypted_size_at_most(size) } else { size };
         tokio::task::spawn_blocking(move || {
-            let room = making.room()?;
+            let room = making.staging_room()?;
             if needed > room {
                 return Err(Error::disk_full().with("needed", needed).with("free", room));
             }
@@ -368,7 +368,7 @@ fn open_upload(db: &Db, task: &Task) -> Result<Begun> {
 }
 
 /// What the name says about the content.
-fn guess_type(name: &str) -> ContentType {
+pub(in crate::operations) fn guess_type(name: &str) -> ContentType {
     mime_guess::from_path(name)
         .first_raw()
         .and_then(|text| ContentType::parse(text).ok())

@@ -10,9 +10,10 @@ use sha2::Sha256;
 use super::begin::Wanted;
 use super::finish::announce_completed;
 use super::intake::{Hashes, Intake};
+use super::lock::Locking;
 use super::{Uploads, detached, lock, new_file, new_task};
-use crate::blobs::PoolDir;
 use crate::blobs::ledger::{self, BlockHasher};
+use crate::blobs::pool::PoolDir;
 use crate::blobs::staging::{self, Staging};
 use crate::domain::account::Caller;
 use crate::domain::chunks::{ChunkPlan, MIB};
@@ -22,10 +23,10 @@ use crate::domain::file::{ContentType, File, LockKey, name_once_locked};
 use crate::domain::id::ObjectId;
 use crate::domain::task::Verb;
 use crate::domain::upload::NewUpload;
-use crate::operations::places::object_of;
+use crate::operations::sealing::{Remembered, object_of};
 use crate::store::objects::NewObject;
 use crate::store::tasks::Outcome;
-use crate::store::{accounts, files, objects, upkeep, uploads};
+use crate::store::{Store, accounts, files, objects, upkeep, uploads};
 
 /// The staging file, removed when it is dropped before it was sealed.
 struct Part {
@@ -36,20 +37,48 @@ struct Part {
 }
 
 impl Part {
-    fn seal(&self, object: NewObject) -> Result<NewObject> {
+    fn seal(&self, store: &Store, locking: &Locking, object: NewObject) -> Result<NewObject> {
         self.staging.set_size(object.size)?;
-        self.staging.seal(&self.pool, self.id)?;
-        self.sealed.store(true, Ordering::Relaxed);
+        let object = self.hold(store, object)?;
+        let mut journal = Remembered { store, id: self.id, tell: |_| locking.check() };
+        let sealed = self.staging.seal(&self.pool, self.id, &mut journal);
+        self.let_go_unless(store, self.id, sealed)?;
+        self.sealed.store(!self.pool.is_remote(), Ordering::Relaxed);
         Ok(object)
     }
 
+    /// At a server nothing may be without a row, since its list is never asked for.
+    fn hold(&self, store: &Store, object: NewObject) -> Result<NewObject> {
+        if !self.pool.is_remote() {
+            return Ok(object);
+        }
+        store.write_now(move |tx| {
+            objects::insert_held(tx, &object, objects::OF_A_REQUEST).map(|()| object)
+        })
+    }
+
+    fn let_go_unless(&self, store: &Store, id: ObjectId, done: Result<()>) -> Result<()> {
+        if done.is_err() && self.pool.is_remote() {
+            store.write_now(move |tx| objects::let_go(tx, id))?;
+        }
+        done
+    }
+
     /// Another object, of the encrypted bytes; the plain ones are removed with this.
-    fn seal_encrypted(&self, plain: &NewObject, key: &LockKey) -> Result<NewObject> {
+    fn seal_encrypted(
+        &self,
+        store: &Store,
+        locking: &Locking,
+        plain: &NewObject,
+        key: &LockKey,
+    ) -> Result<NewObject> {
         let (size, recipient) = (plain.size, &key.recipient);
         let draft =
             lock::encrypt(&self.pool, &self.staging, size, plain.sha256, recipient, |_| Ok(()))?;
-        let object = object_of(&draft, self.pool.id)?;
-        draft.seal()?;
+        let object = self.hold(store, object_of(&draft, self.pool.id)?)?;
+        let id = object.id;
+        let sealed = draft.seal(&mut Remembered { store, id, tell: |_| locking.check() });
+        self.let_go_unless(store, id, sealed)?;
         Ok(object)
     }
 }
@@ -139,10 +168,11 @@ impl Uploads {
             blocks,
         };
         new.key = key;
-        let (sealing, lock) = (part.clone(), new.key.clone());
+        let (sealing, lock, store) = (part.clone(), new.key.clone(), self.engine.store.clone());
+        let locking = self.locking.clone();
         let object = tokio::task::spawn_blocking(move || match lock {
-            None => sealing.seal(plain),
-            Some(key) => sealing.seal_encrypted(&plain, &key),
+            None => sealing.seal(&store, &locking, plain),
+            Some(key) => sealing.seal_encrypted(&store, &locking, &plain, &key),
         })
         .await
         .map_err(Error::internal)??;
@@ -150,7 +180,12 @@ impl Uploads {
         let id = object.id;
         let recorded = self.record_direct(&caller, new, object).await;
         if recorded.is_err() {
-            staging::remove_object(&part.pool, id)?;
+            let (pool, store) = (part.pool.clone(), self.engine.store.clone());
+            let removing = move || match pool.is_remote() {
+                true => store.write_now(move |tx| objects::let_go(tx, id)),
+                false => pool.remove_object(id),
+            };
+            tokio::task::spawn_blocking(removing).await.map_err(Error::internal)??;
         }
         recorded
     }
@@ -163,6 +198,7 @@ impl Uploads {
     ) -> Result<File> {
         let (engine, owner) = (self.engine.clone(), caller.account_id);
         let charge = self.pool(object.pool_id)?.charge(object.size);
+        let is_remote = self.blobs().pool(object.pool_id)?.is_remote();
         let (file, task) = self
             .engine
             .store
@@ -175,7 +211,10 @@ impl Uploads {
                     .ok_or_else(|| Error::internal("a new task id was taken"))?;
                 uploads::insert(tx, &task, &new, object.id)?;
                 accounts::charge(tx, owner, charge)?;
-                objects::insert(tx, &object)?;
+                match is_remote {
+                    true => objects::share(tx, object.id)?,
+                    false => objects::insert(tx, &object)?,
+                }
                 let mut file = new_file(owner, &new, object.id, object.sha256);
                 if let Some(key) = new.key.clone() {
                     file.name = name_once_locked(&file.name);

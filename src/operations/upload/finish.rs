@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::open::Open;
 use super::{Uploads, begun_anew, detached, finished};
+use crate::blobs::bucket::NoJournal;
 use crate::blobs::ledger;
 use crate::blobs::staging;
 use crate::domain::digest::{DeclaredHash, Digest};
@@ -83,6 +84,10 @@ impl Uploads {
         let published = self.publish(&open, hash).await;
         if let Err(error) = &published {
             open.set_completing(false);
+            if matches!(error.kind(), Kind::Io | Kind::PoolOffline) && !open.pool.is_remote() {
+                // The open file may be one of a disk that is gone; the next look opens it anew.
+                open.break_off();
+            }
             if matches!(error.kind(), Kind::Io | Kind::Internal) {
                 // A cancel that was quicker has taken chunks and staging file away; that is the better reason.
                 self.ended(owner, id).await?;
@@ -142,16 +147,21 @@ impl Uploads {
             block_size: plan.block_size(),
             blocks,
         };
+        if open.pool.is_remote() {
+            return self.publish_remote(open, object).await;
+        }
         let sealing = open.clone();
         let content_type = tokio::task::spawn_blocking(move || {
             let content_type = sniff(&sealing)?;
-            sealing.staging.seal(&sealing.pool, sealing.upload.object_id).map(|()| content_type)
+            let id = sealing.upload.object_id;
+            sealing.staging.seal(&sealing.pool, id, &mut NoJournal).map(|()| content_type)
         })
         .await
         .map_err(Error::internal)??;
 
         let (engine, publishing) = (self.engine.clone(), open.clone());
-        let made = Made { object, content_type, lock: None, charge: open.upload.charge };
+        let made =
+            Made { object, content_type, lock: None, is_held: false, charge: open.upload.charge };
         let published =
             self.engine.store.write(move |tx| record(tx, &engine, &publishing, &made)).await;
         match published {
@@ -217,7 +227,7 @@ impl Uploads {
         let (open, ended) = (open.clone(), error.kind() == Kind::TaskFinished);
         tokio::task::spawn_blocking(move || {
             if ended {
-                return staging::remove_object(&open.pool, open.upload.object_id);
+                return open.pool.remove_object(open.upload.object_id);
             }
             staging::unseal(&open.pool, open.upload.object_id).map(|_| ())
         })
@@ -248,8 +258,10 @@ pub(super) struct Made {
     pub object: NewObject,
     /// Where it was found in the bytes.
     pub content_type: Option<String>,
-    /// Of an encrypted file; its object has a row already, which the task holds.
+    /// Of an encrypted file.
     pub lock: Option<Lock>,
+    /// Has its object a row already, which the task holds?
+    pub is_held: bool,
     /// Bytes of quota, at most those that the upload has reserved.
     pub charge: u64,
 }
@@ -263,15 +275,13 @@ pub(super) fn record(
 ) -> Result<(File, Task)> {
     let (upload, object) = (&open.upload, &made.object);
     let task = tasks::get(tx.connection, open.account_id, upload.task_id)?;
+    match made.is_held {
+        false => objects::insert(tx, object)?,
+        true => objects::share(tx, object.id)?,
+    }
     let name = match &made.lock {
-        None => {
-            objects::insert(tx, object)?;
-            upload.file_name.clone()
-        }
-        Some(_) => {
-            objects::share(tx, object.id)?;
-            name_once_locked(&upload.file_name)
-        }
+        None => upload.file_name.clone(),
+        Some(_) => name_once_locked(&upload.file_name),
     };
     let file = File {
         id: FileId::generate(),

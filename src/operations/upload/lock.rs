@@ -15,9 +15,10 @@ use super::finish::{Made, record, sniff};
 use super::open::Open;
 use super::receive::announce_upload;
 use super::{Uploads, finished};
+use crate::blobs::cipher;
 use crate::blobs::draft::{Draft, error_of};
+use crate::blobs::pool::PoolDir;
 use crate::blobs::staging::{self, Staging};
-use crate::blobs::{PoolDir, cipher};
 use crate::clock::Clock;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
@@ -25,21 +26,25 @@ use crate::domain::file::{File, LockKey};
 use crate::domain::progress::Throttle;
 use crate::domain::task::Status;
 use crate::engine::Engine;
-use crate::operations::places::{Hashed, object_of};
+use crate::operations::places::Hashed;
+use crate::operations::sealing::{Remembered, object_of};
 use crate::store::objects::{self, NewObject};
 use crate::store::{tasks, uploads};
 
 /// Uploads that are encrypted at the same time; further ones wait. Each takes a thread and keeps a disk busy.
 const TURNS: usize = 2;
+/// Uploads that are sent to a server at the same time. Each takes a thread.
+const SENDS: usize = 2;
 const PIECE_BYTES: usize = 256 * 1024;
 /// How long a stop waits for a piece to be over.
 const STOP_WAIT: Duration = Duration::from_secs(10);
 /// Unused keys are let go at least this often.
 const RELAX: Duration = Duration::from_secs(60);
 
-/// Who is encrypting, and whether it is time to stop.
+/// Who is encrypting or sending, and whether it is time to stop.
 pub struct Locking {
     turns: Arc<Semaphore>,
+    pub(super) sends: Arc<Semaphore>,
     stopping: AtomicBool,
     running: Mutex<usize>,
     ended: Condvar,
@@ -49,6 +54,7 @@ impl Default for Locking {
     fn default() -> Self {
         Self {
             turns: Arc::new(Semaphore::new(TURNS)),
+            sends: Arc::new(Semaphore::new(SENDS)),
             stopping: AtomicBool::new(false),
             running: Mutex::default(),
             ended: Condvar::new(),
@@ -57,7 +63,7 @@ impl Default for Locking {
 }
 
 impl Locking {
-    /// Every encryption stops at its next piece, and none begins.
+    /// Each stops at its next piece, and none begins.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
     }
@@ -68,7 +74,7 @@ impl Locking {
         drop(self.ended.wait_timeout_while(running, STOP_WAIT, |running| *running > 0));
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         match self.stopping.load(Ordering::Relaxed) {
             false => Ok(()),
             true => Err(Error::new(
@@ -80,10 +86,14 @@ impl Locking {
 }
 
 /// Counted while it lives.
-struct Running(Arc<Locking>);
+pub(super) struct Running(Arc<Locking>);
 
 impl Running {
-    fn begin(locking: &Arc<Locking>) -> Result<Self> {
+    pub(super) fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+
+    pub(super) fn begin(locking: &Arc<Locking>) -> Result<Self> {
         *locking.running.lock().unwrap_or_else(PoisonError::into_inner) += 1;
         let running = Self(locking.clone());
         locking.check().map(|()| running)
@@ -106,11 +116,12 @@ impl Uploads {
         sha256: Digest,
     ) -> Result<File> {
         let (engine, begun) = (self.engine.clone(), open.clone());
-        self.engine.store.write(move |tx| begin(tx, &engine, &begun)).await?;
+        self.engine.store.write(move |tx| begin_long(tx, &engine, &begun, "encrypting")).await?;
         let outcome = self.seal_locked(open, key, sha256).await;
         let pk = open.task_pk;
         if let Err(error) = &outcome {
             tracing::info!(task.id = %open.upload.task_id, %error, "an upload was not encrypted to its end");
+            self.try_again_after(error);
             self.engine
                 .store
                 .write(move |tx| {
@@ -146,6 +157,7 @@ impl Uploads {
         let made = Made {
             charge: self.pool(object.pool_id)?.charge(object.size),
             lock: Some(key.lock(open.upload.plan.file_size())),
+            is_held: true,
             object,
             content_type,
         };
@@ -183,9 +195,14 @@ impl Uploads {
 }
 
 /// Notes that the end was asked for, and what is done for it.
-fn begin(tx: &crate::store::Tx<'_>, engine: &Engine, open: &Open) -> Result<()> {
+pub(super) fn begin_long(
+    tx: &crate::store::Tx<'_>,
+    engine: &Engine,
+    open: &Open,
+    phase: &str,
+) -> Result<()> {
     uploads::set_completing(tx, open.task_pk)?;
-    tasks::set_phase(tx, open.task_pk, Some("encrypting"), None)?;
+    tasks::set_phase(tx, open.task_pk, Some(phase), None)?;
     let task = tasks::get(tx.connection, open.account_id, open.upload.task_id)?;
     engine.announce_progress(tx, &task);
     Ok(())
@@ -211,7 +228,11 @@ fn make_object(
         objects::insert_held(tx, &object, pk)?;
         Ok(object)
     })?;
-    draft.seal()?;
+    let tell = |_| {
+        locking.check()?;
+        still_wanted(open)
+    };
+    draft.seal(&mut Remembered { store: &engine.store, id: object.id, tell })?;
     Ok(object)
 }
 
@@ -257,16 +278,7 @@ impl Teller {
     }
 
     fn tell(&mut self, done: u64) -> Result<()> {
-        match self.open.status() {
-            Status::InProgress => {}
-            Status::Paused => {
-                return Err(Error::new(
-                    Kind::TaskPaused,
-                    "This upload was paused. It is completed after it is resumed.",
-                ));
-            }
-            status => return Err(finished(self.open.upload.task_id, status)),
-        }
+        still_wanted(&self.open)?;
         let progress = self.open.upload.progress(u64::MAX, done);
         if !self.throttle.admit(progress, self.clock.now()) {
             return Ok(());
@@ -281,6 +293,18 @@ impl Teller {
             Ok(())
         });
         Ok(())
+    }
+}
+
+/// `Err` once the upload is no longer in progress.
+pub(super) fn still_wanted(open: &Open) -> Result<()> {
+    match open.status() {
+        Status::InProgress => Ok(()),
+        Status::Paused => Err(Error::new(
+            Kind::TaskPaused,
+            "This upload was paused. It is completed after it is resumed.",
+        )),
+        status => Err(finished(open.upload.task_id, status)),
     }
 }
 

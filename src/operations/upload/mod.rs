@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 
 use crate::blobs::Blobs;
+use crate::blobs::pool::PoolDir;
 use crate::blobs::staging::{self, Staging};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
@@ -32,6 +33,7 @@ pub mod open;
 pub mod receive;
 mod recover;
 pub mod registry;
+mod remote;
 
 use super::passwords::Passwords;
 use registry::OpenUploads;
@@ -181,6 +183,17 @@ impl FileUpload {
     pub fn new(open: Arc<OpenUploads>) -> Self {
         Self { open }
     }
+
+    /// Does its end take a while, so that it may have been broken off?
+    fn ends_slowly(&self, task: &Task) -> bool {
+        task.parameters["encrypted"] == true
+            || self.pool_of(task).is_some_and(|pool| pool.is_remote())
+    }
+
+    fn pool_of(&self, task: &Task) -> Option<&Arc<PoolDir>> {
+        let id = PoolId::parse(task.parameters["poolId"].as_str()?).ok()?;
+        self.open.blobs.pool(id).ok()
+    }
 }
 
 impl Operation for FileUpload {
@@ -237,7 +250,7 @@ impl Operation for FileUpload {
         }
         if task.status.is_final() {
             self.open.forget(task.id);
-        } else if task.parameters["encrypted"] == true && task.status == Status::InProgress {
+        } else if task.status == Status::InProgress && self.ends_slowly(task) {
             self.open.resumed.notify_one();
         }
     }
@@ -254,8 +267,17 @@ impl Operation for FileUpload {
         Ok(())
     }
 
-    fn recover(&self, store: &Store, last: LastStop) -> Result<()> {
-        recover::run(&self.open.blobs, store, last)
+    fn recover(&self, store: &Store, pool: &PoolDir, last: LastStop) -> Result<()> {
+        recover::run(pool, store, last)
+    }
+
+    /// Nobody can go on with it while its pool is away.
+    fn may_expire(&self, task: &Task) -> bool {
+        self.pool_of(task).is_none_or(|pool| pool.check().is_ok())
+    }
+
+    fn pool_is_back(&self) {
+        self.open.resumed.notify_one();
     }
 
     fn relax(&self) {

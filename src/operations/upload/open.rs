@@ -9,9 +9,10 @@ use tokio::sync::Notify;
 
 use super::finished;
 
+use crate::blobs::Blobs;
 use crate::blobs::ledger::FrontHasher;
+use crate::blobs::pool::PoolDir;
 use crate::blobs::staging::Staging;
-use crate::blobs::{Blobs, PoolDir};
 use crate::domain::chunks::ChunkSet;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::AccountId;

@@ -78,7 +78,7 @@ impl Uploads {
         if intake.received() != length {
             return Err(wrong_length(Kind::ChunkLengthWrong, index, length, intake.received()));
         }
-        let (hashes, claim) = intake.finish().await?;
+        let (hashes, claim) = told(&open, intake.finish().await).await?;
         if let (Some(declared), Some(actual)) = (digest, hashes.sha256())
             && declared != actual
         {
@@ -99,7 +99,7 @@ impl Uploads {
         if recorded.is_err() {
             open.break_off();
         }
-        let receipt = recorded?;
+        let receipt = told(&open, recorded).await?;
         open.durable(index, length, self.engine.clock.now());
         drop(claim);
         // A lag here is no failure of this chunk: it is stored. Completing waits for the hash in any case.
@@ -163,7 +163,21 @@ impl Receiving {
                 self.intake.received() + bytes.len() as u64,
             ));
         }
-        self.intake.push(bytes).await
+        told(&self.open, self.intake.push(bytes).await).await
+    }
+}
+
+/// After a failure of the disk the open file is not believed any more: it may be one of a disk that is gone. Then that is
+/// the better reason.
+async fn told<T>(open: &Arc<Open>, outcome: Result<T>) -> Result<T> {
+    match outcome {
+        Err(error) if error.kind() == Kind::Io => {
+            open.break_off();
+            let pool = open.pool.clone();
+            let explained = tokio::task::spawn_blocking(move || pool.explain_staging(error));
+            Err(explained.await.map_err(Error::internal)?)
+        }
+        outcome => outcome,
     }
 }
 

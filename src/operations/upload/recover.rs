@@ -3,41 +3,43 @@
 
 use std::collections::HashSet;
 
+use crate::blobs::pool::PoolDir;
 use crate::blobs::staging::{self, Staging};
-use crate::blobs::{Blobs, PoolDir};
 use crate::domain::error::Result;
 use crate::domain::id::ObjectId;
 use crate::engine::recovery::LastStop;
 use crate::store::uploads::{self, Record};
 use crate::store::{Store, objects, tasks};
 
-pub(super) fn run(blobs: &Blobs, store: &Store, last: LastStop) -> Result<()> {
+pub(super) fn run(pool: &PoolDir, store: &Store, last: LastStop) -> Result<()> {
     let open = store.read_now(uploads::open)?;
-    for record in &open {
+    let mut resumable = 0;
+    for record in open.iter().filter(|record| record.upload.pool_id == pool.id) {
         let pk = record.task.pk;
         if record.upload.key.is_some() {
             // An age file that was made but not recorded is made anew.
             store.write_now(move |tx| objects::release_held(tx, pk))?;
         }
-        recover_one(blobs, store, record)?;
+        recover_one(pool, store, record)?;
+        resumable += 1;
     }
+    // Pools may share one folder of staging files, so the uploads of all pools count.
+    let open = store.read_now(uploads::open)?;
     let mut staged: HashSet<ObjectId> = open.iter().map(|record| record.upload.object_id).collect();
     staged.extend(store.read_now(tasks::kept_drafts)?);
-    for pool in blobs.all() {
-        sweep_staging(pool, &staged)?;
-        if last != LastStop::Clean {
-            sweep_objects(pool, store)?;
-        }
+    // Staging files are named by this server alone, so one that no open upload or task goes on with is a leftover.
+    pool.sweep_staging(|id| !staged.contains(&id))?;
+    if last != LastStop::Clean {
+        sweep_objects(pool, store)?;
     }
-    if !open.is_empty() {
-        tracing::info!(uploads = open.len(), "open uploads can be resumed");
+    if resumable > 0 {
+        tracing::info!(pool = pool.name, uploads = resumable, "open uploads can be resumed");
     }
     Ok(())
 }
 
-fn recover_one(blobs: &Blobs, store: &Store, record: &Record) -> Result<()> {
+fn recover_one(pool: &PoolDir, store: &Store, record: &Record) -> Result<()> {
     let upload = &record.upload;
-    let pool = blobs.pool(upload.pool_id)?;
     let size = upload.plan.file_size();
     if let Some(staging) = Staging::open(pool, upload.object_id)?
         && staging.size()? == size
@@ -51,19 +53,14 @@ fn recover_one(blobs: &Blobs, store: &Store, record: &Record) -> Result<()> {
     }
     tracing::warn!(task.id = %upload.task_id, "the staging file of an upload is gone; its chunks are to be sent again");
     staging::remove(pool, upload.object_id);
-    Staging::create(pool, upload.object_id, size)?;
-    let pk = record.task.pk;
-    store.write_now(move |tx| uploads::reset_bytes(tx, pk))
-}
-
-/// Staging files are named by this server alone, so one that no open upload or task goes on with is a leftover.
-fn sweep_staging(pool: &PoolDir, open: &HashSet<ObjectId>) -> Result<()> {
-    for id in pool.staged()? {
-        if !open.contains(&id) {
-            staging::remove(pool, id);
-        }
-    }
-    Ok(())
+    // What a server has of the old bytes is garbage, under the old name.
+    let (pk, object_id) = (record.task.pk, ObjectId::generate());
+    Staging::create(pool, object_id, size)?;
+    store.write_now(move |tx| {
+        uploads::reset_bytes(tx, pk)?;
+        objects::release_held(tx, pk)?;
+        uploads::set_object(tx, pk, object_id)
+    })
 }
 
 /// Objects without a row are put aside, not deleted: the database may be an old copy.

@@ -57,6 +57,8 @@ impl ChildDrive {
                 level,
             ])
             .env("DRIVE_STORAGE_KEEP_FREE_BYTES", "0")
+            // As in the harness: no tasks that nobody asked for.
+            .env("DRIVE_PREVIEWS_ENABLED", "false")
             .envs(environment.iter().copied())
             .stdout(Stdio::piped())
             .stderr(log)

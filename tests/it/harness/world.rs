@@ -13,6 +13,7 @@ use drive::clock::Clock;
 use drive::domain::account::Role;
 use drive::domain::error::Result;
 use drive::domain::id::{AccountId, SessionId, TaskId};
+use drive::domain::pool::Recycling;
 use drive::domain::task::{Status, Task, Verb};
 use drive::domain::work::Lane;
 use drive::engine::live::{Live, Membership};
@@ -90,6 +91,7 @@ impl World {
             paused_ms: HOUR_MS,
             keep_finished_ms: 3 * HOUR_MS,
             keep_audit_ms: 24 * HOUR_MS,
+            recycling: Recycling::default(),
             sweep_ms: HOUR_MS,
             workers: make.workers.clone(),
         };

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::harness::bytes;
 use crate::harness::client::Client;
+use crate::harness::pictures::picture;
 use crate::harness::tasks::Tasks as _;
 
 /// What a cancel may leave.
@@ -267,6 +268,21 @@ pub fn custom() -> Vec<Case> {
                 },
             },
         })
+        .chain([Case {
+            name: "makePreviews",
+            task_type: "Custom",
+            whole: Whole::Item,
+            prepare: |user| {
+                Box::pin(async move {
+                    for side in [40, 50, 60] {
+                        let content = picture(side, side, image::ImageFormat::Png);
+                        let name = format!("{side}.png");
+                        user.upload(&name, &content, json!({ "folder": "/in" })).await;
+                    }
+                    json!({ "handler": "makePreviews" })
+                })
+            },
+        }])
         .collect()
 }
 

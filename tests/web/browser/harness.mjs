@@ -54,7 +54,9 @@ export class Server {
     const options = ["--data-dir", path.join(this.folder, "data"), "--listen", `127.0.0.1:${this.port}`];
     // The server takes every DRIVE_ variable for a setting and refuses those it does not know, such as DRIVE_BIN.
     const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("DRIVE_")));
-    const child = spawn(binary, options, { env: { ...env, ...this.settings }, stdio: ["ignore", "pipe", "pipe"] });
+    // Tasks that nobody asked for would stand among those that a walk looks at.
+    const quiet = { DRIVE_PREVIEWS_ENABLED: "false" };
+    const child = spawn(binary, options, { env: { ...env, ...quiet, ...this.settings }, stdio: ["ignore", "pipe", "pipe"] });
     this.#child = child;
     this.log = [];
     createInterface({ input: child.stderr }).on("line", (line) => this.log.push(line));

@@ -100,7 +100,7 @@ fn png_mishap(error: png::EncodingError) -> ImageError {
 
 /// Whether a colour profile speaks of these channels: that of a CMYK picture says nothing about the RGB made of it. The header is
 /// that of ICC.1:2022, section 7.2.
-fn describes(profile: &[u8], layout: Layout) -> bool {
+pub(super) fn describes(profile: &[u8], layout: Layout) -> bool {
     let space: &[u8] = if layout.is_gray() { b"GRAY" } else { b"RGB " };
     profile.len() >= 128
         && profile.get(16..20) == Some(space)

@@ -4,7 +4,7 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::time::Instant;
 
 use super::*;
-use crate::operations::convert::alone::{each_alone, forget_peak, held_bytes, peak_bytes};
+use crate::operations::convert::alone::{alone, each_alone, forget_peak, held_bytes, peak_bytes};
 
 /// Large enough that buffers and tables do not hide the picture; `DRIVE_TEST_SIDE` asks for more.
 const SIDE: u32 = 1200;
@@ -102,5 +102,39 @@ fn a_conversion_takes_no_more_memory_than_it_says() {
             began.elapsed()
         );
         assert!(grown < said + BUFFERS_BYTES, "took {grown} bytes of {said}");
+    });
+}
+
+/// A photograph as JPEG with four pixels for every three from left to right; no noise, no plain area.
+fn photograph(height: u32) -> Vec<u8> {
+    let wave = |at: u32, length: f32| ((at as f32 / length).sin() * 60.0 + 128.0) as u8;
+    let image = image::RgbImage::from_fn(height / 3 * 4, height, |x, y| {
+        image::Rgb([wave(x, 17.0), wave(y, 31.0), wave(x ^ y, 90.0)])
+    });
+    let mut file = io::Cursor::new(Vec::new());
+    image.write_to(&mut file, ImageFormat::Jpeg).unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn thumbnails_take_no_more_memory_than_decoding_and_a_little() {
+    const ENCODER_BYTES: u64 = 16 << 20;
+    let side: u32 = std::env::var("DRIVE_TEST_SIDE").map_or(SIDE, |side| side.parse().unwrap());
+    let test = "operations::convert::image::memory_tests::thumbnails_take_no_more_memory_than_decoding_and_a_little";
+    alone(test, || {
+        let file = photograph(side);
+        let seen = inspect(io::Cursor::new(&file)).unwrap();
+        forget_peak();
+        let (before, began) = (held_bytes(), Instant::now());
+        let made = thumbnail::thumbnails(io::Cursor::new(&file)).unwrap();
+        let (grown, said) = (peak_bytes() - before, seen.decode_bytes);
+        let sizes: Vec<_> = made.iter().map(|(_, file)| file.len()).collect();
+        println!(
+            "{grown} bytes of {said} in {:?} for {} x {}, {sizes:?}",
+            began.elapsed(),
+            seen.width,
+            seen.height
+        );
+        assert!(grown < said + ENCODER_BYTES + BUFFERS_BYTES, "took {grown} bytes of {said}");
     });
 }

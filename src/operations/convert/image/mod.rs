@@ -18,7 +18,7 @@ use image::metadata::Orientation;
 use image::{ColorType, ImageDecoder, ImageError, ImageFormat, ImageResult, Limits};
 
 use self::pixels::Pixels;
-use self::probe::{Probe, jpeg_is_whole, probe};
+use self::probe::{Probe, jpeg_scans, probe};
 use super::options::SIDE_MAX;
 use super::streams::Watch;
 use super::{Options, Source, Target};
@@ -28,6 +28,7 @@ mod encode;
 mod pixels;
 mod probe;
 mod resize;
+pub mod thumbnail;
 mod tiff;
 
 #[cfg(test)]
@@ -50,6 +51,8 @@ pub const GIF_PIXELS_MAX: u64 = 16_000_000;
 
 /// What text and profile inside a PNG picture may take, unpacked.
 const PNG_METADATA_BYTES_MAX: u64 = 16 << 20;
+/// Each pass over a progressive JPEG picture costs time for all its pixels; encoders make about ten.
+const JPEG_SCANS_MAX: u32 = 100;
 const PROFILE_BYTES_MAX: usize = 4 << 20;
 const SINK_BUFFER_BYTES: usize = 64 * 1024;
 
@@ -164,8 +167,14 @@ fn open<'a, R: BufRead + Seek + 'a>(mut source: R, reading: Reading) -> Result<P
     if reading == Reading::All && probe.format == ImageFormat::Jpeg {
         let read = |_| invalid("The picture's file cannot be read.");
         source.seek(SeekFrom::Start(probe.header.len() as u64)).map_err(read)?;
-        if !jpeg_is_whole(&mut source).map_err(read)? {
-            return Err(invalid("The picture's file is cut short; send it again."));
+        match jpeg_scans(&mut source).map_err(read)? {
+            None => return Err(invalid("The picture's file is cut short; send it again.")),
+            Some(scans) if scans > JPEG_SCANS_MAX => {
+                return Err(too_much(format!(
+                    "The picture is built up in {scans} passes; at most {JPEG_SCANS_MAX} are decoded."
+                )));
+            }
+            Some(_) => {}
         }
         source.rewind().map_err(read)?;
     }

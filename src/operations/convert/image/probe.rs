@@ -199,18 +199,21 @@ fn next_marker(source: &mut impl Read) -> io::Result<u8> {
     }
 }
 
-/// Whether the compressed data of a JPEG picture, at which the source must stand, comes to its end mark. The decoder would fill what
-/// is missing with grey and say nothing.
-pub(super) fn jpeg_is_whole(source: &mut impl BufRead) -> io::Result<bool> {
+/// How many scans the compressed data of a JPEG picture has, if it comes to its end mark; the source must stand in the first. The
+/// decoder would fill what is missing with grey and say nothing.
+pub(super) fn jpeg_scans(source: &mut impl BufRead) -> io::Result<Option<u32>> {
     let mut after_ff = false;
+    let mut scans = 1;
     loop {
         let piece = source.fill_buf()?;
         if piece.is_empty() {
-            return Ok(false);
+            return Ok(None);
         }
         for &byte in piece {
-            if after_ff && byte == 0xd9 {
-                return Ok(true);
+            match byte {
+                0xd9 if after_ff => return Ok(Some(scans)),
+                0xda if after_ff => scans += 1,
+                _ => {}
             }
             after_ff = byte == 0xff;
         }
