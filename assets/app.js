@@ -135,6 +135,9 @@ addEventListener("online", () => {
   uploader.setOnline(true);
   live.wake();
 });
+navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+  if (data?.open) location.hash = new URL(data.open).hash; // a notification was clicked
+});
 addEventListener("offline", () => uploader.setOnline(false));
 document.addEventListener("visibilitychange", () => {
   if (document.visibilityState !== "visible") return;

@@ -48,7 +48,7 @@ export function tell({ title, text = "", body }) {
     ...body,
     h("footer", {}, done),
   );
-  return opened(dialog, () => null, null);
+  return opened(dialog, () => null, dialog.querySelector(".copy"));
 }
 
 const closeButton = (close) => iconButton("cancel", t("common.close"), { onclick: close });

@@ -12,8 +12,8 @@ import { showRows } from "./rows.js";
 /** What the log calls things; a filter may be any. */
 const ACTIONS = [
   "account.setup", "account.sign_in", "account.sign_out", "account.password", "account.totp", "account.totp_on", "account.totp_off", "account.create", "account.change",
-  "session.end", "session.end_others", "token.create", "token.remove", "grant.create", "grant.end", "upload.create", "upload.complete", "upload.cancel", "upload.cleanup",
-  "file.create", "file.read", "file.archive", "file.key", "file.password", "file.change", "file.delete", "file.restore", "file.copy", "folder.create", "folder.delete", "folder.move",
+  "session.end", "session.end_others", "token.create", "token.remove", "identity.link", "identity.unlink", "grant.create", "grant.end", "upload.create", "upload.complete", "upload.cancel", "upload.cleanup",
+  "file.create", "file.read", "file.archive", "file.key", "file.password", "file.change", "file.delete", "file.restore", "file.copy", "folder.create", "folder.delete", "folder.move", "trash.empty",
   "bundle.create", "bundle.change", "bundle.remove", "share.unlock", "share.upload", "share.file", "task.create", "task.pause", "task.resume", "task.cancel", "task.retry", "task.change",
   "task.complete", "task.fail", "task.cleanup", "notification.preferences", "notification.remove", "push.subscribe", "push.unsubscribe", "push.test", "webhook.create", "webhook.change",
   "webhook.remove", "webhook.test", "usage.send",

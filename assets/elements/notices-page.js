@@ -62,15 +62,15 @@ export class NoticesPage extends PageElement {
     const list = select(words, chosen, {
       "aria-label": `${named("notices.event", event)}: ${named("settings.way", way)}`,
       "data-action": way,
-      onchange: () => this.#choose(event, way, list.value),
+      onchange: () => this.#choose(event, way, list),
     });
     return list;
   }
 
   /** At once: the choice stands already, and goes back when the server refuses it. */
-  async #choose(event, way, choice) {
+  async #choose(event, way, list) {
     const { choices } = this.data;
-    const wanted = { ...choices, [event]: { ...choices[event], [way]: choice } };
+    const wanted = { ...choices, [event]: { ...choices[event], [way]: list.value } };
     this.#choiceError.hidden = true;
     this.data.choices = wanted;
     try {
@@ -78,7 +78,8 @@ export class NoticesPage extends PageElement {
       this.say(t("settings.saved"));
     } catch (problem) {
       showSentence(this.#choiceError, problem.message);
-      await this.reload();
+      list.value = choices[event][way];
+      this.data.choices = choices;
     }
   }
 

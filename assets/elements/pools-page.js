@@ -32,7 +32,7 @@ function card(pool) {
   const isOn = state === undefined || state === "online";
   const title = h("div", { class: "title" }, h("h3", {}, name), isOn ? badge("ok", t("admin.online")) : badge("bad", t("admin.offline")), isDefault && badge("quiet", t("admin.default")));
   const facts = [
-    backend && fact(t("admin.backend"), backend),
+    backend && fact(t("admin.backend"), named("admin.backend", backend)),
     usedBytes !== undefined && fact(t("admin.poolUsed"), h("span", { title: exactBytes(usedBytes) }, bytes(usedBytes))),
     fact(t("admin.maxFile"), policy.maxFileSize ? bytes(policy.maxFileSize) : t("admin.anySize")),
     fact(t("admin.accepts"), policy.acceptTypes?.length ? policy.acceptTypes.join(", ") : t("admin.everything")),
@@ -40,7 +40,7 @@ function card(pool) {
     policy.encryption && fact(t("admin.encryption"), named("admin.encryption", policy.encryption)),
     policy.quotaMultiplier !== undefined && fact(t("admin.charges"), t("admin.times", { factor: policy.quotaMultiplier.toLocaleString(locale()) })),
     policy.public !== undefined && fact(t("admin.links"), t(policy.public ? "admin.allowed" : "admin.notAllowed")),
-    policy.recycleDays !== undefined && fact(t("admin.recycle"), t("admin.recycleDays", { n: policy.recycleDays })),
+    policy.recycleDays !== undefined && fact(t("admin.recycle"), policy.recycleDays === 0 ? t("admin.noTrash") : t("admin.recycleDays", { n: policy.recycleDays })),
   ];
   const why = reason && h("p", { class: "error" }, reason);
   return h("section", { class: "card" }, title, why || "", ...disk(name, totalBytes, freeBytes), h("dl", { class: "facts" }, ...facts.filter(Boolean).flat()));

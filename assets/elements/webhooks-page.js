@@ -6,7 +6,7 @@ import "./delivery-log.js";
 import { named, t } from "../core/words.js";
 import { ask, secretBox, tell } from "./ask.js";
 import { h, icon, placeholder } from "./dom.js";
-import { checks, copyButton, field, formError, select, send, valuesOf } from "./form.js";
+import { checks, copyButton, field, formError, select, send, showSentence, valuesOf } from "./form.js";
 import { badge, PageElement, section } from "./page-element.js";
 import { showRows } from "./rows.js";
 
@@ -103,8 +103,7 @@ export class WebhooksPage extends PageElement {
     try {
       await this.#changed(await this.act("change-webhook", { id, ...change }));
     } catch (problem) {
-      error.replaceChildren(icon("warning"), problem.message);
-      error.hidden = false;
+      showSentence(error, problem.message);
     }
   }
 
@@ -121,8 +120,7 @@ export class WebhooksPage extends PageElement {
       this.say(t("settings.testSent"));
       await log.follow(deliveryId);
     } catch (problem) {
-      error.replaceChildren(icon("warning"), h("span", {}, problem.message));
-      error.hidden = false;
+      showSentence(error, problem.message);
     }
   }
 

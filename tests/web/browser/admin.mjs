@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Faults, photograph } from "./harness.mjs";
-import { ACCOUNT, Places, totp } from "./places.mjs";
+import { Places, totp } from "./places.mjs";
 
 const BEN = { name: "ben", password: "a quiet evening" };
 
@@ -33,7 +33,7 @@ after(async () => {
 });
 
 test("an account is made; what is wrong is told at its field", async () => {
-  await places.go("admin");
+  await places.go("admin/accounts");
   await page.getByRole("row", { name: /anna/ }).waitFor();
   await button("New account").click();
   await dialog().getByLabel("Name").fill("ben or not");
@@ -163,7 +163,7 @@ test("pools tell their room and what may be stored there", async () => {
   await places.go("admin/pools");
   const card = page.locator("pools-page .card", { hasText: "cold storage" });
   await card.getByText("image/*, video/*").waitFor();
-  assert.match(await card.innerText(), /free of[\s\S]*5\.0 GB/);
+  assert.match(await card.innerText(), /free of[\s\S]*Disk of this server[\s\S]*5\.0 GB/);
   await photograph(page, "admin-pools");
   await places.check("pools");
 });

@@ -74,7 +74,7 @@ export class Places {
   async check(what) {
     const { page } = this;
     if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(await readFile(AXE, "utf8"));
-    for (const width of [1280, 390]) {
+    for (const width of [1280, 320]) {
       await page.setViewportSize({ width, height: 800 });
       for (const colorScheme of ["light", "dark"]) {
         await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
