@@ -86,6 +86,15 @@ async function decide(conflicts) {
   return ask(conflicts);
 }
 
+/** Whether the connection was gone since the lists were last looked at. */
+let missed = false;
+
+/** Events tell what happened while there are any; whatever was shown before may be out of date. */
+function lookAgain() {
+  store.filesChanged();
+  store.tasksChanged();
+}
+
 /** What the page's elements ask for. An answer that can fail is shown by whoever asked. */
 const actions = {
   start: () => start(),
@@ -122,9 +131,11 @@ const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator
 
 live.addEventListener("packet", ({ packet }) => {
   if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
-  applyPacket(packet, { store, uploader, observed, onReset: () => session.refresh().catch(() => {}) });
+  applyPacket(packet, { store, uploader, observed, onReset: () => (lookAgain(), session.refresh().catch(() => {})) });
 });
 live.addEventListener("state", ({ state }) => {
+  if (state === "online" && missed) lookAgain();
+  missed = state === "offline" || (missed && state !== "online");
   store.set("connection", state);
   if (state === "online") uploader.wake();
   if (state === "offline") session.check();

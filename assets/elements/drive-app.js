@@ -69,7 +69,7 @@ export class DriveApp extends DriveElement {
     if (node === this.#shown) return;
     this.#shown?.remove();
     this.#shown = node;
-    if (node) this.append(node);
+    if (node) this.#toasts.before(node);
   }
 
   #startFailed() {
