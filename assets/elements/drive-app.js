@@ -59,7 +59,7 @@ export class DriveApp extends DriveElement {
 
   update() {
     const { account } = this.store;
-    if (account === undefined) this.#showOnly(this.#problem ? this.#startFailed() : null);
+    if (account === undefined) this.#showOnly(this.#problem ? this.#startFailed(this.#problem) : null);
     else if (account === null) this.#showDoor();
     else this.#showFrame();
     this.#updateTitle();
@@ -72,25 +72,36 @@ export class DriveApp extends DriveElement {
     if (node) this.#toasts.before(node);
   }
 
-  #startFailed() {
+  #startFailed({ message }) {
     const retry = h(
       "button",
       { type: "button", class: "primary", onclick: () => this.act("start") },
       icon("retry"),
       t("common.tryAgain"),
     );
-    const words = { glyph: "offline", title: t("shell.unreachable"), text: this.#problem.message };
+    const words = { glyph: "offline", title: t("shell.unreachable"), text: message };
     return h("div", { class: "alone" }, placeholder(words, retry));
   }
 
   #showDoor() {
     this.#frame = null; // the next account starts with a clean view
     this.#places.clear();
-    this.#door ??= h("sign-in");
+    if (this.#door === null) return void this.#loadDoor();
     const { code, refusal } = parseRoute(location.hash);
     this.#door.code = code;
     this.#door.refusal = refusal;
     this.#showOnly(this.#door);
+  }
+
+  async #loadDoor() {
+    try {
+      await loadPart(await import("../views/door.js"));
+    } catch (error) {
+      return this.#showOnly(this.#startFailed(error));
+    }
+    if (this.store.account !== null || this.#door !== null) return;
+    this.#door = h("sign-in");
+    this.update();
   }
 
   #showFrame() {
@@ -135,7 +146,7 @@ export class DriveApp extends DriveElement {
     const { store } = this;
     try {
       const module = await VIEWS.find((one) => one.view === view).load();
-      await Promise.all([loadWords(...(module.words ?? [])), ...(module.styles ?? []).map(loadStyle)]);
+      await loadPart(module);
       this.opened(module);
       this.#places.set(view, Object.assign(h(module.tag), { store }));
     } catch (error) {
@@ -164,6 +175,8 @@ export class DriveApp extends DriveElement {
       { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) },
       t("shell.skip"),
     );
+    // The tray comes with what sends files, when there is time for it.
+    customElements.whenDefined("upload-tray").then(() => parts.drop.before(make("upload-tray", { store })));
     return h(
       "div",
       { class: "frame" },
@@ -178,7 +191,6 @@ export class DriveApp extends DriveElement {
       ),
       make("connection-bar", { store }),
       parts.main,
-      make("upload-tray", { store }),
       parts.drop,
     );
   }
@@ -192,5 +204,8 @@ export class DriveApp extends DriveElement {
     if (document.title !== title) document.title = title;
   }
 }
+
+/** What a part that is loaded later needs beside its modules. */
+const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
 
 customElements.define("drive-app", DriveApp);

@@ -21,7 +21,7 @@ export class SideBar extends DriveElement {
     icon("plus"),
   );
   #more = h("div", { id: "more-places", popover: "auto" });
-  #sources = h("div", { id: "add-menu", class: "sheet", popover: "auto" });
+  #sources = h("div", { id: "add-menu", popover: "auto" });
   #quota = h("quota-meter");
 
   set view(view) {

@@ -203,7 +203,7 @@ test("a phone shows the pages' names first, and the way back", async () => {
   await page.setViewportSize({ width: 390, height: 844 });
   await places.go("settings");
   await page.getByRole("link", { name: "Access tokens" }).waitFor();
-  assert.ok(await page.locator(".sheet").isHidden());
+  assert.ok(await page.locator("settings-view > .sheet").isHidden());
   await page.screenshot({ path: new URL("../artifacts/settings-phone.png", import.meta.url).pathname });
   await page.getByRole("link", { name: "Access tokens" }).click();
   await places.heading("Access tokens").waitFor();
