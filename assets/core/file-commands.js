@@ -4,8 +4,10 @@
 import { createFilesApi, ITEMS_MAX } from "./files-api.js";
 import { isFolder } from "./listing.js";
 import { baseOf, join, parentOf } from "./paths.js";
+import { t } from "./words.js";
 
 const NAME_TAKEN = "NAME_TAKEN";
+const tooMany = () => new Error(t("files.tooManyAtOnce", { n: ITEMS_MAX }));
 
 /** @param {{api: object, store: import("./store.js").Store}} means */
 export function createFileCommands({ api, store }) {
@@ -47,7 +49,8 @@ export function createFileCommands({ api, store }) {
       items.map((item) => (isFolder(item) ? server.all({ folder: item.path, deep: true }) : [item])),
     );
     const files = lists.flat();
-    if (files.length > ITEMS_MAX) throw new Error(`${ITEMS_MAX}`);
+    // Never a part of what was meant without a word.
+    if (files.length > ITEMS_MAX || lists.some((list) => list.length > ITEMS_MAX)) throw tooMany();
     return files;
   }
 
@@ -90,9 +93,10 @@ export function createFileCommands({ api, store }) {
     return { conflicts: [...conflicts, ...(await each(away.filter(isFolder), moveOne(folder)))] };
   }
 
-  async function copyFolder({ path, name }, folder) {
+  async function copyFolder(item, folder) {
+    const { path, name } = item;
     const goal = join(folder, name);
-    const groups = Map.groupBy(await server.all({ folder: path, deep: true }), (file) => file.folder);
+    const groups = Map.groupBy(await filesOf([item]), (file) => file.folder);
     await server.makeFolder(goal);
     for (const [from, files] of groups) {
       const targetFolder = from === path ? goal : goal + from.slice(path.length);
@@ -117,18 +121,19 @@ export function createFileCommands({ api, store }) {
     return server.moveFolder(item.path, join(parentOf(item.path), name), onConflict);
   }
 
-  /** @returns {Promise<{files: string[], folders: string[]}>} what `restore` puts back */
+  /** @returns {Promise<{files: string[] | null, folders: string[]}>} what `restore` puts back; null: too many to know */
   async function trash({ items }) {
     const folders = items.filter(isFolder);
-    const inside = await idsOf(folders);
+    const inside = await idsOf(folders).catch(() => null);
     const files = items.filter((item) => !isFolder(item)).map(({ id }) => id);
     for (const { path } of folders) await server.trashFolder(path);
     if (files.length === 1) await server.trash(files[0]);
     else if (files.length > 1) await bulk("delete", files, { confirm: true });
-    return { files: [...files, ...inside], folders: folders.map(({ path }) => path) };
+    return { files: inside && [...files, ...inside], folders: folders.map(({ path }) => path) };
   }
 
   async function restore({ files, folders = [] }) {
+    if (files === null) throw tooMany();
     for (const path of folders) await server.makeFolder(path);
     if (files.length === 1) await server.restore(files[0]);
     else if (files.length > 1) await bulk("restore", files);

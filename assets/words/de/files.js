@@ -47,6 +47,7 @@ export default {
   clearSelection: "Auswahl aufheben",
   moreActions: "Weitere Aktionen",
   tooMany: "Die ersten {n} sind ausgewählt; mehr nimmt eine Aktion nicht auf einmal.",
+  tooManyAtOnce: "Eine Aktion nimmt höchstens {n} Dateien. Wählen Sie weniger, oder nehmen Sie die Teile des Ordners.",
   encrypted: "Verschlüsselt",
   shared: "Hinter einem Link",
   open: "Öffnen",

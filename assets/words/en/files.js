@@ -47,6 +47,7 @@ export default {
   clearSelection: "Clear the selection",
   moreActions: "More actions",
   tooMany: "The first {n} are selected; that is as many as one action takes.",
+  tooManyAtOnce: "One action takes {n} files at most. Choose fewer, or go into the folder and take its parts.",
   encrypted: "Encrypted",
   shared: "Behind a link",
   open: "Open",

@@ -10,6 +10,7 @@ import { Pager } from "../../../assets/core/pager.js";
 import { isWithin, join, nameFault, parentOf, splitName } from "../../../assets/core/paths.js";
 import { canPreview, previewKind } from "../../../assets/core/preview.js";
 import { Selection } from "../../../assets/core/selection.js";
+import { addWords } from "../../../assets/core/words.js";
 
 const file = (id, more = {}) => ({ id, name: `${id}.txt`, folder: "/a", size: 1, contentType: "text/plain", tags: [], ...more });
 const folder = (path, allBytes = 0) => ({ path, name: path.split("/").pop(), files: 0, bytes: 0, allFiles: 0, allBytes });
@@ -218,4 +219,15 @@ test("a server without a route for the whole trash empties it by a task", async 
   assert.equal(asked[1][1].parameters.operationType, "purge");
   const other = commandsOver({ "DELETE /api/trash": new Problem({ status: 500, code: "DATABASE_ERROR", message: "no" }) });
   await assert.rejects(other.run["empty-trash"](), { code: "DATABASE_ERROR" });
+});
+
+test("a folder with more files than one action takes is never taken in part", async () => {
+  addWords("files", { tooManyAtOnce: "At most {n}." });
+  const page = Array.from({ length: 10_001 }, (_, at) => file(`f${at}`));
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": page });
+  await assert.rejects(run.operate({ type: "FileCompress", items: [folder("/x")], parameters: {} }), /At most 10,000/);
+  assert.ok(!asked.some(([request]) => request === "POST /api/tasks"));
+  const back = await run.trash({ items: [folder("/x")] });
+  assert.equal(back.files, null, "it is deleted, but cannot be put back at once");
+  await assert.rejects(run.restore(back), /At most/);
 });
