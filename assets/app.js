@@ -56,6 +56,9 @@ const sending = new Later(async () => {
 });
 const session = new Session({ api, store, live, sending, calm: calm.promise });
 
+/** Once it is painted. */
+const listed = () => requestAnimationFrame(() => setTimeout(calm.resolve));
+
 /** As the browser tells it, while it tells: it may be wrong about the beginning. */
 let isOnline = true;
 
@@ -99,7 +102,7 @@ const app = Object.assign(document.createElement("drive-app"), {
 });
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
-  if (event.action === "list-files") event.answer.then(calm.resolve, calm.resolve);
+  if (event.action === "list-files") event.answer.then(listed, listed);
 });
 store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
 setTimeout(calm.resolve, CALM_MS);

@@ -2,6 +2,7 @@
 // how it went, and offer the way back.
 
 import { archiveName } from "../core/file-commands.js";
+import { Later } from "../core/later.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, parentOf } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
@@ -25,21 +26,16 @@ let carried = [];
 const originOf = (item) => (isFolder(item) ? parentOf(item.path) : item.folder);
 const placeWord = (folder) => (folder === "/" ? t("files.top") : baseOf(folder));
 
-let tools = null;
-
 /** Dialogs and menus, which the first view does without. */
-async function loadTools() {
-  tools ??= import("../views/file-tools.js").then(async (module) => {
-    await Promise.all([loadWords(...module.words), ...module.styles.map(loadStyle)]);
-    return module;
+const tools = new Later(async () => {
+  const { words, styles } = await import("../views/file-tools.js");
+  await Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
+});
+
+const loadTools = () =>
+  tools.get().catch(({ message }) => {
+    throw new Error(t("files.toolsFailed", { problem: message }));
   });
-  try {
-    return await tools;
-  } catch (problem) {
-    tools = null;
-    throw new Error(t("files.toolsFailed", { problem: problem.message }));
-  }
-}
 
 export class FileWork {
   #view;
@@ -52,16 +48,26 @@ export class FileWork {
     this.#view = view;
   }
 
-  /** Once the list stands, what menus and dialogs need comes quietly. */
   prepare() {
-    const idle = globalThis.requestIdleCallback ?? setTimeout;
-    idle(() => loadTools().catch(() => {}));
     this.#watch ??= new AbortController();
+    this.#loadSoon();
     const { store } = this.#view;
     store.addEventListener("task", ({ key }) => this.#onTask(store.tasks.get(key)), { signal: this.#watch.signal });
     addEventListener("drop", () => (carried = []), { signal: this.#watch.signal });
     this.#acceptDropsOnCrumbs();
     this.markHeld();
+  }
+
+  /** Once the list stands, what menus and dialogs need comes quietly. */
+  #loadSoon() {
+    const { listing } = this.#view;
+    const look = () => {
+      if (listing.total === null) return;
+      listing.removeEventListener("change", look);
+      requestAnimationFrame(() => setTimeout(() => loadTools().catch(() => {})));
+    };
+    listing.addEventListener("change", look, { signal: this.#watch.signal });
+    look();
   }
 
   leave() {

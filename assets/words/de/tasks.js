@@ -71,7 +71,7 @@ export default {
   "lane-maintenance": "Wartung",
   "lane-running": "laufen",
   "lane-pending": "warten",
-  "lane-failed": "heute gescheitert",
+  "lane-failed": "Fehler heute",
 
   noneTitle: "Noch keine Aufgaben",
   noneText: "Uploads und andere lange Arbeiten erscheinen hier, von jedem Gerät.",
