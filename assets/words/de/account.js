@@ -2,8 +2,8 @@
 
 export default {
   menu: "Konto von {name}",
-  admin: "Verwaltung",
-  user: "Mitglied",
+  admin: "Administrator",
+  user: "Benutzer",
   guest: "Gast",
   signOut: "Abmelden",
   stillSignedIn: "Sie sind noch angemeldet. {reason}",

@@ -3,13 +3,10 @@
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { readFile } from "node:fs/promises";
-import { createRequire } from "node:module";
+import { isClean } from "./axe.mjs";
 import { Faults, launch, Server } from "./harness.mjs";
 
 export const ACCOUNT = { name: "anna", password: "correct horse battery" };
-const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"];
 
 export class Places {
   faults = new Faults();
@@ -70,32 +67,17 @@ export class Places {
     return this.page.getByRole("heading", { name, exact: true });
   }
 
-  /** No violation of the accessibility rules, in both themes, and at a phone's width; landmarks are the frame's business. */
+  /** Fit for everybody, in both themes, on a desk and at 320 px. */
   async check(what) {
     const { page } = this;
-    if (!(await page.evaluate(() => "axe" in window))) await page.evaluate(await readFile(AXE, "utf8"));
     for (const width of [1280, 320]) {
       await page.setViewportSize({ width, height: 800 });
-      for (const colorScheme of ["light", "dark"]) {
-        await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        await page.evaluate(settled);
-        const found = await page.evaluate((values) => window.axe.run(document, { runOnly: { type: "tag", values }, rules: { region: { enabled: false } } }), RULES);
-        const told = found.violations.map(({ id, nodes }) => `${id}: ${nodes.slice(0, 3).map(({ target, any }) => `${target} ${any[0]?.message ?? ""}`).join(" | ")}`);
-        assert.deepEqual(told, [], `${what}, ${width} px, ${colorScheme}`);
-      }
+      await isClean(page, `${what}, ${width} px`);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       assert.ok(wide <= 0, `${what}: ${wide} px wider than ${width}`);
     }
     await page.setViewportSize({ width: 1280, height: 800 });
-    await page.emulateMedia({ colorScheme: "light", reducedMotion: null });
   }
-}
-
-/** Half-way between two themes nothing has its colour. Runs in the page. */
-async function settled() {
-  await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  const moving = document.getAnimations().filter((animation) => animation instanceof CSSTransition);
-  await Promise.all(moving.map(({ finished }) => finished.catch(() => {})));
 }
 
 /** The code of a moment (RFC 6238). @param {string} secret in base 32 @param {number} [steps] later */
