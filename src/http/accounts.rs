@@ -111,10 +111,10 @@ pub async fn change(
         .engine
         .store
         .write(move |tx| {
-            let account = accounts::change(tx, id, &change)?;
             if wanted.second_factor == Some(false) {
                 second_factor::remove(tx, id)?;
             }
+            let account = accounts::change(tx, id, &change)?;
             let mut ended = Vec::new();
             if let Some(hash) = &hash {
                 accounts::set_password(tx, id, hash)?;

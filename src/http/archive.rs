@@ -274,7 +274,7 @@ fn pieces(
     let reading = Reading::new(layout, open, from, end);
     stream::try_unfold(reading, |mut reading| async move {
         let read =
-            tokio::task::spawn_blocking(move || reading.next().map(|piece| (piece, reading)));
+            tokio::task::spawn_blocking(move || reading.piece().map(|piece| (piece, reading)));
         let (piece, reading) = read.await.map_err(Error::internal)??;
         Ok(piece.map(|piece| (Bytes::from(piece), reading)))
     })

@@ -1,10 +1,14 @@
 //! The browser client, embedded. All files live below one folder named by the hash of them all, so that browsers may
 //! keep them for ever; only `index.html` names that folder, and is asked for each time.
 
+use std::collections::HashMap;
+use std::io::Write;
 use std::sync::LazyLock;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use flate2::Compression;
+use flate2::write::GzEncoder;
 
 use super::input::text;
 use super::problem::Problem;
@@ -281,6 +285,17 @@ fn page(path: &str) -> String {
     page.replace("{{assets}}", &format!("/a/{}", *HASH))
 }
 
+/// What is text, packed once: a page comes in a third of its bytes.
+static PACKED: LazyLock<HashMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
+    FILES.iter().filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
+});
+
+fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packed = GzEncoder::new(Vec::new(), Compression::best());
+    packed.write_all(content)?;
+    packed.finish()
+}
+
 fn find(path: &str) -> Option<&'static [u8]> {
     FILES.iter().find(|(name, _)| *name == path).map(|(_, content)| *content)
 }
@@ -317,7 +332,20 @@ fn answer(request: &HttpRequest, page: &'static str, content_type: &str) -> Http
     answer.body(page)
 }
 
-pub async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Problem> {
+/// Does the client take gzip? Browsers say so plainly; whoever weighs it at nought gets the plain file.
+fn takes_gzip(request: &HttpRequest) -> bool {
+    let accepted = text(request, header::ACCEPT_ENCODING).unwrap_or_default();
+    accepted.split(',').any(|one| {
+        let (name, weight) = one.split_once(';').unwrap_or((one, ""));
+        let weight = weight.trim().strip_prefix("q=").map(str::parse::<f32>);
+        name.trim().eq_ignore_ascii_case("gzip") && weight.is_none_or(|q| q.is_ok_and(|q| q > 0.0))
+    })
+}
+
+pub async fn asset(
+    request: HttpRequest,
+    path: web::Path<(String, String)>,
+) -> Result<HttpResponse, Problem> {
     let (hash, path) = path.into_inner();
     let content = find(&path).filter(|_| hash == *HASH);
     let content = content.ok_or_else(|| Error::new(Kind::NoRoute, "There is no such file."))?;
@@ -327,8 +355,15 @@ pub async fn asset(path: web::Path<(String, String)>) -> Result<HttpResponse, Pr
         Some("svg") => "image/svg+xml",
         _ => HTML,
     };
-    Ok(HttpResponse::Ok()
+    let mut answer = HttpResponse::Ok();
+    answer
         .insert_header((header::CONTENT_TYPE, content_type))
-        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"))
-        .body(content))
+        .insert_header((header::VARY, "accept-encoding"))
+        .insert_header((header::CACHE_CONTROL, "public, max-age=31536000, immutable"));
+    Ok(match PACKED.get(path.as_str()).filter(|_| takes_gzip(&request)) {
+        Some(packed) => {
+            answer.insert_header((header::CONTENT_ENCODING, "gzip")).body(packed.as_slice())
+        }
+        None => answer.body(content),
+    })
 }

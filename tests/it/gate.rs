@@ -1,5 +1,7 @@
 //! Every route, as someone sees it who has not signed in.
 
+use std::io::Read;
+
 use reqwest::Method;
 
 use crate::harness::client::Client;
@@ -148,6 +150,21 @@ async fn the_page_and_its_files_are_served_and_kept_by_their_hash() {
         (200, "text/javascript; charset=utf-8")
     );
     assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+    // Packed for those who say that they take it: the same bytes.
+    for (accepted, packed) in [("gzip, br", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false)] {
+        let asked = nobody.request(Method::GET, script).header("accept-encoding", accepted);
+        let found = nobody.send(asked).await;
+        assert_eq!(found.header("content-encoding") == "gzip", packed, "{accepted}");
+        let mut plain = Vec::new();
+        match packed {
+            true => flate2::read::GzDecoder::new(&*found.body)
+                .read_to_end(&mut plain)
+                .map(|_| ())
+                .unwrap(),
+            false => plain.clone_from(&found.body),
+        }
+        assert_eq!(plain, answer.body, "{accepted}");
+    }
     let known = nobody.request(Method::GET, "/").header("if-none-match", page.header("etag"));
     assert_eq!(nobody.send(known).await.status, 304);
     for path in [

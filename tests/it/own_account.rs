@@ -174,10 +174,10 @@ fn code(secret: &str, seconds: i64) -> String {
 #[tokio::test]
 async fn the_second_factor_guards_the_sign_in() {
     let drive = TestDrive::spawn();
-    let user = drive.user("ada").await;
+    let user = drive.user("eve").await;
     let nobody = drive.nobody();
     let with = |extra: Value| {
-        let mut body = json!({ "name": "ada", "password": PASSWORD });
+        let mut body = json!({ "name": "eve", "password": PASSWORD });
         body["code"] = extra;
         nobody.post("/api/auth/login", body)
     };
@@ -191,7 +191,7 @@ async fn the_second_factor_guards_the_sign_in() {
     let begun = user.post("/api/account/totp", json!({ "currentPassword": PASSWORD })).await.ok();
     let secret = begun["secret"].as_str().unwrap().to_owned();
     assert!(begun["uri"].as_str().unwrap().contains(&format!("secret={secret}")));
-    login(&nobody, "ada", PASSWORD).await.ok();
+    login(&nobody, "eve", PASSWORD).await.ok();
     let wrong = if code(&secret, now()) == "000000" { "000001" } else { "000000" };
     let confirm = |code: &str| user.post("/api/account/totp/confirm", json!({ "code": code }));
     confirm(wrong).await.refused(403, "PASSWORD_WRONG");
@@ -200,8 +200,8 @@ async fn the_second_factor_guards_the_sign_in() {
     assert_eq!(recovery.len(), 10);
     assert_eq!(user.get("/api/account").await.ok()["secondFactor"], true);
 
-    login(&nobody, "ada", "wrong horse battery").await.refused(401, "SIGN_IN_FAILED");
-    login(&nobody, "ada", PASSWORD).await.refused(401, "CODE_REQUIRED");
+    login(&nobody, "eve", "wrong horse battery").await.refused(401, "SIGN_IN_FAILED");
+    login(&nobody, "eve", PASSWORD).await.refused(401, "CODE_REQUIRED");
     with(json!(wrong)).await.refused(401, "SIGN_IN_FAILED");
     with(json!(code(&secret, now()))).await.refused(401, "SIGN_IN_FAILED");
     drive.clock.advance_ms(30_000);
@@ -221,7 +221,17 @@ async fn the_second_factor_guards_the_sign_in() {
     };
     remove(wrong).await.refused(403, "PASSWORD_WRONG");
     assert_eq!(remove(&upper).await.status, 204);
-    login(&nobody, "ada", PASSWORD).await.ok();
+    login(&nobody, "eve", PASSWORD).await.ok();
+    // Who has lost it can have it taken away by an administrator.
+    let begun = user.post("/api/account/totp", json!({ "currentPassword": PASSWORD })).await.ok();
+    drive.clock.advance_ms(30_000);
+    let again = begun["secret"].as_str().unwrap();
+    confirm(&code(again, now())).await.ok();
+    login(&nobody, "eve", PASSWORD).await.refused(401, "CODE_REQUIRED");
+    let account = format!("/api/accounts/{}", user.account_id().await);
+    let changed = drive.admin().await.patch(&account, json!({ "secondFactor": false })).await.ok();
+    assert_eq!(changed["secondFactor"], false);
+    login(&nobody, "eve", PASSWORD).await.ok();
     // Neither secret nor codes lie in the database as they are.
     let file = std::fs::read(drive.data_dir().join("drive.db")).unwrap();
     let log = std::fs::read(drive.data_dir().join("drive.db-wal")).unwrap_or_default();

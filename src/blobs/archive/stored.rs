@@ -97,8 +97,8 @@ impl<O: FnMut(usize) -> Result<Box<dyn Content>>> Reading<O> {
         Self { layout, source, at: from, end, known, open: None, tail: Vec::new() }
     }
 
-    /// The next bytes, or `None` at the end. After an error there is nothing more to be had.
-    pub fn next(&mut self) -> Result<Option<Vec<u8>>> {
+    /// The next piece, or `None` at the end. After an error there is nothing more to be had.
+    pub fn piece(&mut self) -> Result<Option<Vec<u8>>> {
         if self.at >= self.end {
             return Ok(None);
         }
@@ -211,7 +211,7 @@ mod tests {
         };
         let mut reading = Reading::new(layout(), open, from, end);
         let mut all = Vec::new();
-        while let Some(piece) = reading.next().unwrap() {
+        while let Some(piece) = reading.piece().unwrap() {
             assert!(!piece.is_empty());
             all.extend(piece);
         }
