@@ -187,6 +187,7 @@ async function showsOthers() {
   await faults.watch(other);
   await other.goto(server.url);
   await other.locator("file-row").first().waitFor();
+  await other.locator("upload-tray").waitFor({ state: "attached" }); // it comes after the list, and watches from then on
   const faster = await slowDown(page, 8 * MB);
   await send(file);
   const there = other.locator("upload-row", { hasText: "letters.zip" });
