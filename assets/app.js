@@ -8,65 +8,69 @@ import "./elements/live-region.js";
 import "./elements/connection-bar.js";
 import "./elements/bread-crumb.js";
 import "./elements/account-menu.js";
+import "./elements/notification-bell.js";
 import "./elements/side-bar.js";
-import "./elements/sign-in.js";
+import "./elements/search-box.js";
+import "./elements/toast-stack.js";
 import "./elements/file-row.js";
+import "./elements/file-tile.js";
 import "./elements/file-list.js";
+import "./elements/selection-bar.js";
+import "./elements/file-view.js";
 import "./elements/drop-zone.js";
-import "./elements/upload-row.js";
-import "./elements/upload-tray.js";
-import "./elements/task-card.js";
-import "./elements/task-list.js";
 import "./elements/drive-app.js";
 
-import { Announcer } from "./core/announcer.js";
 import { createApi } from "./core/api.js";
-import { sendChunk } from "./core/chunk-sender.js";
-import { Hasher } from "./core/hasher.js";
+import { createFileCommands } from "./core/file-commands.js";
+import { Later } from "./core/later.js";
+import { lead } from "./core/leader.js";
 import { Live } from "./core/live.js";
-import { ObservedUploads } from "./core/observed-uploads.js";
-import { Pager } from "./core/pager.js";
-import { openMemory } from "./core/resume.js";
+import { noticeCommands } from "./core/notice-commands.js";
 import { Session } from "./core/session.js";
 import { Store } from "./core/store.js";
 import { applyPacket } from "./core/sync.js";
-import { createUploadCommands } from "./core/upload-commands.js";
-import { Uploader } from "./core/uploader.js";
-import { loadWords, preferredLanguage, useLanguage, language } from "./core/words.js";
+import { keepLanguage, language, loadWords, preferredLanguage, t, useLanguage } from "./core/words.js";
 import { isMoving } from "./core/upload-view.js";
+import { loadStyle } from "./elements/dom.js";
 
-const WATCH_MS = 5000;
+/** What the first view does without comes when its list stands, and no later than this. */
+const CALM_MS = 2000;
+/** Hears of no upload. */
+const DEAF = { handleEvent: () => false };
 
 useLanguage(preferredLanguage());
 document.documentElement.lang = language();
-await loadWords("shell");
+await loadWords("common", "shell", "account", "files", "uploads");
 
 const store = new Store();
-const memory = await openMemory();
 const api = createApi({ fetch: (...request) => fetch(...request), onSignedOut: () => session.ended() });
-const observed = new ObservedUploads({ store });
-const hasher = new Hasher({
-  spawn: () => new Worker(new URL("./core/hash-worker.js", import.meta.url), { type: "module" }),
-  subtle: isSecureContext ? crypto.subtle : undefined,
-});
-const uploader = new Uploader({
-  store,
-  memory,
-  hasher,
-  transport: { ...api, sendChunk: sendChunkSignedIn },
-  takesOver: (taskId, key) => observed.forget(taskId, key),
-});
 const live = new Live({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
-const session = new Session({ api, store, live, uploader, observed, memory });
-const uploads = createUploadCommands({ uploader, observed, store, api });
+const calm = Promise.withResolvers();
+const sending = new Later(async () => {
+  const { createSending, styles } = await import("./views/sending.js");
+  await Promise.all(styles.map(loadStyle));
+  const made = await createSending({ store, api, say: (sentence) => app.say(sentence), onSignedOut: () => session.ended() });
+  made.uploader.setOnline(isOnline);
+  made.uploader.setAccount(store.account?.id ?? null);
+  return made;
+});
+const session = new Session({ api, store, live, sending, calm: calm.promise });
 
-async function sendChunkSignedIn(...chunk) {
-  try {
-    return await sendChunk(...chunk);
-  } catch (problem) {
-    if (problem.status === 401) session.ended();
-    throw problem;
-  }
+/** Once it is painted. */
+const listed = () => requestAnimationFrame(() => setTimeout(calm.resolve));
+
+/** As the browser tells it, while it tells: it may be wrong about the beginning. */
+let isOnline = true;
+
+const tellNotLoaded = ({ message }) => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: message }) });
+
+/** Whether the connection was gone since the lists were last looked at. */
+let missed = false;
+
+/** Events tell what happened while there are any; whatever was shown before may be out of date. */
+function lookAgain() {
+  store.filesChanged();
+  store.tasksChanged();
 }
 
 /** What the page's elements ask for. An answer that can fail is shown by whoever asked. */
@@ -76,45 +80,67 @@ const actions = {
   "sign-in": ({ name, password, code }) => session.signIn(name, password, code),
   "ask-provider": () => session.provider(),
   "sign-out": () => session.signOut(),
-  "add-files": ({ items }) => uploads.add(items),
-  upload: ({ verb, key, file }) => uploads.run(verb, key, file),
+  "add-files": ({ items, groups }) => sending.get().then(({ uploads }) => uploads.add(items, groups), tellNotLoaded),
+  upload: ({ verb, key, file }) => sending.now.uploads.run(verb, key, file),
+  "upload-all": ({ verb, group }) => sending.now.uploads.runAll(verb, group),
+  "choose-folder": ({ key, chosen }) => sending.now.uploads.chooseFolder(key, chosen),
   reopen: ({ key }) => session.reopen(key),
-  "clear-finished": () => uploads.clearFinished(),
-  "load-tasks": () => session.loadTasks(),
+  "clear-finished": () => sending.now.uploads.clearFinished(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
+  ...createFileCommands({ api, store }),
+  ...noticeCommands({ api, store }),
+  say: ({ sentence }) => app.say(sentence),
+  "choose-language": ({ name }) => {
+    keepLanguage(name);
+    location.reload();
+  },
 };
 
 const app = Object.assign(document.createElement("drive-app"), {
   store,
-  pager: new Pager({ load: (query) => api.files(query) }),
   opened: ({ commands }) => Object.assign(actions, commands?.({ api, store, session })),
 });
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
+  if (event.action === "list-files") event.answer.then(listed, listed);
 });
-new Announcer(store, (sentence) => app.say(sentence));
+store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
+setTimeout(calm.resolve, CALM_MS);
 
 live.addEventListener("packet", ({ packet }) => {
-  applyPacket(packet, { store, uploader, observed, onReset: () => session.refresh().catch(() => {}) });
+  if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
+  const { uploader = DEAF, observed = DEAF } = sending.now ?? {};
+  applyPacket(packet, { store, uploader, observed, onReset: () => (lookAgain(), session.refresh().catch(() => {})) });
 });
 live.addEventListener("state", ({ state }) => {
+  if (state === "online" && missed) lookAgain();
+  missed = state === "offline" || (missed && state !== "online");
   store.set("connection", state);
-  if (state === "online") uploader.wake();
+  if (state === "online") sending.now?.uploader.wake();
   if (state === "offline") session.check();
 });
 live.addEventListener("signed-out", () => session.ended());
 
-addEventListener("online", () => {
-  uploader.setOnline(true);
-  live.wake();
+for (const type of ["online", "offline"]) {
+  addEventListener(type, () => {
+    isOnline = type === "online";
+    sending.now?.uploader.setOnline(isOnline);
+    if (isOnline) live.wake();
+  });
+}
+navigator.serviceWorker?.addEventListener("message", ({ data }) => {
+  if (data?.open) location.hash = new URL(data.open).hash; // a notification was clicked
 });
-addEventListener("offline", () => uploader.setOnline(false));
-document.addEventListener("visibilitychange", () => document.visibilityState === "visible" && live.wake());
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState !== "visible") return;
+  live.wake();
+  sending.now?.awake.look();
+});
 addEventListener("beforeunload", (event) => {
   // What would stop when the page goes; a file that was only picked must be picked again afterwards.
   if ([...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
 });
-setInterval(() => observed.tick(), WATCH_MS);
+lead(navigator.locks, () => session.lead());
 
 async function start() {
   app.problem = null;

@@ -6,6 +6,11 @@ import "./elements/share-inbox.js";
 import "./elements/share-page.js";
 
 import { createShare } from "./core/share.js";
+import { language, loadWords, preferredLanguage, useLanguage } from "./core/words.js";
+
+useLanguage(preferredLanguage());
+document.documentElement.lang = language();
+await loadWords("common", "share", "preview");
 
 const slug = decodeURIComponent(location.pathname.split("/").pop() ?? "");
 const share = createShare({ slug, fetch: (...request) => fetch(...request) });
@@ -15,7 +20,7 @@ const page = document.createElement("share-page");
 const actions = {
   load: ({ offset }) => share.list(offset),
   unlock: ({ passcode }) => share.unlock(passcode),
-  read: ({ file }) => share.text(file),
+  "read-file": ({ file }) => share.text(file),
   send: ({ file, signal, onProgress }) => share.send(file, { signal, onProgress }),
 };
 

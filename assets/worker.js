@@ -19,6 +19,7 @@ async function show(url) {
   if (url.origin !== self.location.origin) return;
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
   const page = pages.find((client) => new URL(client.url).pathname === url.pathname);
-  if (page === undefined) await self.clients.openWindow(url.href);
-  else await page.focus();
+  if (page === undefined) return self.clients.openWindow(url.href);
+  page.postMessage({ open: url.href }); // it goes there by itself, without losing what it does
+  await page.focus();
 }

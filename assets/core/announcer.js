@@ -1,7 +1,7 @@
 // What a screen reader hears of uploads: the start, each quarter, the end, and every error. Not every tick.
 
-import { count } from "./format.js";
 import { isMoving, totals } from "./upload-view.js";
+import { t } from "./words.js";
 
 const QUARTERS = [25, 50, 75];
 
@@ -15,11 +15,17 @@ export class Announcer {
   /** @type {Map<string, string>} last state per row */
   #states = new Map();
 
-  /** @param {import("./store.js").Store} store @param {(sentence: string) => void} say */
-  constructor(store, say) {
+  /**
+   * @param {import("./store.js").Store} store @param {(sentence: string) => void} say
+   * @param {number} [waitMs] changes within so long are looked at together: nobody hears faster
+   */
+  constructor(store, say, waitMs = 0) {
     this.#store = store;
     this.#say = say;
-    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, () => this.#look());
+    let timer = null;
+    const later = () => (timer ??= setTimeout(() => ((timer = null), this.#look()), waitMs));
+    const look = waitMs > 0 ? later : () => this.#look();
+    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, look);
   }
 
   #look() {
@@ -30,11 +36,11 @@ export class Announcer {
     if (sum.moving > 0 && !this.#isMoving) {
       this.#spoken = 0;
       this.#before = new Set(own.filter(({ state }) => state === "done").map(({ key }) => key));
-      this.#say(`Uploading ${words(batch.filter(isMoving))}.`);
+      this.#say(t("uploads.sayStart", { what: words(batch.filter(isMoving)) }));
     } else if (sum.moving > 0) {
       this.#sayQuarter(Math.floor(sum.part * 100));
     } else if (this.#isMoving && sum.done > 0) {
-      this.#say(`Uploaded ${words(batch)}.`);
+      this.#say(t("uploads.sayEnd", { what: words(batch) }));
     }
     this.#isMoving = sum.moving > 0;
   }
@@ -43,15 +49,15 @@ export class Announcer {
     const reached = QUARTERS.findLast((quarter) => percent >= quarter) ?? 0;
     if (reached <= this.#spoken) return;
     this.#spoken = reached;
-    this.#say(`${reached} per cent uploaded.`);
+    this.#say(t("uploads.sayQuarter", { n: reached }));
   }
 
   #sayErrors(views) {
     for (const { key, name, state, error } of views) {
-      if (state === "failed" && this.#states.get(key) !== "failed") this.#say(`${name} failed. ${error}`);
+      if (state === "failed" && this.#states.get(key) !== "failed") this.#say(t("uploads.sayFailed", { name, reason: error }));
       this.#states.set(key, state);
     }
   }
 }
 
-const words = (views) => (views.length === 1 ? views[0].name : count(views.length, "file"));
+const words = (views) => (views.length === 1 ? views[0].name : t("common.files", { n: views.length }));

@@ -1,5 +1,7 @@
 // Every request to the server but the chunks themselves (chunk-sender.js), as plain calls. Errors are Problems.
 
+import { t } from "./words.js";
+
 /** What the server answered instead of success; status 0 means that no answer came. */
 export class Problem extends Error {
   /** @param {{status: number, code: string, message: string, details?: object, retryAfter?: number | null}} parts */
@@ -13,7 +15,7 @@ export class Problem extends Error {
   }
 
   static network() {
-    return new Problem({ status: 0, code: "NETWORK", message: "The server could not be reached." });
+    return new Problem({ status: 0, code: "NETWORK", message: t("common.unreachable") });
   }
 
   /** Reads the error body where there is one; a proxy's error page has none. */
@@ -26,7 +28,7 @@ export class Problem extends Error {
     } catch {
       // fall through to the general sentence
     }
-    const message = `The server answered with an error (${status}). Try again in a moment.`;
+    const message = t("common.oddAnswer", { status: String(status) });
     return new Problem({ status, code: `HTTP_${status}`, message, retryAfter: wait });
   }
 }
@@ -35,8 +37,11 @@ export class Problem extends Error {
  * @param {{fetch: typeof fetch, onSignedOut?: () => void}} means
  */
 export function createApi({ fetch, onSignedOut = () => {} }) {
-  /** @returns {Promise<{status: number, headers: Headers, data: any}>} */
-  async function call(method, path, { body, query, signal } = {}) {
+  /**
+   * `accept`: statuses beyond 2xx whose body is wanted too.
+   * @returns {Promise<{status: number, headers: Headers, data: any}>}
+   */
+  async function call(method, path, { body, query, signal, accept = [] } = {}) {
     const search = query ? `?${new URLSearchParams(defined(query))}` : "";
     const headers = body === undefined ? {} : { "Content-Type": "application/json" };
     let response;
@@ -50,7 +55,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
       signal?.throwIfAborted();
       throw error instanceof Problem ? error : Problem.network();
     }
-    if (!response.ok) {
+    if (!response.ok && !accept.includes(response.status)) {
       const problem = Problem.from(response.status, text, response.headers.get("retry-after"));
       if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
       throw problem;
@@ -68,6 +73,14 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
   return {
     /** Any request, for parts of the client that have their own. */
     call,
+    /** A request whose answer is no JSON: the bytes of a file. */
+    send: async (path, options = {}) => {
+      try {
+        return await fetch(path, { credentials: "same-origin", ...options });
+      } catch {
+        throw Problem.network();
+      }
+    },
 
     setUp: (code, name, password) => data("POST", "/api/auth/setup", { body: { code, name, password } }),
     /** `code` is that of the second factor, where the server asked for one. */
@@ -79,6 +92,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
     quota: () => data("GET", "/api/quota"),
 
     files: (query, signal) => page("/api/files", query, signal),
+    trashFile: (fileId) => data("DELETE", `/api/files/${id(fileId)}`),
 
     tasks: (query, signal) => page("/api/tasks", query, signal),
     pauseTask: (taskId) => data("POST", `/api/tasks/${id(taskId)}/pause`),

@@ -1,7 +1,22 @@
 // Numbers and dates as people read them. Sizes are decimal (1 MB = 1,000,000 bytes), as file managers and lines count.
 
-const UNITS = ["bytes", "kB", "MB", "GB", "TB", "PB"];
-const grouped = new Intl.NumberFormat("en");
+import { locale, t } from "./words.js";
+
+const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
+
+/** Formatters are costly to make: one for each kind. @type {Map<string, Intl.NumberFormat>} */
+const formatters = new Map();
+
+function unitText(value, unit, digits) {
+  const key = `${locale()} ${unit} ${digits}`;
+  if (!formatters.has(key)) {
+    const unitDisplay = unit === "byte" ? "long" : "short";
+    const digitCount = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    const useGrouping = unit === "byte";
+    formatters.set(key, new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay, useGrouping, ...digitCount }));
+  }
+  return formatters.get(key).format(value);
+}
 
 /** "4.1 MB", "512 bytes": two digits while that says more than one. @param {number} count */
 export function bytes(count) {
@@ -11,75 +26,75 @@ export function bytes(count) {
     value /= 1000;
     unit++;
   }
-  if (unit === 0) return value === 1 ? "1 byte" : `${grouped.format(value)} bytes`;
-  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${UNITS[unit]}`;
+  return unitText(value, UNITS[unit], unit > 0 && value < 9.95 ? 1 : 0);
 }
 
 /** "4,123,456 bytes", for the title of an element that shows the short form. */
-export const exactBytes = (count) => (count === 1 ? "1 byte" : `${grouped.format(count)} bytes`);
+export const exactBytes = (count) => unitText(count, "byte", 0);
 
 /** "12 of 512 MB": the unit once where both share it. */
 export function bytesOf(done, total) {
   const [doneText, totalText] = [bytes(done), bytes(total)];
-  const unit = totalText.slice(totalText.indexOf(" "));
-  if (done === 0) return `0 of ${totalText}`;
-  return `${doneText.endsWith(unit) ? doneText.slice(0, -unit.length) : doneText} of ${totalText}`;
+  const unit = totalText.slice(totalText.search(/[\s\u00a0][^\s\u00a0]*$/));
+  const short = doneText.endsWith(unit) ? doneText.slice(0, -unit.length) : doneText;
+  return t("common.of", { done: done === 0 ? "0" : short, total: totalText });
 }
 
 export const rate = (bytesPerSecond) => `${bytes(Math.round(bytesPerSecond))}/s`;
 
 /** "2 min left". Rounded coarsely, because a guess should not look exact. @param {number} seconds */
 export function timeLeft(seconds) {
-  if (seconds < 58) return `${Math.max(5, Math.ceil(seconds / 5) * 5)} s left`;
+  if (seconds < 58) return t("common.secondsLeft", { n: Math.max(5, Math.ceil(seconds / 5) * 5) });
   const minutes = Math.ceil(seconds / 60);
-  if (minutes < 60) return `${minutes} min left`;
+  if (minutes < 60) return t("common.minutesLeft", { n: minutes });
   const hours = Math.floor(minutes / 60);
-  if (hours >= 48) return `${Math.round(hours / 24)} days left`;
-  return minutes % 60 === 0 || hours >= 10 ? `${hours} h left` : `${hours} h ${minutes % 60} min left`;
+  if (hours >= 48) return t("common.daysLeft", { n: Math.round(hours / 24) });
+  if (minutes % 60 === 0 || hours >= 10) return t("common.hoursLeft", { n: hours });
+  return t("common.hoursMinutesLeft", { hours, minutes: minutes % 60 });
 }
 
 /** "just now", "5 min ago", "yesterday", "3 Mar", "3 Mar 2024". @param {string | Date} when @param {Date} now */
 export function ago(when, now = new Date()) {
   const date = new Date(when);
   const seconds = (now - date) / 1000;
-  if (seconds < 45) return "just now";
-  if (seconds < 3570) return `${Math.max(1, Math.round(seconds / 60))} min ago`;
-  if (seconds < 86_400 && date.getDate() === now.getDate()) return `${Math.round(seconds / 3600)} h ago`;
+  if (seconds < 45) return t("common.justNow");
+  if (seconds < 3570) return t("common.minutesAgo", { n: Math.max(1, Math.round(seconds / 60)) });
+  if (seconds < 86_400 && date.getDate() === now.getDate()) {
+    return t("common.hoursAgo", { n: Math.round(seconds / 3600) });
+  }
   const days = Math.round((midnight(now) - midnight(date)) / 86_400_000);
-  if (days <= 1) return "yesterday";
-  if (days < 7) return `${days} days ago`;
+  if (days <= 1) return t("common.yesterday");
+  if (days < 7) return t("common.daysAgo", { n: days });
   const year = date.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString("en-GB", { day: "numeric", month: "short", year });
+  return date.toLocaleDateString(locale(), { day: "numeric", month: "short", year });
 }
 
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "Tuesday 3 March 2026 at 14:05". */
-export const exactTime = (when) => new Date(when).toLocaleString("en-GB", { dateStyle: "full", timeStyle: "short" });
+export const exactTime = (when) => new Date(when).toLocaleString(locale(), { dateStyle: "full", timeStyle: "short" });
 
 /** Whole per cent, and 100 only when all of it is done. @param {number} part from 0 to 1 */
 export const percent = (part) => `${part >= 1 ? 100 : Math.min(99, Math.floor(part * 100))} %`;
-
-export const count = (number, one, many = `${one}s`) => `${grouped.format(number)} ${number === 1 ? one : many}`;
 
 const ARCHIVES = /^application\/(zip|gzip|zstd|x-(tar|gtar|7z-compressed|rar-compressed|xz|bzip2|gzip)|vnd\.rar)/;
 const DOCUMENTS = /^application\/(pdf|msword|rtf|epub|vnd\.(openxmlformats|oasis|ms-))/;
 const CODE = /^(application\/(json|xml|javascript|x-sh|toml|yaml|wasm)|text\/(html|css|javascript|x-|xml))/;
 
 const KINDS = [
-  ["image", "Image", /^image\//],
-  ["video", "Video", /^video\//],
-  ["audio", "Audio", /^audio\//],
-  ["archive", "Archive", ARCHIVES],
-  ["document", "Document", DOCUMENTS],
-  ["code", "Code", CODE],
-  ["text", "Text", /^text\//],
+  ["image", /^image\//],
+  ["video", /^video\//],
+  ["audio", /^audio\//],
+  ["archive", ARCHIVES],
+  ["document", DOCUMENTS],
+  ["code", CODE],
+  ["text", /^text\//],
 ];
 
 /** Icon name and word for a content type. @returns {{icon: string, word: string}} */
 export function kindOf(contentType = "") {
-  const found = KINDS.find(([, , pattern]) => pattern.test(contentType));
-  return found ? { icon: found[0], word: found[1] } : { icon: "file", word: "File" };
+  const icon = KINDS.find(([, pattern]) => pattern.test(contentType))?.[0] ?? "file";
+  return { icon, word: t(`common.${icon}`) };
 }
 
 /** The folder's parts; "/" has none. @param {string} folder */

@@ -12,7 +12,7 @@ import { createWasmCompressor } from "./sha256-wasm.js";
  * @property {() => Uint32Array} state the eight words so far
  */
 
-/** Read sizes above this gain nothing and cost memory. */
+/** How often it is looked whether to go on. */
 const SLICE_BYTES = 4 << 20;
 
 /** WebAssembly where the page may use it, else plain JavaScript. @returns {Compressor} */
@@ -75,23 +75,30 @@ export function sha256Hex(data) {
 }
 
 /**
- * Hashes a file slice by slice; the next slice is read while this one is hashed.
+ * Hashes a file as one stream: slices in memory, and a stream for each, would pile up faster than browsers collect them.
  * @param {Blob} blob
  * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor,
- *          sliceBytes?: number}} [options]
+ *          sliceBytes?: number}} [options] after each slice it is told how far it is, and looked whether to go on
  * @returns {Promise<string>}
  */
 export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES } = {}) {
   const hash = new Sha256(compressor);
-  const read = (at) => (at < blob.size ? blob.slice(at, at + sliceBytes).arrayBuffer() : null);
-  let next = read(0);
-  for (let at = 0; at < blob.size; at += sliceBytes) {
-    const bytes = new Uint8Array(await next);
-    signal?.throwIfAborted();
-    next = read(at + sliceBytes);
-    next?.catch(() => {}); // reported by the await above, not as an unhandled rejection
-    hash.update(bytes);
-    onProgress?.(at + bytes.length);
+  const reader = blob.stream().getReader();
+  let at = 0;
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+      for (let rest = part.value; rest.length > 0; ) {
+        const piece = rest.subarray(0, sliceBytes - (at % sliceBytes));
+        hash.update(piece);
+        at += piece.length;
+        rest = rest.subarray(piece.length);
+        if (at % sliceBytes !== 0 && at !== blob.size) continue;
+        signal?.throwIfAborted();
+        onProgress?.(at);
+      }
+    }
+  } finally {
+    reader.cancel().catch(() => {});
   }
   return hash.hex();
 }

@@ -3,6 +3,7 @@
 
 import { RateMeter } from "./rate.js";
 import { uploadView } from "./upload-view.js";
+import { t } from "./words.js";
 
 /** An upload without a sign of life for this long is taken to have nobody sending it. */
 const SILENCE_MS = 20_000;
@@ -25,6 +26,7 @@ export class ObservedUploads {
   #signs = new Map();
   /** Keys of the rows shown from here; finished ones have no sign any more. */
   #rows = new Set();
+  #groupOf = () => null;
 
   /** @param {{store: import("./store.js").Store, now?: () => number}} means */
   constructor({ store, now = () => Date.now() }) {
@@ -37,8 +39,10 @@ export class ObservedUploads {
    * @param {object[]} uploads
    * @param {(taskId: string) => boolean} isOurs begun in this browser, so after a reload nobody is sending it
    * @param {(taskId: string) => boolean} isDriven
+   * @param {(taskId: string) => {group: string, groupName: string} | null} [groupOf] the folder it came with
    */
-  seed(uploads, isOurs, isDriven) {
+  seed(uploads, isOurs, isDriven, groupOf = () => null) {
+    this.#groupOf = groupOf;
     const open = new Set(uploads.map(({ taskId }) => taskId));
     for (const taskId of [...this.#signs.keys()]) if (!open.has(taskId)) this.forget(taskId);
     for (const facts of uploads) {
@@ -71,7 +75,7 @@ export class ObservedUploads {
       this.#finish(row, {
         ...idle,
         state: "failed",
-        error: data.errorMessage ?? "It was left too long and has expired.",
+        error: data.errorMessage ?? t("uploads.hasExpired"),
       });
     }
     if (type === "task.cancelled") this.forget(data.taskId);
@@ -147,7 +151,7 @@ export class ObservedUploads {
       lastModified: facts.lastModified ? Date.parse(facts.lastModified) : (known?.lastModified ?? null),
       size: fileSize,
       state: isMoving ? "sending" : isPaused ? "paused" : "needs-file",
-      note: isMoving ? `From another ${sign.isOurs ? "tab" : "device"}` : "",
+      note: isMoving ? (sign.isOurs ? t("uploads.fromTab") : t("uploads.fromDevice")) : "",
       remote: isMoving,
       sent: durable,
       durable,
@@ -156,6 +160,7 @@ export class ObservedUploads {
       view.rate = sign.meter.perSecond(now);
       view.secondsLeft = sign.meter.secondsLeft(fileSize - durable, now);
     }
+    Object.assign(view, this.#groupOf(taskId));
     this.#rows.add(key);
     this.#store.putUpload(uploadView(view));
   }

@@ -64,6 +64,31 @@ export class Pager extends EventTarget {
     }
   }
 
+  /** Loads rows and waits for them, or for the problem that keeps them away. */
+  async ensure(first, last) {
+    const isMissing = () => !this.problem && Array.from({ length: last - first + 1 }, (_, i) => this.at(first + i)).includes(undefined);
+    while (isMissing() && (this.total === null || last < this.total)) {
+      this.want(first, last);
+      await new Promise((resolve) => this.addEventListener("change", resolve, { once: true }));
+    }
+  }
+
+  /** Takes rows away before the server has been told; where they were at a page's end, a gap shows until the refresh. */
+  remove(matches) {
+    for (const [page, items] of this.#pages) {
+      const kept = items.filter((item) => !matches(item));
+      this.#pages.set(page, kept);
+      this.total -= items.length - kept.length;
+    }
+    this.#changed();
+  }
+
+  patch(id, fields) {
+    for (const [page, items] of this.#pages)
+      this.#pages.set(page, items.map((item) => (item.id === id ? { ...item, ...fields } : item)));
+    this.#changed();
+  }
+
   async #fetch(page) {
     const generation = this.#generation;
     this.#loading.add(page);
@@ -88,7 +113,7 @@ export class Pager extends EventTarget {
 
   #dropBeyond(total) {
     for (const page of [...this.#pages.keys()]) {
-      if (page * this.#pageSize >= total) this.#pages.delete(page);
+      if (page > 0 && page * this.#pageSize >= total) this.#pages.delete(page); // that the first is empty is known
     }
   }
 

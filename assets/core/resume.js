@@ -16,7 +16,14 @@ const SAMPLE_BYTES = 64 << 10;
  * @property {number} size
  * @property {number} lastModified
  * @property {string} sample
+ * @property {string | null} [group] the folder it came with
  * @property {FileSystemFileHandle} [handle]
+ *
+ * @typedef {object} GroupMemo a folder that is being sent; kept beside the others, under its key in place of a task's id
+ * @property {string} taskId
+ * @property {string} accountId
+ * @property {{name: string, folder: string}} folderOf its name, and the folder it goes into
+ * @property {FileSystemDirectoryHandle} [handle]
  */
 
 /** A hash over both ends of the file: enough to tell a copy from a namesake. @param {Blob} blob */
@@ -43,7 +50,7 @@ export function fingerprint({ name, size, lastModified, folder, sample }) {
  * @param {Memo} [memo]
  */
 export async function isSameFile(file, upload, memo) {
-  if (file.name !== upload.name || file.size !== upload.size) return false;
+  if (file.name !== (memo?.name ?? upload.name) || file.size !== upload.size) return false;
   const lastModified = memo?.lastModified ?? upload.lastModified;
   if (lastModified === null || file.lastModified === lastModified) return true;
   return memo !== undefined && (await sampleOf(file)) === memo.sample;

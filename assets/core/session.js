@@ -1,24 +1,28 @@
 // Who is signed in, and what starts and stops with it: the live connection, the uploads, what the store holds.
 
+import { filesOfHandle } from "./folder-reader.js";
+import { uploadView } from "./upload-view.js";
+
 export class Session {
   #api;
   #store;
   #live;
-  #uploader;
-  #observed;
-  #memory;
+  #sending;
+  #calm;
+  /** Whether this page goes on by itself with files that it can open. */
+  leads = false;
 
   /**
    * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
-   *          uploader: import("./uploader.js").Uploader, observed: object, memory: object}} means
+   *          sending: import("./later.js").Later<{uploader: import("./uploader.js").Uploader, observed: object,
+   *            memory: object, uploads: object}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
    */
-  constructor({ api, store, live, uploader, observed, memory }) {
+  constructor({ api, store, live, sending, calm = Promise.resolve() }) {
     this.#api = api;
     this.#store = store;
     this.#live = live;
-    this.#uploader = uploader;
-    this.#observed = observed;
-    this.#memory = memory;
+    this.#sending = sending;
+    this.#calm = calm;
   }
 
   /** Asks the server who this is. The store's account is null afterwards when nobody is; rejects without connection. */
@@ -50,7 +54,7 @@ export class Session {
 
   async signOut() {
     await this.#api.signOut();
-    this.#uploader.clear();
+    this.#sending.now?.uploader.clear();
     this.ended();
   }
 
@@ -58,8 +62,8 @@ export class Session {
   ended() {
     if (this.#store.account === null) return;
     this.#live.stop();
-    this.#uploader.setAccount(null);
-    this.#observed.clear();
+    this.#sending.now?.uploader.setAccount(null);
+    this.#sending.now?.observed.clear();
     this.#store.set("account", null);
   }
 
@@ -67,14 +71,48 @@ export class Session {
   async refresh() {
     const { account } = this.#store;
     const quota = this.#api.quota().then((found) => this.#store.set("quota", found));
-    const [uploads, memos] = await Promise.all([this.#api.openUploads(), this.#memory.all(account.id), quota]);
-    const known = new Map(memos.map((memo) => [memo.taskId, memo]));
-    const isDriven = (taskId) => this.#uploader.drives(taskId);
-    this.#observed.seed(uploads, (taskId) => known.has(taskId), isDriven);
+    await Promise.all([quota, this.#loadOpenTasks(), this.#lookAtUploads(account)]);
+  }
+
+  async #lookAtUploads(account) {
+    await this.#calm;
+    const { uploader, observed, memory } = await this.#sending.get();
+    const [uploads, all] = await Promise.all([this.#api.openUploads(), memory.all(account.id)]);
+    if (this.#store.account?.id !== account.id) return;
+    const memos = all.filter(({ folderOf }) => folderOf === undefined);
+    const known = new Map(all.map((memo) => [memo.taskId, memo]));
+    const isDriven = (taskId) => uploader.drives(taskId);
+    const groupOf = (taskId) => {
+      const folder = known.get(known.get(taskId)?.group);
+      return folder ? { group: folder.taskId, groupName: folder.folderOf.name } : null;
+    };
+    observed.seed(uploads, (taskId) => known.has(taskId), isDriven, groupOf);
     const open = new Set(uploads.map(({ taskId }) => taskId));
     const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId));
-    await Promise.all(ended.map(({ taskId }) => this.#memory.remove(taskId)));
-    await this.#openHandles(known);
+    await Promise.all(ended.map(({ taskId }) => memory.remove(taskId)));
+    this.#showFolders(all.filter(({ folderOf }) => folderOf !== undefined));
+    if (this.leads) await this.#openHandles(known);
+  }
+
+  /** This page goes on with what can be opened; others of this browser watch. */
+  lead() {
+    this.leads = true;
+    if (this.#store.account) this.refresh().catch(() => {}); // as in #enter
+  }
+
+  /** A folder that was being sent when the page went is a row that asks for it. */
+  #showFolders(memos) {
+    for (const { taskId: key, folderOf } of memos) {
+      const isShown = [...this.#store.uploads.values()].some(({ group, driven, isFolder }) => group === key && (driven || isFolder));
+      if (isShown) continue;
+      const { name, folder } = folderOf;
+      this.#store.putUpload(uploadView({ key, name, folder, group: key, groupName: name, isFolder: true, state: "needs-file" }));
+    }
+  }
+
+  async #loadOpenTasks() {
+    const { items } = await this.#api.tasks({ status: "Pending,InProgress,Paused", limit: 500 });
+    this.#store.putTasks(items);
   }
 
   /**
@@ -84,16 +122,20 @@ export class Session {
    */
   async reopen(key) {
     const view = this.#store.uploads.get(key);
-    const memos = await this.#memory.all(this.#store.account.id);
-    const handle = memos.find(({ taskId }) => taskId === view.taskId)?.handle;
+    const { uploader, memory } = this.#sending.now;
+    const memos = await memory.all(this.#store.account.id);
+    const handle = memos.find(({ taskId }) => taskId === (view.isFolder ? key : view.taskId))?.handle;
     if (!handle || (await handle.requestPermission({ mode: "read" })) !== "granted") return false;
+    if (handle.kind === "directory") return this.#openFolder(view, handle);
     const file = await handle.getFile().catch(() => null);
-    return file !== null && this.#uploader.adopt(key, file);
+    return file !== null && uploader.adopt(key, file);
   }
 
-  async loadTasks() {
-    const { items } = await this.#api.tasks({ limit: 200 });
-    this.#store.replaceTasks(items);
+  /** @returns {Promise<boolean>} */
+  async #openFolder({ key, folder }, handle) {
+    const items = await filesOfHandle(handle, folder).catch(() => []);
+    if (items.length > 0) await this.#sending.now.uploads.goOn(key, items);
+    return items.length > 0;
   }
 
   /** @param {"pause" | "resume" | "cancel" | "retry"} verb @param {string} taskId */
@@ -113,7 +155,7 @@ export class Session {
 
   #enter(account) {
     this.#store.forgetAccount();
-    this.#uploader.setAccount(account.id);
+    this.#sending.now?.uploader.setAccount(account.id);
     this.#store.set("account", account);
     this.#live.start();
     this.refresh().catch(() => {}); // what it would show comes again with the next event or visit
@@ -122,11 +164,15 @@ export class Session {
   /** Where the browser still lets us read a file, its upload goes on without a question. */
   async #openHandles(memos) {
     for (const view of [...this.#store.uploads.values()]) {
-      const handle = memos.get(view.taskId)?.handle;
+      const handle = memos.get(view.isFolder ? view.key : view.taskId)?.handle;
       if (!handle || view.state !== "needs-file") continue;
       if ((await handle.queryPermission({ mode: "read" })) !== "granted") continue;
+      if (view.isFolder) {
+        await this.#openFolder(view, handle);
+        continue;
+      }
       const file = await handle.getFile().catch(() => null);
-      if (file) await this.#uploader.adopt(view.key, file);
+      if (file) await this.#sending.now.uploader.adopt(view.key, file);
     }
   }
 }

@@ -2,7 +2,7 @@
 // here; whoever shows it listens for the topic.
 //
 // Topics: "account", "quota", "connection", "uploads" (a row came or went), "upload" (one row changed, `key` says
-// which), "tasks", "task", "files" (the stored files changed; lists should look again).
+// which), "unread", "notice" (the last notification that came), "tasks", "task", "files" (the stored files changed; lists should look again).
 
 export class StoreEvent extends Event {
   /** @param {string} topic @param {string} [key] */
@@ -22,6 +22,10 @@ export class Store extends EventTarget {
   quota = null;
   /** @type {"connecting" | "online" | "offline"} */
   connection = "connecting";
+  /** Notifications that were not read. */
+  unread = 0;
+  /** @type {object | null} */
+  notice = null;
   /** Upload rows in the order they came. @type {Map<string, import("./upload-view.js").UploadView>} */
   uploads = new Map();
   /** @type {Map<string, object>} */
@@ -31,7 +35,7 @@ export class Store extends EventTarget {
     this.dispatchEvent(new StoreEvent(topic, key));
   }
 
-  /** @param {"account" | "quota" | "connection"} topic */
+  /** @param {"account" | "quota" | "connection" | "unread" | "notice"} topic */
   set(topic, value) {
     if (this[topic] === value) return;
     this[topic] = value;
@@ -42,6 +46,12 @@ export class Store extends EventTarget {
     const known = this.uploads.has(view.key);
     this.uploads.set(view.key, view);
     this.#emit(known ? "upload" : "uploads", view.key);
+  }
+
+  /** Many at once: a folder of ten thousand is one change. */
+  putUploads(views) {
+    for (const view of views) this.uploads.set(view.key, view);
+    if (views.length > 0) this.#emit("uploads", views.length === 1 ? views[0].key : undefined);
   }
 
   removeUpload(key) {
@@ -61,8 +71,17 @@ export class Store extends EventTarget {
     this.#emit(known ? "task" : "tasks", task.taskId);
   }
 
-  replaceTasks(tasks) {
-    this.tasks = new Map(tasks.map((task) => [task.taskId, task]));
+  /** The same for many: one change. */
+  putTasks(tasks) {
+    for (const task of tasks) {
+      const known = this.tasks.get(task.taskId);
+      if (!(known?.rev > task.rev)) this.tasks.set(task.taskId, { ...known, ...task });
+    }
+    this.#emit("tasks");
+  }
+
+  /** Something happened to a task that is not known here; lists should look again. */
+  tasksChanged() {
     this.#emit("tasks");
   }
 
@@ -74,6 +93,8 @@ export class Store extends EventTarget {
   forgetAccount() {
     this.tasks = new Map();
     this.quota = null;
+    this.notice = null;
+    this.set("unread", 0);
     this.#emit("tasks");
     this.#emit("quota");
   }

@@ -1,4 +1,5 @@
-// Carries live events into the store: tasks by their status, uploads to whoever shows them, files and quota as told.
+// Carries live events into the store: tasks by their status, uploads to whoever shows them, files, quota and
+// notifications as told.
 
 /** The status a life-cycle event stands for; `task.progress` brings its own. */
 const STATUS = Object.freeze({
@@ -28,6 +29,9 @@ export function applyPacket({ type, data }, { store, uploader, observed, onReset
       return store.filesChanged();
     case "quota.changed":
       return store.set("quota", { ...store.quota, ...data });
+    case "notification":
+      store.set("unread", data.unread);
+      return store.set("notice", data);
     case "sync.snapshot":
       return data.tasks.forEach((task) => store.putTask(task));
     case "sync.reset":
@@ -38,7 +42,7 @@ export function applyPacket({ type, data }, { store, uploader, observed, onReset
 function applyTask(type, data, store) {
   const known = store.tasks.get(data.taskId);
   // A life-cycle event of an old task names it only; the list will load it when it is looked at.
-  if (!known && type !== "task.created" && type !== "task.progress") return;
+  if (!known && type !== "task.created" && type !== "task.progress") return store.tasksChanged();
   const status = data.status ?? STATUS[type];
   const task = { ...data, status };
   if (type === "task.created" && known) delete task.status;

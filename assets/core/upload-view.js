@@ -1,5 +1,7 @@
 // One upload as the tray shows it, whoever sends it: this page, another device, or nobody until its file is chosen.
 
+import { t } from "./words.js";
+
 /**
  * @typedef {"queued" | "sending" | "paused" | "waiting" | "verifying" | "done" | "failed" | "needs-file"} UploadState
  *
@@ -22,6 +24,10 @@
  * @property {string} error what went wrong, or ""
  * @property {boolean} verified the hash computed here equals the stored one
  * @property {string | null} fileId the stored file
+ * @property {string | null} group key of the folder it came with, shown as one row
+ * @property {string} groupName
+ * @property {boolean} isFolder a folder of which some is still missing: it has to be chosen again
+ * @property {string | null} replaces id of the stored file that goes to the trash once this one is stored
  */
 
 /** States in which the row has something left to do. */
@@ -33,24 +39,24 @@ export const isOpen = (view) => OPEN.has(view.state);
 export const isMoving = (view) => MOVING.has(view.state);
 
 /** The phase in words. @param {UploadView} view */
-export function stateWords({ state, note, verified }) {
+export function stateWords({ state, note, verified, isFolder }) {
   switch (state) {
     case "queued":
-      return "Next in line";
+      return t("uploads.queued");
     case "sending":
-      return note || "Sending";
+      return note || t("uploads.sending");
     case "paused":
-      return "Paused";
+      return t("uploads.paused");
     case "waiting":
-      return note || "Waiting for connection";
+      return note || t("uploads.waiting");
     case "verifying":
-      return note || "Verifying";
+      return note || t("uploads.verifying");
     case "done":
-      return verified ? "Done · Verified" : "Done";
+      return note || (verified ? t("uploads.verified") : t("uploads.done"));
     case "needs-file":
-      return "Needs the same file";
+      return isFolder ? t("uploads.needsFolder") : t("uploads.needsFile");
     default:
-      return "Failed";
+      return t("uploads.failed");
   }
 }
 
@@ -71,6 +77,10 @@ export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
   error: "",
   verified: false,
   fileId: null,
+  group: null,
+  groupName: "",
+  isFolder: false,
+  replaces: null,
   ...fields,
 });
 
@@ -80,6 +90,7 @@ export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
  */
 export function totals(views) {
   const sum = { rows: 0, moving: 0, sending: 0, verifying: 0, paused: 0, needFile: 0, failed: 0, done: 0 };
+  const groups = new Set(); // of those that need their files; one folder is one question
   const bytes = { sent: 0, durable: 0, size: 0, rate: 0 };
   for (const view of views) {
     sum.rows++;
@@ -87,7 +98,8 @@ export function totals(views) {
     if (view.state === "sending" || view.state === "queued") sum.sending++;
     if (view.state === "verifying") sum.verifying++;
     if (view.state === "paused") sum.paused++;
-    if (view.state === "needs-file") sum.needFile++;
+    if (view.state === "needs-file" && !groups.has(view.group)) sum.needFile++;
+    if (view.state === "needs-file" && view.group !== null) groups.add(view.group);
     if (view.state === "failed") sum.failed++;
     if (view.state === "done") sum.done++;
     if (view.state === "failed") continue;

@@ -6,17 +6,22 @@
 
 import { Problem } from "./api.js";
 import { ChunkPlan } from "./chunk-plan.js";
+import { findCopy } from "./find-copy.js";
+import { Pace } from "./pace.js";
 import { RateMeter } from "./rate.js";
+import { assertReadable, unreadable } from "./readable.js";
 import { fingerprint, sampleOf } from "./resume.js";
 import { canRetry, retryDelay } from "./retry.js";
 import { uploadView } from "./upload-view.js";
+import { t } from "./words.js";
 
-const CHUNKS_IN_FLIGHT = 3;
 const POLL_MS = 2000;
 /** An upload that vanished at the server is begun anew this often; more would hide a fault. */
 const RECREATIONS = 2;
 /** Rate and time left change this often on screen, so that they can be read. */
 const RATE_STEP_MS = 500;
+/** With less than this left to send, finding out whether the server has the file already is not worth it. */
+const WORTH_ASKING_BYTES = 8 << 20;
 
 /**
  * @typedef {object} UploadMeans what an upload needs from outside
@@ -24,6 +29,7 @@ const RATE_STEP_MS = 500;
  * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
  * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
+ * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
  * @property {() => number} now milliseconds
  * @property {() => number} random
  * @property {(upload: Upload) => void} changed
@@ -36,6 +42,11 @@ export class Upload {
   /** @type {ChunkPlan | null} */
   #plan = null;
   #meter = new RateMeter();
+  #pace = new Pace();
+  /** Chunks that were cut off, in a row. */
+  #cuts = 0;
+  /** What the server was asked with, but the hash. */
+  #wish = null;
   #rateShownAt = 0;
   #recreations = 0;
   /** Begun once per file and not with each run: a pause costs no second reading. @type {Promise<string> | null} */
@@ -47,7 +58,7 @@ export class Upload {
   constructor(means, { file, view }) {
     this.#means = means;
     this.file = file;
-    this.view = uploadView({ ...view, driven: true, name: file.name, contentType: file.type, size: file.size });
+    this.view = uploadView({ name: file.name, ...view, driven: true, contentType: file.type, size: file.size });
   }
 
   get state() {
@@ -63,7 +74,7 @@ export class Upload {
     const run = new AbortController();
     this.#run = run;
     this.#meter.reset();
-    this.#become("sending", { note: "Starting", error: "" });
+    this.#become("sending", { note: t("uploads.starting"), error: "" });
     try {
       await this.#drive(run.signal);
     } catch (error) {
@@ -124,10 +135,18 @@ export class Upload {
         await this.#verify(stored, signal);
         return;
       } catch (error) {
-        if (error.status !== 404 || signal.aborted || ++this.#recreations > RECREATIONS) throw error;
-        this.view.taskId = null; // swept at the server meanwhile: begin anew
+        if (error.code === "CHUNKS_TOO_LARGE") await this.#endSilently();
+        else if (error.status !== 404 || signal.aborted || ++this.#recreations > RECREATIONS) throw error;
+        this.view.taskId = null; // swept at the server meanwhile, or to be sent in other pieces: begin anew
       }
     }
+  }
+
+  /** The server forgets what it has of this. If it does not hear so, it will by itself; its event is not about us. */
+  async #endSilently() {
+    const { taskId } = this.view;
+    this.view.taskId = null;
+    await this.#means.transport.cancelUpload(taskId).catch(() => {});
   }
 
   #stopped(error) {
@@ -148,13 +167,15 @@ export class Upload {
     const { file, view } = this;
     const sample = await sampleOf(file).catch(() => Promise.reject(unreadable()));
     const body = {
-      fileName: file.name,
+      fileName: view.name,
       fileSize: file.size,
       folder: view.folder,
+      chunkSize: this.#means.limit.size,
       lastModified: new Date(file.lastModified).toISOString(),
-      fingerprint: fingerprint({ ...pick(file), folder: view.folder, sample }),
+      fingerprint: fingerprint({ ...pick(file), name: view.name, folder: view.folder, sample }),
     };
     if (file.type) body.contentType = file.type;
+    this.#wish = body;
     const answer = await this.#retrying(signal, () => this.#means.transport.createUpload(body, signal));
     this.view.taskId = answer.taskId;
     this.#means.created(this, sample);
@@ -168,14 +189,15 @@ export class Upload {
     const state = await this.#retrying(signal, () => transport.uploadState(taskId, signal));
     if (state.status === "Paused") await this.#retrying(signal, () => transport.resumeTask(taskId));
     if (["Failed", "Cancelled", "Expired"].includes(state.status)) {
-      throw new Problem({ status: 404, code: "UPLOAD_ENDED", message: "This upload has ended at the server." });
+      throw new Problem({ status: 404, code: "UPLOAD_ENDED", message: t("uploads.hasEnded") });
     }
     return state;
   }
 
   async #sendAndComplete(signal) {
     for (;;) {
-      await this.#sendMissing(signal);
+      const copy = await this.#sendMissing(signal);
+      if (copy !== null) return copy;
       this.#become("verifying");
       const stored = await this.#complete(signal);
       if (stored !== null) return stored;
@@ -183,21 +205,50 @@ export class Upload {
     }
   }
 
-  /** Keeps CHUNKS_IN_FLIGHT senders busy; the first failure that cannot be retried ends them all. */
+  /**
+   * Keeps chunks on their way, as many as the pace allows. The first failure that cannot be retried ends them all, and so
+   * does the news that this account has the same bytes already.
+   * @returns {Promise<object | null>} the stored copy that was found
+   */
   async #sendMissing(signal) {
     const stop = new AbortController();
     const either = AbortSignal.any([signal, stop.signal]);
-    const sender = async () => {
-      for (let index = this.#plan.take(); index !== undefined; index = this.#plan.take()) {
-        await this.#sendChunk(index, either);
+    const flying = new Set();
+    let failure;
+    const fail = (error) => (failure ??= error);
+    const fill = () => {
+      while (!failure && flying.size < this.#pace.chunks) {
+        const index = this.#plan.take();
+        if (index === undefined) return;
+        const sending = this.#sendChunk(index, either).catch(fail).finally(() => flying.delete(sending));
+        flying.add(sending);
       }
     };
-    const senders = Array.from({ length: CHUNKS_IN_FLIGHT }, sender);
+    this.#pace.begin(this.#means.now());
+    let copy = null;
+    this.#findCopy(either).then((found) => (copy = found));
+    for (fill(); flying.size > 0 && copy === null && !failure; fill()) await Promise.race(flying);
+    stop.abort(new DOMException("Sending has ended", "AbortError"));
+    await Promise.all(flying);
+    if (copy !== null) await this.#endSilently();
+    else if (failure) throw failure;
+    return copy;
+  }
+
+  /** Asks again once the hash is known, for then the server can tell whether it has the file. Never rejects. */
+  async #findCopy(signal) {
     try {
-      await Promise.all(senders);
-    } finally {
-      stop.abort();
-      await Promise.allSettled(senders);
+      const hash = await this.#hash;
+      const left = this.#plan.size - this.#plan.sent;
+      if (left < WORTH_ASKING_BYTES || this.#wish === null || signal.aborted) return null;
+      const { transport } = this.#means;
+      if ((await findCopy(transport.files, { size: this.#plan.size, hash })) === null || signal.aborted) return null;
+      const answer = await transport.createUpload({ ...this.#wish, hash }, signal);
+      if (answer.fileExists) return answer.file;
+      if (answer.taskId !== this.view.taskId) await transport.cancelUpload(answer.taskId); // the copy went meanwhile
+      return null;
+    } catch {
+      return null; // it is being sent anyway
     }
   }
 
@@ -217,11 +268,25 @@ export class Upload {
         if (error.code === "CHUNK_ALREADY_UPLOADED") return;
         plan.progress(index, 0);
         if (error.status === 0) await assertReadable(blob);
+        await this.#assertSmallEnough(error);
         throw error;
       }
     });
+    this.#cuts = 0;
     plan.stored(index);
+    this.#pace.stored(this.#means.now());
     this.#moved();
+  }
+
+  /** Throws when something between here and the server takes no bodies of this size. */
+  async #assertSmallEnough(error) {
+    const { limit, transport } = this.#means;
+    const { chunkSize } = this.#plan;
+    this.#cuts = error.status === 0 ? this.#cuts + 1 : 0;
+    const answers = () => transport.uploadProgress(this.view.taskId);
+    if (!(await limit.isTooLarge(error, { chunkSize, cuts: this.#cuts, answers }))) return;
+    limit.halve(chunkSize);
+    throw new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: error.message });
   }
 
   /** @returns the stored file, or null when the server still misses chunks */
@@ -235,7 +300,7 @@ export class Upload {
       for (;;) {
         const stored = await this.#retrying(signal, () => transport.completeUpload(taskId, { hash, signal }));
         if (stored !== null) return stored;
-        this.#become("verifying", { note: "The server is finishing" });
+        this.#become("verifying", { note: t("uploads.finishing") });
         const event = new Promise((resolve) => (this.#wakeCompletion = resolve));
         let progress;
         do {
@@ -266,8 +331,7 @@ export class Upload {
     signal.throwIfAborted();
     const theirs = /^sha256:([0-9a-f]{64})$/.exec(stored.hash ?? "")?.[1] ?? null;
     if (own !== null && theirs !== null && own !== theirs) {
-      const error =
-        "The stored copy differs from the file on this device: their checksums disagree. Send it again, delete the copy.";
+      const error = t("uploads.differs");
       this.#dropHash();
       this.view.taskId = null; // a retry must be another upload, not this one's answer again
       return this.#become("failed", { error });
@@ -326,20 +390,4 @@ export class Upload {
 const pick = ({ name, size, lastModified }) => ({ name, size, lastModified });
 
 const waitNote = ({ status }) =>
-  status === 0 || status === 401 ? "Waiting for connection" : "Waiting for the server, which is busy";
-
-const unreadable = () =>
-  new Problem({
-    status: -1,
-    code: "FILE_UNREADABLE",
-    message: "The file can no longer be read on this device: it was changed, moved or removed. Choose it again.",
-  });
-
-/** A changed file makes the browser's request fail as if the line were down; one byte tells the two apart. */
-async function assertReadable(blob) {
-  try {
-    await blob.slice(0, 1).arrayBuffer();
-  } catch {
-    throw unreadable();
-  }
-}
+  status === 0 || status === 401 ? t("uploads.waiting") : t("uploads.busy");

@@ -1,9 +1,12 @@
 // The line of uploads that this page drives: at most two at a time, started, paused and resumed by key. Connects each
 // Upload with the server, the store and the memory, and tells it when trying again makes sense.
 
+import { ChunkLimit } from "./chunk-limit.js";
 import { isSameFile } from "./resume.js";
 import { sleep as plainSleep } from "./retry.js";
 import { Upload } from "./upload.js";
+import { isOpen } from "./upload-view.js";
+import { t } from "./words.js";
 
 const AT_ONCE = 2;
 
@@ -15,6 +18,8 @@ export class Uploader {
   #takesOver;
   /** @type {Map<string, Upload>} by key, in the order they were added */
   #uploads = new Map();
+  /** Uploads driven here by task id. @type {Map<string, Upload>} */
+  #byTask = new Map();
   /** Task ids ever driven here, so that their late events are not taken for another device's. */
   #own = new Set();
   /** Handles of dropped files, until their upload has a task id. @type {WeakMap<File, FileSystemFileHandle>} */
@@ -47,6 +52,7 @@ export class Uploader {
       hash: (blob, options) => hasher.hash(blob, options),
       sleep: (ms, signal) => this.#sleepOrBell(sleep, ms, signal),
       connected: (signal, onWait) => this.#connected(signal, onWait),
+      limit: new ChunkLimit(),
       now: now ?? (() => performance.now()),
       random: random ?? Math.random,
       changed: (upload) => this.#changed(upload),
@@ -54,12 +60,19 @@ export class Uploader {
     };
   }
 
-  /** @param {{file: File, folder: string, handle?: FileSystemFileHandle}[]} items */
+  /**
+   * @param {{file: File, folder: string, handle?: FileSystemFileHandle, name?: string, group?: string, groupName?: string,
+   *          replaces?: string, here?: object}[]} items `name` other than the file's; `group` of files that came as one
+   *   folder; `replaces` the id of a stored file; `here` the stored file that this one is already
+   */
   add(items) {
-    for (const { file, folder, handle } of items) {
+    const views = items.map(({ file, folder, handle, name = file.name, group = null, groupName = "", replaces = null, here }) => {
       if (handle) this.#handles.set(file, handle);
-      this.#insert(file, { key: `own-${++this.#lastKey}`, folder });
-    }
+      const view = { key: `own-${++this.#lastKey}`, folder, name, group, groupName, replaces };
+      const known = here && { state: "done", fileId: here.id, note: t("uploads.alreadyHere"), sent: file.size, durable: file.size };
+      return this.#make(file, { ...view, ...known }).view;
+    });
+    this.#store.putUploads(views);
     this.#pump();
   }
 
@@ -73,22 +86,24 @@ export class Uploader {
     const view = this.#store.uploads.get(key);
     const memo = (await this.#memory.all(this.#accountId)).find(({ taskId }) => taskId === view.taskId);
     if (!(await isSameFile(file, view, memo))) {
-      const error = `“${file.name}” is not the file this upload began with. Choose the original, or cancel and send this.`;
+      const error = t("uploads.otherFile", { name: file.name });
       this.#store.putUpload({ ...view, error });
       return false;
     }
     this.#uploads.get(key)?.abandon();
     this.#own.add(view.taskId);
     this.#takesOver(view.taskId, key);
-    const { taskId, folder, sent, durable } = view;
-    this.#insert(file, { key, taskId, folder, sent, durable });
+    const { taskId, folder, name, group, groupName, sent, durable } = view;
+    const upload = this.#make(file, { key, taskId, folder, name, group, groupName, sent, durable });
+    this.#byTask.set(taskId, upload);
+    this.#store.putUpload(upload.view);
     this.#pump();
     return true;
   }
 
   /** @param {string} taskId */
   drives(taskId) {
-    return [...this.#uploads.values()].some(({ view }) => view.taskId === taskId);
+    return this.#byTask.has(taskId);
   }
 
   /** Whether this row is driven here; others are only watched. @param {string} key */
@@ -140,18 +155,18 @@ export class Uploader {
   /** @returns {boolean} whether the event was about an upload driven here */
   handleEvent(type, data) {
     if (!this.#own.has(data.taskId)) return false;
-    const upload = [...this.#uploads.values()].find(({ view }) => view.taskId === data.taskId);
-    if (upload) this.#apply(upload, type, data);
+    const upload = this.#byTask.get(data.taskId);
+    if (upload?.view.taskId === data.taskId) this.#apply(upload, type, data);
     return true;
   }
 
   #apply(upload, type, data) {
     const { taskId } = data;
     if (type === "task.completed") upload.completedAtServer();
-    if (type === "task.failed") upload.endedElsewhere(data.errorMessage ?? "The upload failed at the server.");
+    if (type === "task.failed") upload.endedElsewhere(data.errorMessage ?? t("uploads.failedThere"));
     if (type === "task.expired")
-      upload.endedElsewhere("The upload was left too long and has expired. Try again to send it anew.");
-    if (type === "task.cancelled") upload.endedElsewhere("The upload was cancelled from another place.");
+      upload.endedElsewhere(t("uploads.expired"));
+    if (type === "task.cancelled") upload.endedElsewhere(t("uploads.cancelledElsewhere"));
     if (type === "task.resumed") {
       const echoes = this.#ownResumes.get(taskId) ?? 0;
       if (echoes > 0) this.#ownResumes.set(taskId, echoes - 1);
@@ -186,12 +201,13 @@ export class Uploader {
       this.#store.removeUpload(upload.view.key);
     }
     this.#own.clear();
+    this.#byTask.clear();
   }
 
-  #insert(file, view) {
+  #make(file, view) {
     const upload = new Upload(this.#means, { file, view });
     this.#uploads.set(view.key, upload);
-    this.#store.putUpload(upload.view);
+    return upload;
   }
 
   #remove(upload) {
@@ -199,7 +215,22 @@ export class Uploader {
     const { key, taskId } = upload.view;
     this.#uploads.delete(key);
     this.#store.removeUpload(key);
-    if (taskId !== null) this.#memory.remove(taskId).catch(() => {});
+    if (taskId !== null) this.#forgetTask(taskId, upload);
+    this.#forgetGroup(upload.view.group);
+  }
+
+  #forgetTask(taskId, upload) {
+    if (this.#byTask.get(taskId) === upload) this.#byTask.delete(taskId);
+    this.#memory.remove(taskId).catch(() => {});
+  }
+
+  /** A folder is remembered until all of it is there. */
+  #forgetGroup(group) {
+    if (group === null) return;
+    for (const { view } of this.#uploads.values()) {
+      if (view.group === group && (isOpen(view) || view.state === "failed")) return;
+    }
+    this.#memory.remove(group).catch(() => {});
   }
 
   #pump() {
@@ -214,23 +245,27 @@ export class Uploader {
   }
 
   #changed(upload) {
-    const { key, taskId, state } = upload.view;
+    const { key, taskId, state, group, replaces } = upload.view;
     if (this.#uploads.get(key) !== upload) return; // a late word from one that was let go
     this.#store.putUpload(upload.view);
     if (state !== "done") return;
-    if (taskId !== null) this.#memory.remove(taskId).catch(() => {});
+    if (taskId !== null) this.#forgetTask(taskId, upload);
+    this.#forgetGroup(group);
+    upload.view.replaces = null;
+    // The new one is safe: now the old one may go, to the trash. If that fails, both are there, and nothing is lost.
+    if (replaces !== null) this.#transport.trashFile(replaces).catch(() => {});
     this.#store.filesChanged(); // the live event says so too, but some networks block sockets
   }
 
   #created(upload, sample) {
-    const { taskId, key } = upload.view;
+    const { taskId, key, group } = upload.view;
     const { name, size, lastModified } = upload.file;
-    for (const other of this.#uploads.values()) {
-      if (other !== upload && other.view.taskId === taskId) this.#remove(other); // the same file, dropped twice
-    }
+    const other = this.#byTask.get(taskId);
+    if (other !== undefined && other !== upload && other.view.taskId === taskId) this.#remove(other); // dropped twice
     this.#own.add(taskId);
+    this.#byTask.set(taskId, upload);
     this.#takesOver(taskId, key);
-    const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample };
+    const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample, group };
     const handle = this.#handles.get(upload.file);
     this.#memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
     this.#changed(upload);

@@ -22,6 +22,9 @@ export function preferredLanguage({ kept = read(), wanted = globalThis.navigator
   return known(kept) ?? wanted.map(known).find(Boolean) ?? "en";
 }
 
+/** What was chosen here, or null where the browser's language is wanted. */
+export const keptLanguage = () => read();
+
 /** Remembers the choice; the page has to be loaded again for it. @param {string | null} name null: the browser's */
 export function keepLanguage(name) {
   try {
@@ -57,6 +60,9 @@ export function addWords(area, words) {
   for (const [key, text] of Object.entries(words)) texts.set(`${area}.${key}`, text);
 }
 
+/** Whether there is such a text: for names that come from the server. @param {string} key */
+export const has = (key) => texts.has(key);
+
 /** @param {string} key @param {Record<string, string | number>} [values] @returns {string} */
 export function t(key, values = {}) {
   const found = texts.get(key);
@@ -67,5 +73,8 @@ export function t(key, values = {}) {
     return typeof value === "number" ? value.toLocaleString(locale()) : String(value ?? "");
   });
 }
+
+/** The word for a name that the server uses; the name itself where a newer server has one that is not known here. */
+export const named = (key, name) => (texts.has(`${key}-${name}`) ? t(`${key}-${name}`) : String(name ?? ""));
 
 const plural = (number) => new Intl.PluralRules(chosen).select(Number(number));

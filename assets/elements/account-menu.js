@@ -2,6 +2,7 @@
 //
 // Properties: `store`. Actions: "sign-out".
 
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setAttribute, setText } from "./dom.js";
 
@@ -26,7 +27,7 @@ export class AccountMenu extends DriveElement {
         "button",
         { type: "button", "data-action": "sign-out", onclick: () => this.#signOut() },
         icon("sign-out"),
-        "Sign out",
+        t("account.signOut"),
       ),
     );
     this.append(this.#button, this.#panel);
@@ -34,16 +35,17 @@ export class AccountMenu extends DriveElement {
 
   connected() {
     this.listen(this.store, "account", () => this.requestUpdate());
+    this.listen(window, "hashchange", () => this.#panel.hidePopover());
   }
 
   update() {
     const { account } = this.store;
     if (!account) return;
     setText(this.#letter, [...account.name][0]?.toUpperCase() ?? "?");
-    setAttribute(this.#button, "aria-label", `Account of ${account.name}`);
+    setAttribute(this.#button, "aria-label", t("account.menu", { name: account.name }));
     setAttribute(this.#button, "title", account.name);
     setText(this.#name, account.name);
-    setText(this.#role, account.role);
+    setText(this.#role, t(`account.${account.role}`));
   }
 
   async #signOut() {
@@ -51,7 +53,7 @@ export class AccountMenu extends DriveElement {
     try {
       await this.act("sign-out");
     } catch (problem) {
-      setText(this.#error, `You are still signed in. ${problem.message}`);
+      setText(this.#error, t("account.stillSignedIn", { reason: problem.message }));
       this.#error.hidden = false;
     }
   }

@@ -23,14 +23,17 @@ export class BreadCrumb extends DriveElement {
 
   update() {
     const { view, folder } = this.#place;
-    const steps = [{ word: t(`shell.${view}`), href: `#/${view}` }];
+    const steps = [{ word: t(`shell.${view}`), href: `#/${view}`, folder: "/" }];
     if (view === "files") {
       const parts = folderParts(folder);
-      parts.forEach((word, i) => steps.push({ word, href: folderHref(parts.slice(0, i + 1).join("/")) }));
+      parts.forEach((word, i) => {
+        const path = `/${parts.slice(0, i + 1).join("/")}`;
+        steps.push({ word, href: folderHref(path), folder: path });
+      });
     }
     const last = steps.pop();
     this.#list.replaceChildren(
-      ...steps.map(({ word, href }) => h("li", {}, h("a", { href }, word), icon("chevron-right"))),
+      ...steps.map(({ word, href, folder: path }) => h("li", {}, h("a", { href, title: word, "data-folder": path }, word), icon("chevron-right"))),
       h("li", {}, h("h1", { "aria-current": "page", title: last.word }, last.word)),
     );
   }

@@ -2,6 +2,7 @@
 //
 // Properties: `store`.
 
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon } from "./dom.js";
 
@@ -14,7 +15,7 @@ export class ConnectionBar extends DriveElement {
   build() {
     this.hidden = true;
     this.setAttribute("role", "status");
-    this.append(icon("offline"), h("span", {}, "Reconnecting… What you see may be a moment old."));
+    this.append(icon("offline"), h("span", {}, t("account.reconnecting")));
   }
 
   connected() {

@@ -1,25 +1,25 @@
 // <drive-app>: the whole page. Shows the door, or the places of whoever is signed in; follows the address.
 //
-// Properties: `store`, `pager`, `problem` (why the start failed, or null), `opened(module)` (told of each place that was loaded). `say(sentence)` speaks to screen readers.
+// Properties: `store`, `problem` (why the start failed, or null), `opened(module)` (told of each place that was loaded). `say(sentence)` speaks to screen readers.
 // Actions: "start" (try the start again), and those of its children.
 
 import { percent } from "../core/format.js";
 import { totals } from "../core/upload-view.js";
 import { loadWords, t } from "../core/words.js";
-import { VIEWS } from "../views/index.js";
+import { VIEWS, viewsOf } from "../views/index.js";
 import { DriveElement } from "./element.js";
 import { h, icon, loadStyle, placeholder } from "./dom.js";
 import { parseRoute } from "./route.js";
 
 export class DriveApp extends DriveElement {
   store;
-  pager;
   opened = () => {};
   /** Places that were loaded, by name: their element. @type {Map<string, HTMLElement>} */
   #places = new Map();
   #problem = null;
   #shown = null;
   #region = h("live-region");
+  #toasts = h("toast-stack");
   #door = null;
   #frame = null;
   /** The parts of the frame, made when somebody signs in. */
@@ -34,20 +34,32 @@ export class DriveApp extends DriveElement {
     this.#region.say(sentence);
   }
 
+  /** @returns {() => void} takes it away again */
+  #toast(toast) {
+    this.say(toast.text);
+    return this.#toasts.show(toast);
+  }
+
   build() {
-    this.append(this.#region);
+    this.append(this.#region, this.#toasts);
   }
 
   connected() {
     this.listen(this.store, "account", () => this.update());
     this.listen(this.store, "uploads upload", () => this.#updateTitle());
     this.listen(window, "hashchange", () => this.update());
-    this.listen(this, "drive-action", ({ action }) => action === "pick-files" && this.#parts.drop.pick());
+    this.listen(this, "drive-action", (event) => {
+      const { action, detail } = event;
+      if (action === "toast") event.answer = this.#toast(detail);
+      if (action === "pick-files") this.#parts.drop.pick();
+      if (action === "pick-folder") this.#parts.drop.pickFolder();
+      if (action === "take-photo") this.#parts.drop.takePhoto();
+    });
   }
 
   update() {
     const { account } = this.store;
-    if (account === undefined) this.#showOnly(this.#problem ? this.#startFailed() : null);
+    if (account === undefined) this.#showOnly(this.#problem ? this.#startFailed(this.#problem) : null);
     else if (account === null) this.#showDoor();
     else this.#showFrame();
     this.#updateTitle();
@@ -57,54 +69,75 @@ export class DriveApp extends DriveElement {
     if (node === this.#shown) return;
     this.#shown?.remove();
     this.#shown = node;
-    if (node) this.append(node);
+    if (node) this.#toasts.before(node);
   }
 
-  #startFailed() {
+  #startFailed({ message }) {
     const retry = h(
       "button",
       { type: "button", class: "primary", onclick: () => this.act("start") },
       icon("retry"),
-      t("shell.tryAgain"),
+      t("common.tryAgain"),
     );
-    const words = { glyph: "offline", title: t("shell.unreachable"), text: this.#problem.message };
+    const words = { glyph: "offline", title: t("shell.unreachable"), text: message };
     return h("div", { class: "alone" }, placeholder(words, retry));
   }
 
   #showDoor() {
     this.#frame = null; // the next account starts with a clean view
     this.#places.clear();
-    this.#door ??= h("sign-in");
+    if (this.#door === null) return void this.#loadDoor();
     const { code, refusal } = parseRoute(location.hash);
     this.#door.code = code;
     this.#door.refusal = refusal;
     this.#showOnly(this.#door);
   }
 
+  async #loadDoor() {
+    try {
+      await loadPart(await import("../views/door.js"));
+    } catch (error) {
+      return this.#showOnly(this.#startFailed(error));
+    }
+    if (this.store.account !== null || this.#door !== null) return;
+    this.#door = h("sign-in");
+    this.update();
+  }
+
   #showFrame() {
     this.#door = null;
-    const { view, folder, rest, code, refusal } = parseRoute(location.hash);
+    const { view, folder, q, rest, code, refusal } = parseRoute(location.hash);
+    if (!viewsOf(this.store.account).some((one) => one.view === view)) return location.replace("#/files"); // not for them
     if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
     this.#frame ??= this.#buildFrame();
-    const { side, crumb, files, drop, main } = this.#parts;
+    const { side, crumb, search, files, drop, main } = this.#parts;
     side.view = view;
     crumb.place = { view, folder };
+    search.place = { folder, q };
     drop.folder = folder;
     drop.disabled = this.store.account.role === "guest";
-    if (view === "files") files.folder = folder;
+    if (view === "files") files.place = { folder, q };
     const place = this.#place(view);
     if (place !== null) {
       place.rest = rest;
-      if (main.firstElementChild !== place) main.replaceChildren(place);
+      if (main.firstElementChild !== place) this.#enter(place);
     }
     const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
     if (isNew) main.focus(); // the door, which had the focus, is gone
   }
 
+  /** Whoever went there by keyboard or screen reader starts at its top. */
+  #enter(place) {
+    const { main } = this.#parts;
+    const isFirst = main.firstElementChild === null;
+    main.replaceChildren(place);
+    if (!isFirst && this.#shown === this.#frame) main.focus({ preventScroll: true });
+  }
+
   /** The element of a place; null while it is being loaded, after which it is shown. */
   #place(view) {
-    const known = { files: this.#parts.files, tasks: this.#parts.tasks }[view] ?? this.#places.get(view);
+    const known = view === "files" ? this.#parts.files : this.#places.get(view);
     if (known === undefined) this.#load(view);
     return known ?? null;
   }
@@ -113,12 +146,12 @@ export class DriveApp extends DriveElement {
     const { store } = this;
     try {
       const module = await VIEWS.find((one) => one.view === view).load();
-      await Promise.all([loadWords(...(module.words ?? [])), ...(module.styles ?? []).map(loadStyle)]);
+      await loadPart(module);
       this.opened(module);
       this.#places.set(view, Object.assign(h(module.tag), { store }));
     } catch (error) {
       console.error(error);
-      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("shell.tryAgain"));
+      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("common.tryAgain"));
       this.#parts?.main.replaceChildren(placeholder({ glyph: "offline", title: t("shell.failed"), text: error.message }, again));
       return;
     }
@@ -126,13 +159,13 @@ export class DriveApp extends DriveElement {
   }
 
   #buildFrame() {
-    const { store, pager } = this;
+    const { store } = this;
     const make = (tag, properties = {}) => Object.assign(h(tag), properties);
     const parts = {
       side: make("side-bar", { store }),
       crumb: make("bread-crumb"),
-      files: make("file-list", { store, pager }),
-      tasks: make("task-list", { store }),
+      search: make("search-box"),
+      files: make("file-view", { store }),
       drop: make("drop-zone"),
       main: h("main", { id: "main", tabindex: "-1" }),
     };
@@ -142,15 +175,22 @@ export class DriveApp extends DriveElement {
       { class: "skip", href: "#main", onclick: (event) => (event.preventDefault(), parts.main.focus()) },
       t("shell.skip"),
     );
+    // The tray comes with what sends files, when there is time for it.
+    customElements.whenDefined("upload-tray").then(() => parts.drop.before(make("upload-tray", { store })));
     return h(
       "div",
       { class: "frame" },
       skip,
       parts.side,
-      h("header", {}, parts.crumb, make("account-menu", { store })),
+      h(
+        "header",
+        {},
+        parts.crumb,
+        parts.search,
+        h("div", { class: "tools" }, make("notification-bell", { store }), make("account-menu", { store })),
+      ),
       make("connection-bar", { store }),
       parts.main,
-      make("upload-tray", { store }),
       parts.drop,
     );
   }
@@ -164,5 +204,8 @@ export class DriveApp extends DriveElement {
     if (document.title !== title) document.title = title;
   }
 }
+
+/** What a part that is loaded later needs beside its modules. */
+const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
 
 customElements.define("drive-app", DriveApp);

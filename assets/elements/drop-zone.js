@@ -1,29 +1,38 @@
-// <drop-zone>: takes files in: dropped anywhere on the page (folders too), pasted, or picked. Covers the page while
-// files are dragged over it and names the folder they will land in.
+// <drop-zone>: takes files in: dropped anywhere on the page (folders too), pasted, picked, or taken with the camera.
+// Covers the page while files are dragged over it and names the folder they will land in: the one under the pointer, or
+// the present one.
 //
-// Properties: `folder`, `disabled`. `pick()` opens the browser's file dialog. Actions: "add-files" {items}, each item
-// {file, folder, handle?}.
+// Properties: `folder`, `disabled`. `pick()`, `pickFolder()` and `takePhoto()` open the browser's dialogs. Actions:
+// "add-files" {items, groups}, each item {file, folder, handle?, group?, groupName?}, each group a folder
+// {key, name, folder, handle?}.
 
+import { filesOfEntry, filesOfHandle, filesOfPicker } from "../core/folder-reader.js";
 import { folderWords } from "../core/format.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
+
+/** Names that browsers give to pictures without one; several would all be called the same. */
+const PASTED = /^image\.(png|jpe?g)$/;
 
 export class DropZone extends DriveElement {
   folder = "/";
   disabled = false;
   #depth = 0;
-  #input = h("input", {
-    type: "file",
-    multiple: true,
-    hidden: true,
-    "data-role": "upload",
-    onchange: () => this.#onChosen(),
-  });
+  #input = this.#field({ multiple: true, "data-role": "upload" });
+  #folders = this.#field({ webkitdirectory: true, "data-role": "upload-folder" }, () => this.#onFolder());
+  #camera = this.#field({ accept: "image/*", capture: "environment", "data-role": "camera" });
   #where = h("span");
   #cover = h("div", { class: "cover", hidden: true }, h("p", {}, icon("upload"), this.#where));
 
+  #field(attributes, onchange) {
+    const field = h("input", { type: "file", hidden: true, ...attributes });
+    field.addEventListener("change", onchange ?? (() => this.#onChosen(field)));
+    return field;
+  }
+
   build() {
-    this.append(this.#input, this.#cover);
+    this.append(this.#input, this.#folders, this.#camera, this.#cover);
   }
 
   connected() {
@@ -39,27 +48,57 @@ export class DropZone extends DriveElement {
     if (!window.showOpenFilePicker) return this.#input.click();
     try {
       const handles = await window.showOpenFilePicker({ multiple: true });
-      this.#send(
-        await Promise.all(
-          handles.map(async (handle) => ({ file: await handle.getFile(), folder: this.folder, handle })),
-        ),
-      );
+      const items = handles.map(async (handle) => ({ file: await handle.getFile(), folder: this.folder, handle }));
+      this.#send(await Promise.all(items));
     } catch (error) {
       if (error.name !== "AbortError") this.#input.click();
     }
   }
 
-  #onChosen() {
-    this.#send([...this.#input.files].map((file) => ({ file, folder: this.folder })));
-    this.#input.value = ""; // or choosing the same file again would be no change
+  async pickFolder() {
+    if (!window.showDirectoryPicker) return this.#folders.click();
+    try {
+      const handle = await window.showDirectoryPicker();
+      const { folder } = this;
+      this.#tellReading(handle.name);
+      this.#sendFolders([{ name: handle.name, folder, handle, items: await filesOfHandle(handle, folder) }]);
+    } catch (error) {
+      if (error.name !== "AbortError") this.#folders.click();
+    } finally {
+      this.#cover.hidden = true;
+    }
+  }
+
+  takePhoto() {
+    this.#camera.click();
+  }
+
+  #onChosen(field) {
+    this.#send([...field.files].map((file) => this.#named(file)));
+    field.value = ""; // or choosing the same file again would be no change
+  }
+
+  #onFolder() {
+    const { folder } = this;
+    const { name, items } = filesOfPicker(this.#folders.files, folder);
+    this.#folders.value = "";
+    this.#sendFolders([{ name, folder, items }]);
   }
 
   #onEnter(event) {
     if (!carriesFiles(event) || this.disabled) return;
     event.preventDefault();
     this.#depth++;
-    setText(this.#where, this.folder === "/" ? "Drop to upload" : `Drop to upload into ${folderWords(this.folder)}`);
+    this.#name(event);
     this.#cover.hidden = false;
+  }
+
+  /** The folder under the pointer, or else the present one. */
+  #goal = ({ target }) => target.closest?.("[data-kind=folder]")?.item?.path ?? this.folder;
+
+  #name(event) {
+    const goal = this.#goal(event);
+    setText(this.#where, goal === "/" ? t("uploads.drop") : t("uploads.dropInto", { folder: folderWords(goal) }));
   }
 
   #onLeave(event) {
@@ -72,6 +111,7 @@ export class DropZone extends DriveElement {
     if (!carriesFiles(event)) return;
     event.preventDefault();
     event.dataTransfer.dropEffect = this.disabled ? "none" : "copy";
+    this.#name(event);
   }
 
   async #onDrop(event) {
@@ -79,55 +119,73 @@ export class DropZone extends DriveElement {
     event.preventDefault();
     this.#depth = 0;
     this.#cover.hidden = true;
-    if (!this.disabled) this.#send(await itemsOf(event.dataTransfer, this.folder));
+    if (!this.disabled) await this.#take(event.dataTransfer, this.#goal(event));
+  }
+
+  /** What was dropped. Everything is asked for before the first await: the drop's data is gone afterwards. */
+  async #take(transfer, folder) {
+    const asked = [...transfer.items]
+      .filter((item) => item.kind === "file")
+      .map((item) => ({
+        file: item.getAsFile(),
+        entry: item.webkitGetAsEntry?.(),
+        handle: item.getAsFileSystemHandle?.().catch(() => null),
+      }));
+    const items = [];
+    const folders = [];
+    for (const { file, entry, handle } of asked) {
+      const kept = (await handle) ?? undefined;
+      if (entry?.isDirectory) folders.push({ name: entry.name, folder, handle: kept, items: await this.#read(entry, folder) });
+      else if (file) items.push({ file, folder, handle: kept });
+    }
+    this.#cover.hidden = true;
+    this.#sendFolders(folders, items);
+  }
+
+  #read(entry, folder) {
+    this.#tellReading(entry.name);
+    return filesOfEntry(entry, folder, (n) => this.#tellReading(entry.name, n));
+  }
+
+  /** A large folder takes seconds to look through. */
+  #tellReading(name, n = 0) {
+    setText(this.#where, n === 0 ? t("uploads.reading", { name }) : t("uploads.readingCount", { name, n }));
+    this.#cover.hidden = false;
   }
 
   #onPaste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0 || this.disabled) return;
     event.preventDefault();
-    this.#send(files.map((file) => ({ file, folder: this.folder })));
+    this.#send(files.map((file) => this.#named(file)));
   }
 
-  #send(items) {
-    if (items.length > 0) this.act("add-files", { items });
+  /** A pasted picture is named by its moment. */
+  #named(file) {
+    const { folder } = this;
+    if (!PASTED.test(file.name)) return { file, folder };
+    const when = new Date(file.lastModified - new Date().getTimezoneOffset() * 60_000).toISOString();
+    const name = t("uploads.screenshot", { when: when.slice(0, 19).replace("T", " ").replaceAll(":", ".") });
+    return { file: new File([file], name, { type: file.type, lastModified: file.lastModified }), folder };
+  }
+
+  #sendFolders(folders, single = []) {
+    const groups = folders.map(({ name, folder, handle }) => ({ key: newKey(), name, folder, handle }));
+    const items = folders.flatMap((folder, at) => {
+      const { key: group, name: groupName } = groups[at];
+      return folder.items.map((item) => ({ ...item, group, groupName }));
+    });
+    this.#send([...single, ...items], groups);
+  }
+
+  #send(items, groups = []) {
+    if (items.length > 0) this.act("add-files", { items, groups });
   }
 }
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
 
-/** Everything must be asked for before the first await: the drop's data is gone afterwards. */
-async function itemsOf(transfer, folder) {
-  const dropped = [...transfer.items].filter((item) => item.kind === "file");
-  const asked = dropped.map((item) => ({
-    file: item.getAsFile(),
-    entry: item.webkitGetAsEntry?.(),
-    handle: item.getAsFileSystemHandle?.().catch(() => null),
-  }));
-  const lists = await Promise.all(
-    asked.map(async ({ file, entry, handle }) => {
-      if (entry?.isDirectory) return filesUnder(entry, folder);
-      return file ? [{ file, folder, handle: (await handle) ?? undefined }] : [];
-    }),
-  );
-  return lists.flat();
-}
-
-/** A dropped folder keeps its shape below the folder it was dropped in. */
-async function filesUnder(entry, parent) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve) => entry.file(resolve, () => resolve(null)));
-    return file ? [{ file, folder: parent }] : [];
-  }
-  const folder = `${parent === "/" ? "" : parent}/${entry.name}`;
-  const reader = entry.createReader();
-  const found = [];
-  for (;;) {
-    const some = await new Promise((resolve) => reader.readEntries(resolve, () => resolve([])));
-    if (some.length === 0) break; // readers answer in portions
-    found.push(...some);
-  }
-  return (await Promise.all(found.map((child) => filesUnder(child, folder)))).flat();
-}
+let lastGroup = 0;
+const newKey = () => `folder-${Date.now()}-${++lastGroup}`;
 
 customElements.define("drop-zone", DropZone);

@@ -1,103 +1,91 @@
-// <file-list>: the stored files of a folder, or of all folders. Draws only the rows that are in view, so a hundred
-// thousand scroll like ten. Nothing moves under a pressed pointer: updates wait for its release.
+// <file-list>: the rows or tiles of a listing. Draws only those in view, so a hundred thousand scroll like ten. Nothing
+// moves under a pressed pointer: updates wait for its release.
 //
-// Properties: `pager`, `store`, `folder`. Actions: "pick-files".
+// Properties: `listing`, `selection`, `mode`, `look` ("list" or "tiles"), `showFolder`, `sort` {key, descends}.
+// Events: "wish" with `verb` (open, menu, sort, drop) and what it is about. `focused` is the row with the focus.
 
-import { count, folderWords } from "../core/format.js";
+import { keyOf } from "../core/listing.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, placeholder, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, setAttribute, setIcon } from "./dom.js";
+import { PickPointer } from "./pick-pointer.js";
 
-const OVERSCAN_ROWS = 8;
-const SKELETON_AFTER_MS = 150;
-const CLOCK_MS = 30_000;
-const FIRST_REFRESH_MS = 100;
-const NEXT_REFRESH_MS = 1500;
+const OVERSCAN_ROWS = 6;
+const TILE = Object.freeze({ least: 148, height: 188, gap: 12 });
 
 /** `descends`: what a first click on the heading gives, the useful end first. */
-const COLUMNS = [
-  { key: "name", word: "Name", descends: false },
-  { key: "size", word: "Size", descends: true },
-  { key: null, word: "Type" },
-  { key: "updatedAt", word: "Modified", descends: true },
-];
+export const COLUMNS = Object.freeze([
+  { key: "name", descends: false },
+  { key: "size", descends: true },
+  { key: "type", descends: false },
+  { key: "updatedAt", descends: true },
+]);
+
+export class WishEvent extends Event {
+  /** @param {string} verb @param {object} about */
+  constructor(verb, about) {
+    super("wish", { bubbles: true });
+    Object.assign(this, { verb, about });
+  }
+}
 
 export class FileList extends DriveElement {
-  pager;
-  store;
-  #folder = "/";
-  #sort = { key: "updatedAt", descends: true };
+  listing;
+  selection;
+  mode = "files";
+  showFolder = false;
+  sort = { key: "name", descends: false };
+  look = "list";
   #isPressed = false;
-  /** @type {Map<string, HTMLElement>} rows in view by file id */
+  /** @type {Map<string, HTMLElement>} rows in view by key */
   #rows = new Map();
   #headings = new Map();
-  #skeletonTimer = null;
-  #refreshing = null;
-  #refreshedAt = -Infinity;
-  /** Undoes what `connected` began and no listener is. */
+  /** The row that Tab reaches. */
+  #current = 0;
+  #columns = 1;
   #leave = () => {};
 
-  #count = h("span", { class: "total number", role: "status" });
-  #upload = h(
-    "button",
-    { type: "button", class: "primary", onclick: () => this.act("pick-files") },
-    icon("upload"),
-    "Upload",
-  );
-  #order = h("select", { "aria-label": "Sort by", onchange: () => this.#onOrder() });
   #heading = h("div", { role: "row", class: "heading" });
-  #body = h("div", { role: "rowgroup", class: "rows" });
-  #more = h("div", { class: "error more", role: "alert", hidden: true });
+  #body = h("div", { class: "rows" });
   #scroller = h("div", { class: "scroller" });
-  #table = h("div", { role: "table", "aria-label": "Files" }, this.#heading, this.#scroller);
-  #state = h("div", { class: "state", hidden: true });
-
-  set folder(folder) {
-    if (folder === this.#folder && this.pager.total !== null) return;
-    this.#folder = folder;
-    this.#ask();
-  }
+  #table = h("div", { class: "table" }, this.#heading, this.#scroller);
 
   build() {
-    for (const { key, word } of COLUMNS) this.#heading.append(this.#buildHeading(key, word));
-    this.#heading.append(h("span"));
-    for (const { key, word } of COLUMNS.filter((column) => column.key))
-      this.#order.append(h("option", { value: key }, word));
+    this.#heading.append(h("span", { role: "columnheader", class: "box" }, h("span", { class: "visually-hidden" }, t("files.select", { name: "" }))));
+    for (const { key } of COLUMNS) this.#heading.append(this.#buildHeading(key));
+    this.#heading.append(h("span", { role: "columnheader", class: "menu" }, h("span", { class: "visually-hidden" }, t("files.moreActions"))));
     this.#scroller.append(this.#body);
-    this.append(
-      h("div", { class: "tools" }, this.#upload, this.#count, this.#order),
-      this.#table,
-      this.#more,
-      this.#state,
-    );
-    this.#ask();
+    this.append(this.#table);
   }
 
-  #buildHeading(key, word) {
-    const cell = h("span", { role: "columnheader", class: key ?? "kind" }, key ? null : word);
-    if (key) {
-      const arrow = icon("descending");
-      cell.append(h("button", { type: "button", onclick: () => this.#onSort(key) }, word, arrow));
-      this.#headings.set(key, { cell, arrow });
-    }
+  #buildHeading(key) {
+    const arrow = icon("descending");
+    const column = key === "updatedAt" && this.mode === "trash" ? "deletedAt" : key;
+    const isFixed = this.mode !== "files";
+    const word = t(`files.${column}`);
+    const button = h("button", { type: "button", onclick: () => this.dispatchEvent(new WishEvent("sort", { key })) }, word, arrow);
+    const cell = h("span", { role: "columnheader", class: key }, isFixed ? h("span", {}, word) : button);
+    this.#headings.set(key, { cell, arrow });
     return cell;
   }
 
   connected() {
-    this.listen(this.pager, "change", () => this.requestUpdate());
-    this.listen(this.store, "files", () => this.#refreshSoon());
-    this.listen(this.store, "account", () => this.requestUpdate());
+    this.listen(this.listing, "change", () => this.requestUpdate());
+    this.listen(this.selection, "change", () => this.requestUpdate());
     this.listen(this.#scroller, "scroll", () => this.requestUpdate(), { passive: true });
     this.listen(this, "pointerdown", () => (this.#isPressed = true));
-    this.listen(window, "pointerup pointercancel", () => this.#onRelease());
+    this.listen(window, "pointerup pointercancel dragend", () => this.#onRelease());
     this.listen(this.#scroller, "keydown", (event) => this.#onKey(event));
+    this.listen(this.#scroller, "focusin", ({ target }) => this.#onFocus(target.closest("file-row, file-tile")));
     const resized = new ResizeObserver(() => this.requestUpdate());
     resized.observe(this.#scroller);
-    const clock = setInterval(() => this.requestUpdate(), CLOCK_MS);
-    this.#leave = () => {
-      resized.disconnect();
-      clearInterval(clock);
-    };
-    if (this.pager.total !== null) this.pager.refresh(); // it may have changed while another view was shown
+    const pointer = new PickPointer(this.#body, {
+      indexOf: (row) => Number(row.dataset.index),
+      pick: (index, range) => this.pick(index, range),
+      wish: (verb, about) => this.dispatchEvent(new WishEvent(verb, about)),
+      isSelecting: () => this.selection.size > 0,
+    });
+    this.#leave = () => (resized.disconnect(), pointer.end());
   }
 
   disconnectedCallback() {
@@ -105,32 +93,34 @@ export class FileList extends DriveElement {
     this.#leave();
   }
 
-  #ask() {
-    const { key, descends } = this.#sort;
-    const folder = this.#folder === "/" ? undefined : this.#folder;
+  toTop() {
     this.#scroller.scrollTop = 0;
-    this.pager.reset({ folder, sortBy: key, sortDescending: descends });
+    this.#current = 0;
   }
 
-  /** Soon after one change; while many come, no more often than is pleasant to look at. */
-  #refreshSoon() {
-    const wait = Math.max(FIRST_REFRESH_MS, this.#refreshedAt + NEXT_REFRESH_MS - performance.now());
-    this.#refreshing ??= setTimeout(() => {
-      this.#refreshing = null;
-      this.#refreshedAt = performance.now();
-      this.pager.refresh();
-    }, wait);
+  /** The row with the focus, if one has it. */
+  get focused() {
+    return document.activeElement?.closest("file-row, file-tile")?.item;
   }
 
-  #onSort(key) {
-    const column = COLUMNS.find((found) => found.key === key);
-    const isSame = this.#sort.key === key;
-    this.#sort = { key, descends: isSame ? !this.#sort.descends : column.descends };
-    this.#ask();
+  rowOf(item) {
+    return this.#rows.get(keyOf(item));
   }
 
-  #onOrder() {
-    if (this.#order.value !== this.#sort.key) this.#onSort(this.#order.value);
+  focusRow(item) {
+    const index = item ? Number(this.rowOf(item)?.dataset.index ?? this.#current) : this.#current;
+    this.#goTo(Math.min(index, (this.listing.total ?? 1) - 1));
+  }
+
+  /** Selects one row, or with `range` all from the last one picked. */
+  async pick(index, range) {
+    const item = this.listing.at(index);
+    if (!item) return;
+    if (!range) return this.selection.toggle(item, index);
+    const [from, to] = [this.selection.anchor, index].sort((a, b) => a - b);
+    const items = await this.listing.between(from, to);
+    const kept = this.selection.list().filter((one) => !items.includes(one));
+    this.selection.replace([...kept, ...items]);
   }
 
   #onRelease() {
@@ -142,149 +132,132 @@ export class FileList extends DriveElement {
     });
   }
 
-  /** Arrows, Home and End walk through the names. */
+  #onFocus(row) {
+    if (!row) return;
+    this.#current = Number(row.dataset.index);
+    this.requestUpdate();
+  }
+
+  /** Arrows, Home and End walk through the names; with Shift they select. Space selects the one. */
   #onKey(event) {
-    const row = document.activeElement.closest("file-row");
-    const step = { ArrowDown: 1, ArrowUp: -1, Home: -Infinity, End: Infinity }[event.key];
-    if (!row || step === undefined) return;
+    const row = document.activeElement.closest("file-row, file-tile");
+    if (!row || event.target.matches("input")) return;
+    const index = Number(row.dataset.index);
+    if (event.key === " " && !event.ctrlKey) {
+      event.preventDefault();
+      return void this.pick(index, event.shiftKey);
+    }
+    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / this.#rowHeight() - 1)) * this.#columns;
+    const sideways = this.#columns > 1 ? { ArrowRight: 1, ArrowLeft: -1 } : {};
+    const steps = { ArrowDown: this.#columns, ArrowUp: -this.#columns, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity, ...sideways };
+    const step = steps[event.key];
+    if (step === undefined || event.altKey || event.ctrlKey) return;
     event.preventDefault();
-    const index = Math.max(0, Math.min(this.pager.total - 1, Number(row.getAttribute("aria-rowindex")) - 2 + step));
+    const next = Math.max(0, Math.min(this.listing.total - 1, index + step));
+    if (event.shiftKey && this.selection.size === 0) this.selection.anchor = index;
+    this.#goTo(next);
+    if (event.shiftKey) this.pick(next, true);
+  }
+
+  #goTo(index) {
+    if (index < 0) return;
+    this.#current = index;
     this.#reveal(index);
+    this.#isPressed = false;
     this.update();
-    this.#body.querySelector(`[aria-rowindex="${index + 2}"] [download]`)?.focus({ preventScroll: true });
+    this.#body.querySelector(`[data-index="${index}"] .open`)?.focus({ preventScroll: true });
   }
 
   #reveal(index) {
     const height = this.#rowHeight();
+    const top = Math.floor(index / this.#columns) * height;
     const { scrollTop, clientHeight } = this.#scroller;
-    if (index * height < scrollTop) this.#scroller.scrollTop = index * height;
-    else if ((index + 1) * height > scrollTop + clientHeight)
-      this.#scroller.scrollTop = (index + 1) * height - clientHeight;
+    if (top < scrollTop) this.#scroller.scrollTop = top;
+    else if (top + height > scrollTop + clientHeight) this.#scroller.scrollTop = top + height - clientHeight;
   }
 
   #rowHeight() {
+    if (this.look === "tiles") return TILE.height + TILE.gap;
     return Number.parseFloat(getComputedStyle(this).getPropertyValue("--row"));
   }
 
   update() {
     if (this.#isPressed) return;
-    const { total, problem } = this.pager;
-    const isEmpty = total === 0 || (total === null && problem !== null);
-    this.#upload.hidden = !this.#mayUpload || total === 0; // an empty list has its own button
-    this.#table.hidden = isEmpty || total === null;
-    this.#state.hidden = !this.#table.hidden;
-    this.#order.hidden = this.#table.hidden;
-    setText(this.#count, total ? count(total, "file") : "");
-    this.#updateOrder();
-    this.#updateState(total, problem);
-    this.#updateMore(total, problem);
-    if (this.#table.hidden) this.pager.want(0, 0);
-    else this.#updateRows(total);
+    const { total } = this.listing;
+    this.hidden = !total;
+    if (this.hidden) {
+      this.#body.replaceChildren();
+      this.#rows.clear();
+      return;
+    }
+    this.#updateHeadings();
+    this.#updateRows(total);
   }
 
-  get #mayUpload() {
-    return this.store.account?.role !== "guest";
-  }
-
-  #updateOrder() {
-    const { key, descends } = this.#sort;
+  #updateHeadings() {
+    const isTiles = this.look === "tiles";
+    setAttribute(this, "data-look", this.look);
+    setAttribute(this.#table, "role", isTiles ? null : "table");
+    setAttribute(this.#table, "aria-label", isTiles ? null : t(`shell.${this.mode}`));
+    setAttribute(this.#body, "role", isTiles ? "list" : "rowgroup");
+    setAttribute(this.#body, "aria-label", isTiles ? t(`shell.${this.mode}`) : null);
+    this.#heading.hidden = isTiles;
+    const { key, descends } = this.sort;
     for (const [column, { cell, arrow }] of this.#headings) {
       setAttribute(cell, "aria-sort", column === key ? (descends ? "descending" : "ascending") : null);
       setIcon(arrow, descends ? "descending" : "ascending");
     }
-    this.#order.value = key;
-  }
-
-  /** Skeleton, empty or failed. The skeleton waits a moment, for most answers come before it would be seen. */
-  #updateState(total, problem) {
-    if (this.#table.hidden === false || total === 0 || problem) {
-      clearTimeout(this.#skeletonTimer);
-      this.#skeletonTimer = null;
-    }
-    if (problem && total === null) {
-      const retry = h("button", { type: "button", onclick: () => this.pager.refresh() }, icon("retry"), "Try again");
-      this.#show("problem", () =>
-        placeholder({ glyph: "warning", title: "The files could not be loaded", text: problem.message }, retry),
-      );
-    } else if (total === 0) {
-      this.#show(`empty${this.#folder}${this.#mayUpload}`, () => this.#emptyState());
-    } else if (total === null) {
-      if (this.#state.dataset.shown !== "skeleton") this.#show("nothing", () => "");
-      this.#skeletonTimer ??= setTimeout(() => this.#show("skeleton", skeleton), SKELETON_AFTER_MS);
-    }
-  }
-
-  #show(what, make) {
-    if (this.#state.dataset.shown === what) return;
-    this.#state.dataset.shown = what;
-    this.#state.replaceChildren(make());
-  }
-
-  #emptyState() {
-    const place = folderWords(this.#folder);
-    const title = place ? `Nothing in ${place} yet` : "No files yet";
-    if (!this.#mayUpload)
-      return placeholder({ glyph: "files", title, text: "Files that are stored here will show up in this list." });
-    const pick = h(
-      "button",
-      { type: "button", class: "primary", onclick: () => this.act("pick-files") },
-      icon("upload"),
-      "Choose files",
-    );
-    const canDrop = matchMedia("(hover: hover)").matches;
-    const text = canDrop
-      ? "Drop files or a folder anywhere on this page to store them."
-      : "Choose photos or files on this device to store them.";
-    return placeholder({ glyph: "upload", title, text }, pick);
-  }
-
-  #updateMore(total, problem) {
-    const shows = problem !== null && total > 0;
-    if (shows === !this.#more.hidden) return;
-    this.#more.hidden = !shows;
-    if (!shows) return;
-    const retry = h("button", { type: "button", class: "small", onclick: () => this.pager.refresh() }, "Try again");
-    this.#more.replaceChildren(
-      icon("warning"),
-      h("span", {}, `This list could not be brought up to date. ${problem.message}`),
-      retry,
-    );
   }
 
   #updateRows(total) {
+    const isTiles = this.look === "tiles";
+    const width = this.#body.clientWidth;
+    this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
     const height = this.#rowHeight();
     const { scrollTop, clientHeight } = this.#scroller;
-    const first = Math.max(0, Math.floor(scrollTop / height) - OVERSCAN_ROWS);
-    const last = Math.min(total - 1, Math.ceil((scrollTop + clientHeight) / height) + OVERSCAN_ROWS);
-    this.pager.want(first, last);
-    setAttribute(this.#table, "aria-rowcount", total + 1);
-    this.#body.style.setProperty("height", `${total * height}px`);
+    const first = Math.max(0, Math.floor(scrollTop / height) - OVERSCAN_ROWS) * this.#columns;
+    const last = Math.min(total - 1, (Math.ceil((scrollTop + clientHeight) / height) + OVERSCAN_ROWS) * this.#columns - 1);
+    this.listing.want(first, last);
+    setAttribute(this.#table, "aria-rowcount", isTiles ? null : total + 1);
+    this.#body.style.setProperty("height", `${Math.ceil(total / this.#columns) * height}px`);
+    const cell = (width - (this.#columns - 1) * TILE.gap) / this.#columns;
+    this.#body.style.setProperty("--tile", `${cell}px`);
+    if (this.#current < first || this.#current > last) this.#current = Math.min(last, first + OVERSCAN_ROWS * this.#columns);
 
     const before = this.#rows;
     this.#rows = new Map();
+    const tag = isTiles ? "file-tile" : "file-row";
     let place = this.#body.firstElementChild;
     for (let index = first; index <= last; index++) {
-      const file = this.pager.at(index);
-      const key = file?.id ?? `gap-${index}`;
-      const row = before.get(key) ?? h("file-row");
-      before.delete(key);
+      const item = this.listing.at(index);
+      const key = item ? keyOf(item) : `gap-${index}`;
+      const known = before.get(key);
+      const row = known?.localName === tag ? known : h(tag);
+      if (row === known) before.delete(key);
       this.#rows.set(key, row);
-      row.file = file;
-      row.showFolder = this.#folder === "/";
-      setAttribute(row, "aria-rowindex", index + 2);
-      row.style.setProperty("transform", `translateY(${index * height}px)`);
+      this.#dress(row, item, index, total);
+      const x = isTiles ? (index % this.#columns) * (cell + TILE.gap) : 0;
+      row.style.setProperty("transform", `translate(${x}px, ${Math.floor(index / this.#columns) * height}px)`);
       if (row === place) place = place.nextElementSibling;
       else this.#body.insertBefore(row, place);
     }
     for (const row of before.values()) row.remove();
   }
-}
 
-function skeleton() {
-  const rows = Array.from({ length: 8 }, () =>
-    h("div", { class: "skeleton-row" }, h("span", { class: "skeleton" }), h("span", { class: "skeleton" })),
-  );
-  return h("div", { class: "skeletons", "aria-label": "Loading", role: "status" }, ...rows);
+  #dress(row, item, index, total) {
+    if (item) this.selection.renew(item);
+    Object.assign(row, { mode: this.mode, showFolder: this.showFolder, item });
+    row.selected = item !== undefined && this.selection.has(item);
+    setAttribute(row, "data-index", index);
+    if (this.look === "tiles") {
+      setAttribute(row, "aria-posinset", index + 1);
+      setAttribute(row, "aria-setsize", total);
+    } else setAttribute(row, "aria-rowindex", index + 2);
+    setAttribute(row, "data-cut", this.cut?.has(item && keyOf(item)) ?? false);
+    const link = row.querySelector(".open");
+    if (link) link.tabIndex = index === this.#current ? 0 : -1;
+    else queueMicrotask(() => row.querySelector(".open")?.setAttribute("tabindex", index === this.#current ? 0 : -1));
+  }
 }
 
 customElements.define("file-list", FileList);

@@ -1,78 +1,135 @@
-// <file-row>: one stored file in the list; its name downloads it.
+// <file-row>: one row of a list: a folder or a stored file, with its box to select it and the button for all the rest.
 //
-// Properties: `file` (a CloudFile, or undefined while it loads), `showFolder` (in lists that mix several).
-// Attributes set: data-id, data-name.
+// Properties: `item` (undefined while it loads), `selected`, `mode`, `showFolder` (in lists that mix several).
+// `rename(done)` lets the name be changed. Attributes set: data-id, data-name, data-kind. What clicks mean is file-list's.
 
-import { contentUrl } from "../core/api.js";
-import { ago, bytes, exactBytes, exactTime, folderWords, kindOf } from "../core/format.js";
+import { ago, bytes, exactBytes, exactTime, folderWords } from "../core/format.js";
+import { isFolder, keyOf, sizeOf } from "../core/listing.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { aimLink, glyphOf, kindWord, nameField } from "./file-parts.js";
 import { folderHref } from "./route.js";
 
 export class FileRow extends DriveElement {
-  #file;
+  #item;
+  #selected = false;
+  #mode = "files";
   #showFolder = false;
+  #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
   #icon = icon("file");
-  #link = h("a", { download: "" });
-  #folder = h("a", { class: "folder" });
+  #link = h("a", { class: "open", draggable: "false" });
+  #marks = h("span", { class: "marks" });
+  #folder = h("a", { class: "folder", tabindex: -1, draggable: "false" });
+  #words = h("span", { class: "words" }, this.#link, this.#marks, this.#folder);
   #size = h("span", { role: "cell", class: "size number" });
   #kind = h("span", { role: "cell", class: "kind" });
   #time = h("time");
+  #dots = iconButton("more", "", { class: "icon-button dots", tabindex: -1 });
+  #field = null;
 
-  set file(file) {
-    this.#file = file;
+  set item(item) {
+    if (item === this.#item) return;
+    this.#item = item;
     this.requestUpdate();
+  }
+
+  get item() {
+    return this.#item;
+  }
+
+  set selected(selected) {
+    if (selected === this.#selected) return;
+    this.#selected = selected;
+    this.requestUpdate();
+  }
+
+  set mode(mode) {
+    this.#mode = mode;
   }
 
   set showFolder(show) {
     this.#showFolder = show;
-    this.requestUpdate();
   }
 
   build() {
     this.setAttribute("role", "row");
     this.append(
-      h(
-        "span",
-        { role: "rowheader", class: "name" },
-        this.#icon,
-        h("span", { class: "words" }, this.#link, this.#folder),
-      ),
+      h("span", { role: "cell", class: "box" }, this.#pick),
+      h("span", { role: "rowheader", class: "name" }, this.#icon, this.#words),
       this.#size,
       this.#kind,
       h("span", { role: "cell", class: "time" }, this.#time),
-      icon("download"),
+      h("span", { role: "cell", class: "menu" }, this.#dots),
     );
   }
 
-  update() {
-    const file = this.#file;
-    this.toggleAttribute("data-loading", file === undefined);
-    setAttribute(this, "data-id", file?.id);
-    setAttribute(this, "data-name", file?.name);
-    if (file === undefined) return;
-    const kind = kindOf(file.contentType);
-    setIcon(this.#icon, kind.icon);
-    setText(this.#link, file.name);
-    setAttribute(this.#link, "href", contentUrl(file.id));
-    setAttribute(this.#link, "download", file.name);
-    setAttribute(this.#link, "title", file.name);
-    setText(this.#size, bytes(file.size));
-    setAttribute(this.#size, "title", exactBytes(file.size));
-    setText(this.#kind, kind.word);
-    setAttribute(this.#kind, "title", file.contentType);
-    setText(this.#time, ago(file.updatedAt));
-    setAttribute(this.#time, "datetime", file.updatedAt);
-    setAttribute(this.#time, "title", exactTime(file.updatedAt));
-    this.#updateFolder(file.folder);
+  /** @param {(name: string | null) => void} done */
+  rename(done) {
+    const { name } = this.#item;
+    const finish = (answer) => {
+      this.#field?.remove();
+      this.#field = null;
+      this.#link.hidden = false;
+      done(answer);
+    };
+    this.#field = nameField({ name, whole: isFolder(this.#item), done: finish });
+    this.#link.hidden = true;
+    this.#words.prepend(this.#field);
   }
 
-  #updateFolder(folder) {
+  update() {
+    const item = this.#item;
+    this.toggleAttribute("data-loading", item === undefined);
+    setAttribute(this, "data-id", item && keyOf(item));
+    setAttribute(this, "data-name", item?.name);
+    setAttribute(this, "data-kind", item && (isFolder(item) ? "folder" : "file"));
+    setAttribute(this, "data-selected", this.#selected);
+    setAttribute(this, "draggable", item !== undefined && this.#mode !== "trash" ? "true" : null);
+    if (item === undefined) return;
+    const glyph = glyphOf(item);
+    setIcon(this.#icon, glyph);
+    setText(this.#link, item.name);
+    aimLink(this.#link, item, this.#mode);
+    this.#pick.checked = this.#selected;
+    setAttribute(this.#pick, "aria-label", t("files.select", { name: item.name }));
+    setAttribute(this.#dots, "aria-label", t("files.actions", { name: item.name }));
+    setText(this.#size, bytes(sizeOf(item)));
+    setAttribute(this.#size, "title", exactBytes(sizeOf(item)));
+    setText(this.#kind, kindWord(glyph));
+    setAttribute(this.#kind, "title", item.contentType);
+    this.#updateTime(isFolder(item) ? null : (item.deletedAt ?? item.updatedAt));
+    this.#updateMarks(item);
+    this.#updateFolder(item);
+  }
+
+  #updateTime(moment) {
+    setText(this.#time, moment ? ago(moment) : t("common.files", { n: this.#item.allFiles }));
+    setAttribute(this.#time, "datetime", moment);
+    setAttribute(this.#time, "title", moment && exactTime(moment));
+  }
+
+  #updateMarks({ isEncrypted, bundleId, tags = [] }) {
+    const shown = [isEncrypted && "lock", bundleId && "link", ...tags].filter(Boolean);
+    if (this.#marks.dataset.shown === shown.join(",")) return;
+    this.#marks.dataset.shown = shown.join(",");
+    const sign = (glyph, word) => h("span", { class: "sign", title: word, role: "img", "aria-label": word }, icon(glyph));
+    this.#marks.replaceChildren(
+      ...[
+        isEncrypted && sign("lock", t("files.encrypted")),
+        bundleId && sign("link", t("files.shared")),
+        ...tags.slice(0, 3).map((tag) => h("span", { class: "tag" }, tag)),
+      ].filter(Boolean),
+    );
+  }
+
+  #updateFolder(item) {
+    const folder = isFolder(item) ? item.path.slice(0, item.path.lastIndexOf("/")) || "/" : item.folder;
     this.#folder.hidden = !this.#showFolder || folder === "/";
     if (this.#folder.hidden) return;
     setText(this.#folder, folderWords(folder));
     setAttribute(this.#folder, "href", folderHref(folder));
-    setAttribute(this.#folder, "title", `Show the folder ${folderWords(folder)}`);
+    setAttribute(this.#folder, "title", t("files.showFolder", { name: folderWords(folder) }));
   }
 }
 

@@ -1,17 +1,16 @@
 // <preview-dialog>: a picture, film, sound or text, large and above the page.
 //
 // Call show(files, at): the files that can be looked at, and which one first. Arrow keys and buttons go on.
-// Action "read" {file}: answers with the beginning of a text.
+// Action "read-file" {file}: answers with the beginning of a text.
 
 import { bytes } from "../core/format.js";
+import { previewKind } from "../core/preview.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setText } from "./dom.js";
 
-/** Types that a page may show: the server sends no others inline. */
-export const canPreview = ({ contentType, isEncrypted }) =>
-  !isEncrypted && !contentType.startsWith("image/svg") && /^(image|audio|video)\/|^text\/plain/.test(contentType);
-
-const inline = (file) => `${file.url}?inline=true`;
+/** A file that was unlocked lies in this page already. */
+const inline = (file) => (file.blob ? file.url : `${file.url}?inline=true`);
 
 export class PreviewDialog extends DriveElement {
   #files = [];
@@ -19,13 +18,13 @@ export class PreviewDialog extends DriveElement {
   #title = h("h2", { id: "preview-title" });
   #about = h("span", { class: "about" });
   #stage = h("div", { class: "stage" });
-  #before = iconButton("chevron-right", "Previous", { class: "icon-button before", onclick: () => this.#go(-1) });
-  #after = iconButton("chevron-right", "Next", { class: "icon-button after", onclick: () => this.#go(1) });
-  #download = h("a", { class: "button", download: "" }, icon("download"), h("span", {}, "Download"));
+  #before = iconButton("chevron-right", t("preview.previous"), { class: "icon-button before", onclick: () => this.#go(-1) });
+  #after = iconButton("chevron-right", t("preview.next"), { class: "icon-button after", onclick: () => this.#go(1) });
+  #download = h("a", { class: "button", download: "" }, icon("download"), h("span", {}, t("preview.download")));
   #dialog = h("dialog", { "aria-labelledby": "preview-title" });
 
   build() {
-    const close = iconButton("cancel", "Close", { onclick: () => this.#dialog.close() });
+    const close = iconButton("cancel", t("common.close"), { onclick: () => this.#dialog.close() });
     this.#dialog.append(
       h("header", {}, h("div", { class: "words" }, this.#title, this.#about), this.#download, close),
       this.#stage,
@@ -56,7 +55,7 @@ export class PreviewDialog extends DriveElement {
     const file = this.#files[this.#at];
     if (file === undefined || !this.#dialog.open) return;
     setText(this.#title, file.name);
-    const place = this.#files.length > 1 ? ` · ${this.#at + 1} of ${this.#files.length}` : "";
+    const place = this.#files.length > 1 ? ` · ${t("preview.place", { at: this.#at + 1, all: this.#files.length })}` : "";
     setText(this.#about, `${bytes(file.size)}${place}`);
     this.#download.href = file.url;
     this.#download.setAttribute("download", file.name);
@@ -73,13 +72,15 @@ export class PreviewDialog extends DriveElement {
   }
 
   #picture(file) {
-    const failed = () => this.#stage.replaceChildren(h("p", { class: "sorry" }, "This file cannot be shown here."));
+    const failed = () => this.#stage.replaceChildren(h("p", { class: "sorry" }, t("preview.cannot")));
     const source = { src: inline(file), onerror: failed };
-    if (file.contentType.startsWith("image/")) return h("img", { ...source, alt: file.name });
-    if (file.contentType.startsWith("video/")) return h("video", { ...source, controls: true, playsinline: true });
-    if (file.contentType.startsWith("audio/")) return h("audio", { ...source, controls: true });
+    const kind = previewKind(file);
+    if (kind === "image") return h("img", { ...source, alt: file.name });
+    if (kind === "video") return h("video", { ...source, controls: true, playsinline: true });
+    if (kind === "audio") return h("audio", { ...source, controls: true });
     const text = h("pre", { tabindex: 0 });
-    this.act("read", { file })?.then((words) => setText(text, words), failed);
+    const read = file.blob ? file.blob.text() : this.act("read-file", { file });
+    read?.then((words) => setText(text, words), failed);
     return text;
   }
 }

@@ -3,6 +3,7 @@
 // Properties: `store`.
 
 import { bytes, exactBytes } from "../core/format.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, setAttribute, setText } from "./dom.js";
 
@@ -13,7 +14,7 @@ export class QuotaMeter extends DriveElement {
   store;
   #bar = h(
     "div",
-    { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": "Space used" },
+    { class: "bar", role: "meter", "aria-valuemin": 0, "aria-valuemax": 100, "aria-label": t("account.space") },
     h("span"),
   );
   #text = h("p", { class: "number" });
@@ -31,13 +32,14 @@ export class QuotaMeter extends DriveElement {
     this.hidden = quota === null;
     if (quota === null) return;
     const { used, limit } = quota;
+    const usedOf = (words) => t("account.usedOf", { used: words(used), limit: words(limit) });
     const part = limit ? Math.min(1, used / limit) : 0;
     this.#bar.hidden = !limit;
     this.#bar.style.setProperty("--part", part);
     setAttribute(this.#bar, "aria-valuenow", Math.round(part * 100));
     setAttribute(this.#bar, "data-nearly-full", part >= NEARLY_FULL);
-    setText(this.#text, limit ? `${bytes(used)} of ${bytes(limit)}` : `${bytes(used)} used`);
-    setAttribute(this.#text, "title", limit ? `${exactBytes(used)} of ${exactBytes(limit)}` : exactBytes(used));
+    setText(this.#text, limit ? usedOf(bytes) : t("account.used", { used: bytes(used) }));
+    setAttribute(this.#text, "title", limit ? usedOf(exactBytes) : exactBytes(used));
   }
 }
 

@@ -1,5 +1,6 @@
-// Places as addresses: "#/files", "#/files/Photos/2026", "#/tasks", "#/settings/sign-in", and the one-time "#setup=CODE"
-// and "#signin-error=CODE". In the fragment, so that the server knows one page only.
+// Places as addresses: "#/files", "#/files/Photos/2026", "#/files/Photos?q=boats", "#/tasks", "#/settings/sign-in",
+// "#task=ID" of notifications, and the one-time "#setup=CODE" and "#signin-error=CODE". In the fragment, so that the
+// server knows one page only.
 
 import { VIEWS } from "../views/index.js";
 
@@ -7,20 +8,31 @@ import { VIEWS } from "../views/index.js";
 export const folderHref = (folder) =>
   ["#/files", ...folder.split("/").filter(Boolean).map(encodeURIComponent)].join("/");
 
+/** The results of a search below a folder; without words, the folder. @param {string} folder @param {string} q */
+export const searchHref = (folder, q) => folderHref(folder) + (q === "" ? "" : `?q=${encodeURIComponent(q)}`);
+
+/** Whether a key is meant for a field, a dialog or an open menu, and not for the page. @param {KeyboardEvent} event */
+export const isTyping = ({ target, isComposing }) =>
+  isComposing || target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog, [popover]") != null || document.querySelector("dialog[open]") !== null;
+
 /**
  * @param {string} fragment
- * @returns {{view: string, folder: string, rest: string[], code: string | null, refusal: string | null}} `rest` is what
- *   stands behind the place's name; `code` of the set-up, and why signing in elsewhere failed
+ * @returns {{view: string, folder: string, q: string, rest: string[], code: string | null, refusal: string | null}} `rest`
+ *   is what stands behind the place's name, `q` what is searched for; `code` of the set-up, and why signing in elsewhere failed
  */
 export function parseRoute(fragment) {
   const code = /^#setup=([^&]+)$/.exec(fragment)?.[1] ?? null;
   const refusal = /^#signin-error=([A-Z_]+)$/.exec(fragment)?.[1] ?? null;
-  const [name, ...parts] = fragment.replace(/^#\/?/, "").split("/");
+  const task = /^#task=([\w-]+)$/.exec(fragment)?.[1];
+  if (task) return { view: "tasks", folder: "/", q: "", rest: [task], code, refusal };
+  const [path, search = ""] = fragment.replace(/^#\/?/, "").split("?");
+  const q = new URLSearchParams(search).get("q") ?? "";
+  const [name, ...parts] = path.split("/");
   const rest = parts.filter(Boolean).map(decoded);
   const isKnown = name !== "files" && VIEWS.some(({ view }) => view === name);
-  if (isKnown) return { view: name, folder: "/", rest, code, refusal };
+  if (isKnown) return { view: name, folder: "/", q: "", rest, code, refusal };
   const folder = name === "files" ? rest : [];
-  return { view: "files", folder: `/${folder.join("/")}`, rest: folder, code, refusal };
+  return { view: "files", folder: `/${folder.join("/")}`, q, rest: folder, code, refusal };
 }
 
 function decoded(part) {

@@ -3,6 +3,7 @@
 // Action "send" {file, signal, onProgress}: its answer settles when the file is stored, or rejects with what to show.
 
 import { bytes, bytesOf } from "../core/format.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setIcon, setText } from "./dom.js";
 
@@ -17,9 +18,9 @@ export class ShareInbox extends DriveElement {
   #said = h("p", { class: "visually-hidden", role: "status" });
 
   build() {
-    const choose = h("button", { type: "button", onclick: () => this.#picker.click() }, icon("upload"), "Choose files");
+    const choose = h("button", { type: "button", onclick: () => this.#picker.click() }, icon("upload"), t("share.choose"));
     this.append(
-      h("div", { class: "target" }, h("p", {}, "Drop files here to send them. Only the owner of this link sees them."), choose),
+      h("div", { class: "target" }, h("p", {}, t("share.drop")), choose),
       this.#picker,
       this.#rows,
       this.#said,
@@ -56,11 +57,11 @@ export class ShareInbox extends DriveElement {
   #row(file) {
     const stop = new AbortController();
     const row = { file, stop, icon: icon("file"), bar: document.createElement("progress-bar"), state: h("span", { class: "state" }) };
-    row.cancel = iconButton("cancel", `Do not send ${file.name}`, { onclick: () => this.#end(row) });
+    row.cancel = iconButton("cancel", t("share.doNotSend", { name: file.name }), { onclick: () => this.#end(row) });
     const words = h("div", { class: "words" }, h("span", { class: "name", title: file.name }, file.name), row.state, row.bar);
     row.node = h("li", {}, row.icon, words, row.cancel);
     this.#rows.append(row.node);
-    this.#show(row, 0, "Waiting");
+    this.#show(row, 0, t("share.waiting"));
     return row;
   }
 
@@ -80,10 +81,10 @@ export class ShareInbox extends DriveElement {
     const onProgress = (sent) => this.#show(row, sent, bytesOf(sent, file.size));
     try {
       await this.act("send", { file, signal: stop.signal, onProgress });
-      this.#show(row, file.size, `Sent · ${bytes(file.size)}`, "success");
+      this.#show(row, file.size, t("share.sent", { size: bytes(file.size) }), "success");
       setIcon(row.icon, "done");
       row.cancel.hidden = true;
-      setText(this.#said, `${file.name} was sent.`);
+      setText(this.#said, t("share.wasSent", { name: file.name }));
     } catch (problem) {
       if (!stop.signal.aborted) this.#fail(row, problem);
     } finally {
@@ -96,7 +97,7 @@ export class ShareInbox extends DriveElement {
     this.#show(row, row.file.size, problem.message, "danger");
     setIcon(row.icon, "warning");
     row.node.toggleAttribute("data-failed", true);
-    setText(this.#said, `${row.file.name} was not sent: ${problem.message}`);
+    setText(this.#said, t("share.notSent", { name: row.file.name, reason: problem.message }));
   }
 
   #end(row) {

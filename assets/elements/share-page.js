@@ -4,11 +4,10 @@
 // Actions: "load" {offset} and "unlock" {passcode}, whose answers reject with what to show; see also its two parts.
 
 import { ago, bytes, exactBytes, exactTime, kindOf } from "../core/format.js";
-import { canPreview } from "./preview-dialog.js";
+import { canPreview } from "../core/preview.js";
+import { locale, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setText } from "./dom.js";
-
-const count = (number) => (number === 1 ? "1 file" : `${number.toLocaleString("en")} files`);
 
 export class SharePage extends DriveElement {
   #share = null;
@@ -16,11 +15,11 @@ export class SharePage extends DriveElement {
   #preview = document.createElement("preview-dialog");
   #main = h("main", { id: "content" });
   #list = h("ul", { class: "files" });
-  #more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.#load() }, "Show more");
+  #more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.#load() }, t("share.showMore"));
 
   build() {
     const mark = h("span", { class: "mark" }, icon("logo"), "Drive");
-    this.append(h("a", { class: "skip", href: "#content" }, "Skip to the files"), h("header", { class: "top" }, mark), this.#main, this.#preview);
+    this.append(h("a", { class: "skip", href: "#content" }, t("share.skip")), h("header", { class: "top" }, mark), this.#main, this.#preview);
   }
 
   connected() {
@@ -52,20 +51,20 @@ export class SharePage extends DriveElement {
   #onProblem(problem) {
     const { code, message, details } = problem;
     if (code === "PASSCODE_REQUIRED") return this.#askPasscode(details?.name);
-    const again = h("button", { type: "button", onclick: () => this.connected() }, "Try again");
+    const again = h("button", { type: "button", onclick: () => this.connected() }, t("common.tryAgain"));
     const words = {
-      NOT_FOUND: { glyph: "file", title: "Nothing here", text: "This link leads nowhere, or its owner took it back." },
-      SHARE_ENDED: { glyph: "clock", title: "This link is over", text: message },
+      NOT_FOUND: { glyph: "file", title: t("share.nothingTitle"), text: t("share.nothingText") },
+      SHARE_ENDED: { glyph: "clock", title: t("share.endedTitle"), text: message },
     };
     const known = words[code];
-    const shown = known ?? { glyph: "offline", title: "That did not work", text: message };
+    const shown = known ?? { glyph: "offline", title: t("share.failedTitle"), text: message };
     this.#main.replaceChildren(placeholder(shown, known === undefined && again));
   }
 
   #askPasscode(name) {
     const input = h("input", { id: "passcode", type: "password", autocomplete: "off", required: true, maxlength: 256 });
     const error = h("div", { class: "error", role: "alert", hidden: true });
-    const open = h("button", { type: "submit", class: "primary" }, "Open");
+    const open = h("button", { type: "submit", class: "primary" }, t("share.open"));
     const submit = async (event) => {
       event.preventDefault();
       open.disabled = true;
@@ -85,8 +84,8 @@ export class SharePage extends DriveElement {
     const form = h(
       "form",
       { class: "passcode", onsubmit: submit },
-      h("h1", {}, name ?? "Shared files"),
-      h("label", { for: "passcode" }, "Passcode"),
+      h("h1", {}, name ?? t("share.title")),
+      h("label", { for: "passcode" }, t("share.passcode")),
       input,
       error,
       open,
@@ -97,15 +96,15 @@ export class SharePage extends DriveElement {
 
   #begin(share) {
     document.title = `${share.name} · Drive`;
-    const until = share.expiredAt && h("time", { datetime: share.expiredAt, title: exactTime(share.expiredAt) }, `until ${this.#day(share.expiredAt)}`);
-    const left = share.downloadsLeft !== null && `${share.downloadsLeft} downloads left`;
+    const until = share.expiredAt && h("time", { datetime: share.expiredAt, title: exactTime(share.expiredAt) }, t("share.until", { day: this.#day(share.expiredAt) }));
+    const left = share.downloadsLeft !== null && t("share.downloadsLeft", { n: share.downloadsLeft });
     const facts = [
-      h("span", {}, `Shared by ${share.owner}`),
-      share.fileCount > 0 && h("span", { title: exactBytes(share.bytes) }, `${count(share.fileCount)}, ${bytes(share.bytes)}`),
+      h("span", {}, t("share.sharedBy", { name: share.owner })),
+      share.fileCount > 0 && h("span", { title: exactBytes(share.bytes) }, `${t("common.files", { n: share.fileCount })}, ${bytes(share.bytes)}`),
       until,
       left && h("span", {}, left),
     ].filter(Boolean);
-    const all = h("a", { class: "button primary", href: share.archiveUrl, download: `${share.name}.zip` }, icon("download"), "Download all");
+    const all = h("a", { class: "button primary", href: share.archiveUrl, download: `${share.name}.zip` }, icon("download"), t("share.downloadAll"));
     const head = h("div", { class: "head" }, h("div", { class: "title" }, h("h1", {}, share.name), h("p", { class: "facts" }, ...facts)), share.fileCount > 1 && all);
     const inbox = share.takesUploads && document.createElement("share-inbox");
     const empty = share.fileCount === 0 && !share.takesUploads;
@@ -114,13 +113,13 @@ export class SharePage extends DriveElement {
         head,
         share.description !== "" && h("p", { class: "description" }, share.description),
         inbox,
-        empty ? placeholder({ glyph: "folder", title: "No files yet", text: "There is nothing in this link at the moment." }) : this.#list,
+        empty ? placeholder({ glyph: "folder", title: t("share.emptyTitle"), text: t("share.emptyText") }) : this.#list,
         this.#more,
       ].filter(Boolean),
     );
   }
 
-  #day = (moment) => new Date(moment).toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric" });
+  #day = (moment) => new Date(moment).toLocaleDateString(locale(), { day: "numeric", month: "long", year: "numeric" });
 
   #row(file, at) {
     const kind = kindOf(file.contentType);
@@ -133,7 +132,7 @@ export class SharePage extends DriveElement {
     const about = [file.folder.replaceAll("/", " / "), bytes(file.size), ago(file.uploadedAt)].filter(Boolean);
     const details = h("span", { class: "about", title: `${exactBytes(file.size)}, ${exactTime(file.uploadedAt)}` });
     setText(details, about.join(" · "));
-    const get = h("a", { class: "icon-button button", href: file.url, download: file.name, "aria-label": `Download ${file.name}`, title: "Download" }, icon("download"));
+    const get = h("a", { class: "icon-button button", href: file.url, download: file.name, "aria-label": t("share.downloadFile", { name: file.name }), title: t("share.download") }, icon("download"));
     return h("li", {}, h("span", { class: "picture" }, picture), h("span", { class: "words" }, open, details), get);
   }
 

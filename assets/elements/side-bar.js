@@ -17,10 +17,11 @@ export class SideBar extends DriveElement {
   #count = h("span", { class: "count number" });
   #add = h(
     "button",
-    { type: "button", class: "primary add", "aria-label": t("shell.upload"), onclick: () => this.act("pick-files") },
+    { type: "button", class: "primary add", "aria-label": t("shell.upload"), popovertarget: "add-menu" },
     icon("plus"),
   );
   #more = h("div", { id: "more-places", popover: "auto" });
+  #sources = h("div", { id: "add-menu", popover: "auto" });
   #quota = h("quota-meter");
 
   set view(view) {
@@ -40,12 +41,23 @@ export class SideBar extends DriveElement {
     more.hidden = views.every(({ view }) => IN_BAR.includes(view));
     this.#more.append(...views.filter(({ view }) => !IN_BAR.includes(view)).map(({ view, glyph }) => h("a", { href: `#/${view}` }, icon(glyph), t(`shell.${view}`))));
     this.#more.addEventListener("click", () => this.#more.hidePopover());
+    for (const [action, glyph, word] of [
+      ["take-photo", "camera", t("uploads.photo")],
+      ["pick-files", "file", t("uploads.files")],
+      ["pick-folder", "folder", t("uploads.folder")],
+    ]) {
+      this.#sources.append(h("button", { type: "button", class: "plain-button", onclick: () => this.act(action) }, icon(glyph), word));
+    }
+    this.#sources.addEventListener("click", () => this.#sources.hidePopover());
     this.#quota.store = this.store;
+    this.setAttribute("role", "complementary"); // around the places: the mark, and how much is used
+    this.setAttribute("aria-label", "Drive");
     this.append(
       h("a", { class: "brand", href: "#/files" }, icon("logo"), "Drive"),
       h("nav", { "aria-label": t("shell.places") }, ...this.#links.values(), this.#add, more),
       this.#quota,
       this.#more,
+      this.#sources,
     );
   }
 

@@ -5,22 +5,20 @@
 // "ask-provider": answers with what the outside provider is called, or null.
 
 import { PROVIDER_URL } from "../core/api.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
 
-const SIGN_IN = { title: "Sign in to Drive", text: "", verb: "Sign in", busy: "Signing in…" };
-const SET_UP = {
-  title: "Welcome to Drive",
-  text: "Choose a name and a password for the first account. It can manage everything.",
-  verb: "Create account",
-  busy: "Creating…",
-};
+const signIn = () => ({ title: t("door.signInTitle"), text: "", verb: t("door.signIn"), busy: t("door.signingIn") });
+const setUp = () => ({
+  title: t("door.setUpTitle"),
+  text: t("door.setUpText"),
+  verb: t("door.setUp"),
+  busy: t("door.settingUp"),
+});
 
-const REFUSALS = {
-  UNREACHABLE: "The sign-in provider does not answer at the moment. Try again later, or use your password.",
-  FORBIDDEN: "You have no account here that may sign in. Ask an administrator.",
-};
-const REFUSED = "Signing in there did not work. Try it again.";
+/** Why signing in elsewhere failed, in words. */
+const refusalWords = (code) => (["UNREACHABLE", "FORBIDDEN"].includes(code) ? t(`door.${code}`) : t("door.refused"));
 
 export class SignIn extends DriveElement {
   #code = null;
@@ -41,7 +39,7 @@ export class SignIn extends DriveElement {
   #reveal = h(
     "button",
     { type: "button", class: "plain-button small", "aria-pressed": "false", onclick: () => this.#toggleReveal() },
-    "Show",
+    t("door.show"),
   );
   #factor = h("input", {
     name: "code",
@@ -54,9 +52,9 @@ export class SignIn extends DriveElement {
   #factorField = h(
     "div",
     { class: "field", hidden: true },
-    h("label", { for: "sign-in-code" }, "Code"),
+    h("label", { for: "sign-in-code" }, t("door.code")),
     this.#factor,
-    h("p", { class: "help", id: "sign-in-code-help" }, "Of your authenticator app, or one of your recovery codes."),
+    h("p", { class: "help", id: "sign-in-code-help" }, t("door.codeHelp")),
   );
   #elsewhere = h("a", { class: "button elsewhere", href: PROVIDER_URL, hidden: true });
   #error = h("div", { class: "error", role: "alert", hidden: true });
@@ -70,10 +68,11 @@ export class SignIn extends DriveElement {
   set refusal(refusal) {
     if (refusal === this.#refusal) return;
     this.#refusal = refusal;
-    this.#showError(refusal === null ? null : (REFUSALS[refusal] ?? REFUSED));
+    this.#showError(refusal === null ? null : refusalWords(refusal));
   }
 
   build() {
+    this.setAttribute("role", "main");
     this.append(
       h(
         "form",
@@ -81,11 +80,11 @@ export class SignIn extends DriveElement {
         h("div", { class: "mark" }, icon("logo")),
         this.#title,
         this.#text,
-        h("div", { class: "field" }, h("label", { for: "sign-in-name" }, "Name"), this.#name),
+        h("div", { class: "field" }, h("label", { for: "sign-in-name" }, t("door.name")), this.#name),
         h(
           "div",
           { class: "field" },
-          h("label", { for: "sign-in-password" }, "Password"),
+          h("label", { for: "sign-in-password" }, t("door.password")),
           h("div", { class: "secret" }, this.#password, this.#reveal),
         ),
         this.#factorField,
@@ -102,14 +101,14 @@ export class SignIn extends DriveElement {
   }
 
   update() {
-    const words = this.#code === null ? SIGN_IN : SET_UP;
+    const words = this.#code === null ? signIn() : setUp();
     setText(this.#title, words.title);
     setText(this.#text, words.text);
     this.#text.hidden = words.text === "";
     setText(this.#submit, this.#busy ? words.busy : words.verb);
     this.#submit.disabled = this.#busy;
     this.#elsewhere.hidden = this.#code !== null || this.#provider === null;
-    if (this.#provider !== null) setText(this.#elsewhere, `Sign in with ${this.#provider}`);
+    if (this.#provider !== null) setText(this.#elsewhere, t("door.elsewhere", { provider: this.#provider }));
     this.#password.autocomplete = this.#code === null ? "current-password" : "new-password";
   }
 
@@ -117,7 +116,7 @@ export class SignIn extends DriveElement {
     const isShown = this.#password.type === "password";
     this.#password.type = isShown ? "text" : "password";
     this.#reveal.setAttribute("aria-pressed", String(isShown));
-    setText(this.#reveal, isShown ? "Hide" : "Show");
+    setText(this.#reveal, isShown ? t("door.hide") : t("door.show"));
   }
 
   async #askProvider() {

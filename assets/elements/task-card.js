@@ -1,25 +1,17 @@
-// <task-card>: one task: what it does, its state in a word, how far it is, and what can be done about it. Knows no task
-// type; what the server says about it is enough.
+// <task-card>: one task in the list: what it does, its state in a word, how far it is, and what can be done about it.
+// Knows no task type; what the server says about it is enough. All cards are equally high, so that long lists scroll.
 //
-// Properties: `task`. Attributes set: data-task, data-status. Actions: "task" {verb, taskId}: pause, resume, cancel, retry.
+// Properties: `task`, `isOwn` (others' are only looked at), `isSelected`. Attributes set: data-task, data-status.
+// Actions: "task" {verb, taskId}: pause, resume, cancel, retry; "select-task" {taskId, isSelected}; "open-task" {taskId}.
 
-import { ago, bytesOf, count, exactTime, percent, timeLeft } from "../core/format.js";
+import { ago, exactTime } from "../core/format.js";
+import { RateMeter } from "../core/rate.js";
+import { factsOf, isOpen, statusWords, titleOf, verbsOf } from "../core/task-view.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 
-const WORDS = Object.freeze({
-  Pending: "Waiting",
-  InProgress: "Running",
-  Paused: "Paused",
-  Completed: "Done",
-  Failed: "Failed",
-  Cancelled: "Cancelled",
-  Expired: "Expired",
-});
-
-const REQUESTED = Object.freeze({ pause: "Pausing…", cancel: "Cancelling…", resume: "Resuming…" });
-
-const ICONS = Object.freeze({
+export const ICONS = Object.freeze({
   Completed: "done",
   Failed: "warning",
   Expired: "warning",
@@ -28,38 +20,46 @@ const ICONS = Object.freeze({
   Pending: "clock",
 });
 
-const TOGGLE = Object.freeze({ Paused: ["resume", "Resume"], Failed: ["retry", "Try again"] });
-
-const OPEN = ["Pending", "InProgress", "Paused"];
-
 export class TaskCard extends DriveElement {
+  isOwn = true;
   #task;
+  #isSelected = false;
+  #meter = new RateMeter();
+  #check = h("input", { type: "checkbox", onchange: () => this.#onCheck() });
   #icon = icon("tasks");
-  #title = h("h2");
+  #title = h("button", { type: "button", class: "title plain-button", onclick: () => this.act("open-task", { taskId: this.#task.taskId }) });
   #status = h("span", { class: "status" });
   #facts = h("span", { class: "number" });
+  #owner = h("span");
   #time = h("time");
   #bar = h("progress-bar");
-  #error = h("p", { class: "problem", hidden: true });
-  #toggle = iconButton("pause", "Pause", { onclick: () => this.#send(this.#toggle.dataset.action) });
-  #cancel = iconButton("cancel", "Cancel", { "data-action": "cancel", onclick: () => this.#send("cancel") });
+  #error = h("span", { class: "problem" });
+  #toggle = iconButton("pause", t("tasks.pause"), { onclick: () => this.#send(this.#toggle.dataset.action) });
+  #cancel = iconButton("cancel", t("tasks.cancel"), { "data-action": "cancel", onclick: () => this.#send("cancel") });
 
   set task(task) {
+    if (task?.taskId !== this.#task?.taskId) this.#meter.reset();
     this.#task = task;
+    if (task?.status === "InProgress") this.#meter.add(task.bytesDone ?? 0, performance.now());
+    this.requestUpdate();
+  }
+
+  set isSelected(isSelected) {
+    this.#isSelected = isSelected;
     this.requestUpdate();
   }
 
   build() {
     this.setAttribute("role", "listitem");
     this.append(
+      h("span", { class: "select" }, this.#check),
       this.#icon,
       h(
         "div",
         { class: "what" },
-        this.#title,
+        h("h2", {}, this.#title),
         this.#bar,
-        h("p", { class: "facts" }, this.#status, this.#facts, this.#time),
-        this.#error,
+        h("p", { class: "facts" }, this.#status, this.#error, this.#facts, this.#owner, this.#time),
       ),
       h("div", { class: "verbs" }, this.#toggle, this.#cancel),
     );
@@ -67,65 +67,58 @@ export class TaskCard extends DriveElement {
 
   update() {
     const task = this.#task;
-    const { status, requested } = task;
-    const isOpen = OPEN.includes(status);
+    this.toggleAttribute("data-loading", task === undefined);
+    setAttribute(this, "data-task", task?.taskId);
+    setAttribute(this, "data-status", task?.status);
+    if (task === undefined) return;
     const title = titleOf(task);
-    setAttribute(this, "data-task", task.taskId);
-    setAttribute(this, "data-status", status);
-    setIcon(this.#icon, ICONS[status] ?? "tasks");
+    setIcon(this.#icon, ICONS[task.status] ?? "tasks");
     setText(this.#title, title);
     setAttribute(this.#title, "title", title);
-    setText(this.#status, REQUESTED[requested] ?? WORDS[status] ?? status);
-    setText(this.#facts, factsOf(task));
-    const when = task.completedAt ?? task.lastActivity ?? task.createdAt;
-    setText(this.#time, when ? ago(when) : "");
-    setAttribute(this.#time, "title", when ? exactTime(when) : null);
-    const problem = task.problem ?? (isOpen ? "" : task.errorMessage) ?? "";
+    setText(this.#status, statusWords(task));
+    setText(this.#facts, factsOf(task, this.#meter.perSecond(performance.now())));
+    setText(this.#owner, this.isOwn ? "" : (task.account ?? ""));
+    this.#updateTime(task);
+    const problem = task.problem ?? (isOpen(task) ? "" : task.errorMessage) ?? "";
     setText(this.#error, problem);
-    this.#error.hidden = problem === "";
-    this.#bar.hidden = !isOpen;
-    this.#bar.show({
-      value: (task.progress ?? 0) / 100,
-      label: title,
-      tone: status === "InProgress" ? "accent" : "quiet",
-    });
-    this.#updateVerbs(isOpen, status, title);
+    setAttribute(this.#error, "title", problem || null);
+    this.#bar.hidden = !isOpen(task);
+    const tone = task.status === "InProgress" ? "accent" : "quiet";
+    this.#bar.show({ value: (task.progress ?? 0) / 100, label: title, tone });
+    this.#updateVerbs(task, title);
   }
 
-  #updateVerbs(isOpen, status, title) {
-    const [verb, word] = TOGGLE[status] ?? ["pause", "Pause"];
-    // An upload is tried again where its file is at hand: in the tray.
-    const canRetry = status === "Failed" && this.#task.type !== "FileUpload";
-    this.#toggle.hidden = !isOpen && !canRetry;
-    this.#cancel.hidden = !isOpen;
+  #updateTime(task) {
+    const when = task.completedAt ?? task.lastActivity ?? task.createdAt;
+    setText(this.#time, when ? ago(when) : "");
+    setAttribute(this.#time, "datetime", when);
+    setAttribute(this.#time, "title", when ? exactTime(when) : null);
+  }
+
+  #updateVerbs(task, title) {
+    const verbs = this.isOwn ? verbsOf(task) : [];
+    const verb = verbs.find((one) => one !== "cancel");
+    this.#check.checked = this.#isSelected;
+    this.#check.disabled = !this.isOwn;
+    setAttribute(this.#check, "aria-label", t("tasks.select", { name: title }));
+    this.toggleAttribute("data-selected", this.#isSelected);
+    this.#toggle.hidden = verb === undefined;
+    this.#cancel.hidden = !verbs.includes("cancel");
+    setAttribute(this.#cancel, "aria-label", t("tasks.verbOf", { verb: t("tasks.cancel"), name: title }));
+    if (verb === undefined) return;
     setAttribute(this.#toggle, "data-action", verb);
-    setAttribute(this.#toggle, "aria-label", `${word}: ${title}`);
-    setAttribute(this.#toggle, "title", word);
+    setAttribute(this.#toggle, "aria-label", t("tasks.verbOf", { verb: t(`tasks.${verb}`), name: title }));
+    setAttribute(this.#toggle, "title", t(`tasks.${verb}`));
     setIcon(this.#toggle.firstChild, verb);
-    setAttribute(this.#cancel, "aria-label", `Cancel: ${title}`);
+  }
+
+  #onCheck() {
+    this.act("select-task", { taskId: this.#task.taskId, isSelected: this.#check.checked });
   }
 
   #send(verb) {
     this.act("task", { verb, taskId: this.#task.taskId });
   }
-}
-
-/** The server's description where there is one; else its name, with the file it is about. */
-function titleOf({ name, description, parameters }) {
-  const fileName = parameters?.fileName;
-  const title = description || name || "Task";
-  return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
-}
-
-function factsOf(task) {
-  const { status, phase, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining } = task;
-  if (!OPEN.includes(status)) return "";
-  const parts = [percent((progress ?? 0) / 100)];
-  if (status === "InProgress" && phase) parts.push(phase);
-  if (itemsTotal > 1) parts.push(`${itemsDone ?? 0} of ${count(itemsTotal, "item")}`);
-  if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
-  if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));
-  return parts.join(" · ");
 }
 
 customElements.define("task-card", TaskCard);

@@ -1,28 +1,37 @@
 // <theme-choice>: light, dark, or as the system says. Remembered in this browser; theme.js applies it before the first
 // paint.
 
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h } from "./dom.js";
 
 const KEY = "drive-theme";
-const CHOICES = [
-  ["system", "System"],
-  ["light", "Light"],
-  ["dark", "Dark"],
-];
+const CHOICES = ["system", "light", "dark"];
+
+let made = 0;
 
 export class ThemeChoice extends DriveElement {
   build() {
     const chosen = document.documentElement.dataset.theme ?? "system";
-    const options = CHOICES.map(([value, word]) =>
+    const name = `theme-${++made}`;
+    const options = CHOICES.map((value) =>
       h(
         "label",
         {},
-        h("input", { type: "radio", name: "theme", value, checked: value === chosen, onchange: () => choose(value) }),
-        h("span", {}, word),
+        h("input", { type: "radio", name, value, checked: value === chosen, onchange: () => choose(value) }),
+        h("span", {}, t(`account.${value}`)),
       ),
     );
-    this.append(h("fieldset", {}, h("legend", {}, "Appearance"), h("div", {}, ...options)));
+    this.append(h("fieldset", {}, h("legend", {}, t("account.appearance")), h("div", {}, ...options)));
+  }
+
+  connected() {
+    this.listen(window, "drive-theme", () => this.requestUpdate()); // it may have been chosen in another place
+  }
+
+  update() {
+    const chosen = document.documentElement.dataset.theme ?? "system";
+    for (const input of this.querySelectorAll("input")) input.checked = input.value === chosen;
   }
 }
 
@@ -34,6 +43,7 @@ function choose(value) {
   } catch {
     // storage refused: the choice lasts as long as the page
   }
+  dispatchEvent(new Event("drive-theme"));
 }
 
 customElements.define("theme-choice", ThemeChoice);

@@ -5,6 +5,7 @@
 
 import { bytes, bytesOf, exactBytes, kindOf, rate, timeLeft } from "../core/format.js";
 import { stateWords } from "../core/upload-view.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 import { folderHref } from "./route.js";
@@ -17,8 +18,6 @@ const TOGGLES = Object.freeze({
   paused: "resume",
   failed: "retry",
 });
-
-const VERBS = Object.freeze({ pause: "Pause", resume: "Resume", retry: "Try again" });
 
 const ICONS = Object.freeze({ done: "done", failed: "warning", waiting: "offline", queued: "clock" });
 
@@ -38,13 +37,13 @@ export class UploadRow extends DriveElement {
   #phase = h("span", { class: "phase" });
   #numbers = h("span", { class: "numbers number" });
   #error = h("p", { class: "problem", hidden: true });
-  #toggle = iconButton("pause", "Pause", { onclick: () => this.#send(this.#toggle.dataset.action) });
-  #cancel = iconButton("cancel", "Cancel", { "data-action": "cancel", onclick: () => this.#send("cancel") });
-  #show = h("a", { class: "button small" }, "Show");
+  #toggle = iconButton("pause", t("uploads.pause"), { onclick: () => this.#send(this.#toggle.dataset.action) });
+  #cancel = iconButton("cancel", t("uploads.cancel"), { "data-action": "cancel", onclick: () => this.#send("cancel") });
+  #show = h("a", { class: "button small" }, t("uploads.show"));
   #choose = h(
     "button",
     { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() },
-    "Choose file",
+    t("uploads.chooseFile"),
   );
   #input = h("input", { type: "file", hidden: true, "data-role": "choose", onchange: () => this.#onChosen() });
 
@@ -73,7 +72,7 @@ export class UploadRow extends DriveElement {
     setAttribute(this.#name, "title", name);
     setText(this.#phase, stateWords(view));
     setText(this.#numbers, numbersOf(view));
-    setAttribute(this.#numbers, "title", `${exactBytes(view.durable)} of ${exactBytes(size)} are safe on the server`);
+    setAttribute(this.#numbers, "title", t("uploads.safe", { done: exactBytes(view.durable), all: exactBytes(size) }));
     setText(this.#error, view.error);
     this.#error.hidden = view.error === "";
     this.#updateBar(view);
@@ -82,7 +81,7 @@ export class UploadRow extends DriveElement {
 
   #updateBar({ state, name, size, sent, durable }) {
     const part = (count) => (state === "done" ? 1 : size > 0 ? count / size : 0);
-    const text = `${Math.floor(part(sent) * 100)} per cent sent, ${Math.floor(part(durable) * 100)} per cent stored`;
+    const text = t("uploads.perCent", { sent: Math.floor(part(sent) * 100), stored: Math.floor(part(durable) * 100) });
     this.#bar.show({ value: part(sent), durable: part(durable), label: name, text, tone: TONES[state] });
     this.#bar.hidden = state === "done";
   }
@@ -92,18 +91,18 @@ export class UploadRow extends DriveElement {
     this.#toggle.hidden = verb === undefined;
     if (verb) {
       setAttribute(this.#toggle, "data-action", verb);
-      setAttribute(this.#toggle, "aria-label", `${VERBS[verb]}: ${name}`);
-      setAttribute(this.#toggle, "title", VERBS[verb]);
+      setAttribute(this.#toggle, "aria-label", t("uploads.verbOf", { verb: t(`uploads.${verb}`), name }));
+      setAttribute(this.#toggle, "title", t(`uploads.${verb}`));
       setIcon(this.#toggle.firstChild, verb);
     }
-    const word = state === "done" || state === "failed" ? "Remove from this list" : "Cancel";
-    setAttribute(this.#cancel, "aria-label", `${word}: ${name}`);
+    const word = state === "done" || state === "failed" ? t("uploads.remove") : t("uploads.cancel");
+    setAttribute(this.#cancel, "aria-label", t("uploads.verbOf", { verb: word, name }));
     setAttribute(this.#cancel, "title", word);
     this.#cancel.hidden = state === "verifying";
     this.#choose.hidden = state !== "needs-file";
     this.#show.hidden = state !== "done";
     setAttribute(this.#show, "href", folderHref(folder));
-    setAttribute(this.#show, "aria-label", `Show ${name} in its folder`);
+    setAttribute(this.#show, "aria-label", t("uploads.showFile", { name }));
   }
 
   #send(verb, file) {

@@ -16,6 +16,7 @@ export default {
   running: { one: "{n} läuft", other: "{n} laufen" },
   skip: "Zur Liste springen",
   unreachable: "Drive ist nicht erreichbar",
-  tryAgain: "Noch einmal versuchen",
+  notifications: "Benachrichtigungen",
+  unread: { one: "Benachrichtigungen: {n} ungelesen", other: "Benachrichtigungen: {n} ungelesen" },
   failed: "Dieser Ort ließ sich nicht öffnen",
 };

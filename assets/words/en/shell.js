@@ -16,6 +16,7 @@ export default {
   running: { one: "{n} running", other: "{n} running" },
   skip: "Skip to the list",
   unreachable: "Drive cannot be reached",
-  tryAgain: "Try again",
+  notifications: "Notifications",
+  unread: { one: "Notifications: {n} unread", other: "Notifications: {n} unread" },
   failed: "This place could not be opened",
 };

@@ -39,7 +39,13 @@ export class Server {
     server.settings = settings;
     server.folder = await mkdtemp(path.join(tmpdir(), "drive-page-"));
     server.port = await freePort();
-    if (process.env.DRIVE_ASSETS) server.fresh = await serveFresh(server.port);
+    if (process.env.DRIVE_ASSETS) {
+      server.fresh = await serveFresh(server.port);
+      if (server.fresh.address().port === server.port) {
+        server.fresh.close(); // it was given the port that was just found free
+        return Server.start(settings);
+      }
+    }
     await server.run();
     return server;
   }
@@ -69,7 +75,8 @@ export class Server {
       child.once("error", (error) => fail(error.message));
       child.once("exit", (code) => fail(`The server ended with ${code}.`));
       createInterface({ input: child.stdout }).on("line", (line) => {
-        this.setupUrl = /First sign-in: (\S+)/.exec(line)?.[1] ?? this.setupUrl;
+        const setupUrl = /First sign-in: (\S+)/.exec(line)?.[1];
+        if (setupUrl) this.setupUrl = setupUrl.replace(`127.0.0.1:${this.port}`, new URL(this.url).host);
         if (!/Drive is ready at/.test(line)) return;
         clearTimeout(timer);
         resolve();

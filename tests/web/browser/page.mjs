@@ -157,7 +157,8 @@ async function pausesAndResumes() {
 
 async function downloads() {
   const entry = page.locator('file-row[data-name="holiday.mp4"]');
-  const [download] = await Promise.all([page.waitForEvent("download"), entry.locator("a[download]").click()]);
+  await entry.locator(".dots").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.locator("context-menu [data-verb=download]").click()]);
   assert.equal(download.suggestedFilename(), "holiday.mp4");
   const original = `${server.folder}/files/holiday.mp4`;
   assert.equal(await sha256(await download.path()), await sha256(original));
@@ -186,6 +187,7 @@ async function showsOthers() {
   await faults.watch(other);
   await other.goto(server.url);
   await other.locator("file-row").first().waitFor();
+  await other.locator("upload-tray").waitFor({ state: "attached" }); // it comes after the list, and watches from then on
   const faster = await slowDown(page, 8 * MB);
   await send(file);
   const there = other.locator("upload-row", { hasText: "letters.zip" });
@@ -273,7 +275,7 @@ async function worksInsecurely() {
   const plain = await (await browser.newContext()).newPage();
   await faults.watch(plain);
   faults.forgive("401");
-  await plain.goto(`http://drive.test:${server.port}/`);
+  await plain.goto(`http://drive.test:${new URL(server.url).port}/`);
   assert.equal(await plain.evaluate(() => isSecureContext), false);
   await plain.fill("input[name=name]", ACCOUNT.name);
   await plain.fill("input[name=password]", ACCOUNT.password);

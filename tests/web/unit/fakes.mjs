@@ -1,5 +1,7 @@
 // A server in memory with the behaviour of the real upload routes, and what an Uploader needs around it.
 
+import "./english.mjs";
+
 import { createHash } from "node:crypto";
 import { Problem } from "../../../assets/core/api.js";
 import { MemoryInPage } from "../../../assets/core/resume.js";

@@ -1,12 +1,13 @@
 // Numbers and dates as people read them.
 
+import "./english.mjs";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   ago,
   bytes,
   bytesOf,
-  count,
   exactBytes,
   folderParts,
   folderWords,
@@ -15,7 +16,7 @@ import {
   rate,
   timeLeft,
 } from "../../../assets/core/format.js";
-import { folderHref, parseRoute } from "../../../assets/elements/route.js";
+import { folderHref, parseRoute, searchHref } from "../../../assets/elements/route.js";
 
 test("sizes have two digits while that says more", () => {
   const cases = [
@@ -91,8 +92,6 @@ test("kinds of files", () => {
   assert.equal(kindOf("text/plain").word, "Text");
   assert.equal(kindOf("application/octet-stream").word, "File");
   assert.equal(kindOf(undefined).word, "File");
-  assert.equal(count(1, "file"), "1 file");
-  assert.equal(count(1204, "file"), "1,204 files");
 });
 
 test("folders and addresses are the same both ways", () => {
@@ -101,9 +100,14 @@ test("folders and addresses are the same both ways", () => {
   for (const folder of ["/", "/Photos/2026", "/100 %/a?b#c/ü"]) {
     assert.equal(parseRoute(folderHref(folder)).folder, folder);
   }
-  const used = { view: "files", folder: "/", rest: [], code: "ab-C_1", refusal: null };
+  const used = { view: "files", folder: "/", q: "", rest: [], code: "ab-C_1", refusal: null };
   assert.deepEqual(parseRoute("#setup=ab-C_1"), used);
   assert.equal(parseRoute("#/tasks").view, "tasks");
   assert.equal(parseRoute("").view, "files");
   assert.equal(parseRoute("#/files/100%").folder, "/100%");
+  for (const q of ["boats", "a&b=c?", "100 % Ärger"]) {
+    const { folder, q: found } = parseRoute(searchHref("/Photos/a?b", q));
+    assert.deepEqual([folder, found], ["/Photos/a?b", q]);
+  }
+  assert.equal(searchHref("/Photos", ""), "#/files/Photos");
 });

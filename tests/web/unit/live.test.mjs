@@ -1,5 +1,7 @@
 // The live connection: greeting, replay, reset, back-off, and what each way of closing means.
 
+import "./english.mjs";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Live } from "../../../assets/core/live.js";

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createApi } from "../../../assets/core/api.js";
+import { Later } from "../../../assets/core/later.js";
 import { Session } from "../../../assets/core/session.js";
 import { Store } from "../../../assets/core/store.js";
 import { parseRoute } from "../../../assets/elements/route.js";
@@ -18,8 +19,9 @@ function setUp(answer) {
   const store = new Store();
   const idle = { setAccount() {}, start() {}, seed() {}, drives: () => false };
   const memory = { all: async () => [] };
+  const sending = new Later(async () => ({ uploader: idle, observed: idle, memory }));
   const api = createApi({ fetch });
-  return { asked, store, session: new Session({ api, store, live: idle, uploader: idle, observed: idle, memory }) };
+  return { asked, store, session: new Session({ api, store, live: idle, sending }) };
 }
 
 test("the code of the second factor is sent where there is one", async () => {

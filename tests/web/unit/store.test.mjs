@@ -1,5 +1,7 @@
 // The store and what feeds it: events, pages of a list, sentences for screen readers, sums, rates, retries, requests.
 
+import "./english.mjs";
+
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Announcer } from "../../../assets/core/announcer.js";
@@ -120,6 +122,15 @@ test("a list is loaded page by page, and old rows stay until new ones have come"
   pager.reset({ folder: "/b" });
   await new Promise(setImmediate);
   assert.equal(pager.total, null, "an answer to the old question does not count");
+});
+
+test("an empty list is asked for once", async () => {
+  let calls = 0;
+  const pager = new Pager({ load: async () => (calls++, { items: [], total: 0 }) });
+  pager.addEventListener("change", () => pager.want(0, 0)); // as lists do
+  pager.want(0, 0);
+  for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+  assert.deepEqual([calls, pager.total], [1, 0]);
 });
 
 test("a page that cannot be had is a problem, not a loop", async () => {

@@ -1,0 +1,66 @@
+// A task as people see it: its title, its state in a word, and the facts that matter in that state.
+
+import { bytes, bytesOf, percent, rate, timeLeft } from "./format.js";
+import { OPEN_STATUSES } from "./store.js";
+import { locale, t } from "./words.js";
+
+export const isOpen = ({ status }) => OPEN_STATUSES.includes(status);
+
+/** The verbs that make sense now. An upload is tried again where its file is at hand: in the tray. */
+export function verbsOf({ status, type }) {
+  if (status === "Paused") return ["resume", "cancel"];
+  if (isOpen({ status })) return ["pause", "cancel"];
+  return ["Failed", "Expired", "Cancelled"].includes(status) && type !== "FileUpload" ? ["retry"] : [];
+}
+
+/** What the list said and what events said since, the newer winning. */
+export const newest = (listed, known) => (known && !(listed.rev > known.rev) ? { ...listed, ...known } : listed);
+
+/** The server's description where there is one; else its name, with the file it is about. */
+export function titleOf({ name, description, parameters }) {
+  const fileName = parameters?.fileName;
+  const title = description || name || t("tasks.task");
+  return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
+}
+
+/** "Pausing…" while that is only wished for. */
+export function statusWords({ status, requested }) {
+  if (["pause", "cancel", "resume"].includes(requested)) return t(`tasks.requested-${requested}`);
+  return t(`tasks.${status}`);
+}
+
+/** @param {object} task @param {number} [perSecond] bytes, where that is known here */
+export function factsOf(task, perSecond = 0) {
+  const { status, phase, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining } = task;
+  if (!isOpen(task)) return "";
+  const parts = [];
+  if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
+  if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
+  parts.push(percent((progress ?? 0) / 100));
+  if (status === "InProgress" && phase) parts.push(phase);
+  if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }));
+  if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
+  if (status === "InProgress" && perSecond > 0) parts.push(rate(perSecond));
+  if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));
+  return parts.join(" · ");
+}
+
+/** The files that a task made or touched. @returns {string[]} */
+export function resultFiles({ results }) {
+  const { resultFileId, fileId, fileIds } = results ?? {};
+  return [resultFileId, fileId, ...(Array.isArray(fileIds) ? fileIds : [])].filter((id) => typeof id === "string");
+}
+
+/** Results that are plain values, named as the server names them. @returns {[string, string][]} */
+export const resultFacts = ({ results }) =>
+  Object.entries(results ?? {})
+    .filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$|^fileName$/.test(key))
+    .map(([key, value]) => [key, typeof value === "number" ? numberWords(key, value) : String(value)]);
+
+const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) : value.toLocaleString(locale()));
+
+/** "compressionRatio" as "Compression ratio", for what has no title. @param {string} key */
+export function humanised(key) {
+  const words = key.replace(/([a-z0-9])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`);
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}

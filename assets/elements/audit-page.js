@@ -1,0 +1,101 @@
+// <audit-page>: who did what, the newest first, page by page, and as a file. Actions: "load-audit" {filter, cursor},
+// "load-accounts".
+
+import { auditFile } from "../core/admin-commands.js";
+import { locale, t } from "../core/words.js";
+import { exactTime } from "../core/format.js";
+import { h, icon, setAttribute } from "./dom.js";
+import { field, formError, select, showProblem, valuesOf } from "./form.js";
+import { badge, PageElement, section, table, tableRow } from "./page-element.js";
+import { showRows } from "./rows.js";
+
+/** What the log calls things; a filter may be any. */
+const ACTIONS = [
+  "account.setup", "account.sign_in", "account.sign_out", "account.password", "account.totp", "account.totp_on", "account.totp_off", "account.create", "account.change",
+  "session.end", "session.end_others", "token.create", "token.remove", "identity.link", "identity.unlink", "grant.create", "grant.end", "upload.create", "upload.complete", "upload.cancel", "upload.cleanup",
+  "file.create", "file.read", "file.archive", "file.key", "file.password", "file.change", "file.delete", "file.restore", "file.copy", "folder.create", "folder.delete", "folder.move", "trash.empty",
+  "bundle.create", "bundle.change", "bundle.remove", "share.unlock", "share.upload", "share.file", "task.create", "task.pause", "task.resume", "task.cancel", "task.retry", "task.change",
+  "task.complete", "task.fail", "task.cleanup", "notification.preferences", "notification.remove", "push.subscribe", "push.unsubscribe", "push.test", "webhook.create", "webhook.change",
+  "webhook.remove", "webhook.test", "usage.send",
+];
+const OUTCOMES = ["ok", "FORBIDDEN", "NOT_SIGNED_IN", "SIGN_IN_FAILED", "CODE_REQUIRED", "PASSWORD_WRONG", "PASSCODE_WRONG", "NOT_FOUND", "INVALID_REQUEST", "CONFLICT", "TOO_MANY_REQUESTS"];
+
+export class AuditPage extends PageElement {
+  #filter = {};
+  #next = null;
+  #rows = h("tbody");
+  #form = h("form", { class: "filters", novalidate: true, "aria-label": t("admin.filter"), onsubmit: (event) => this.#apply(event), onchange: (event) => this.#apply(event) });
+  #file = h("a", { class: "button", download: "audit.ndjson" }, icon("download"), t("admin.export"));
+  #empty = h("p", { class: "quiet" }, t("admin.nothingKept"));
+  #more = h("button", { type: "button", onclick: () => this.#loadMore() }, t("pages.more"));
+
+  texts() {
+    return { title: t("admin.audit"), lead: t("admin.auditLead"), verbs: [this.#file] };
+  }
+
+  async load() {
+    const [page, accounts] = await Promise.all([this.act("load-audit", this.#filter), this.act("load-accounts")]);
+    this.#next = page.next;
+    return { items: page.items, accounts };
+  }
+
+  show({ items, accounts }) {
+    if (this.body.childElementCount === 0) this.#build(accounts);
+    setAttribute(this.#file, "href", auditFile(this.#filter));
+    showRows(this.#rows, items, ({ seq }) => String(seq), row);
+    this.#rows.parentElement.hidden = items.length === 0;
+    this.#empty.hidden = items.length > 0;
+    this.#more.hidden = this.#next === null;
+  }
+
+  #build(accounts) {
+    const any = ["", t("admin.any")];
+    this.#form.replaceChildren(
+      field({ label: t("admin.account"), name: "account", control: select([any, ...accounts.map(({ id, name }) => [id, name])], "") }),
+      field({ label: t("admin.action"), name: "action", control: select([any, ...ACTIONS.map((action) => [action, action])], "") }),
+      field({ label: t("admin.outcome"), name: "outcome", control: select([any, ...OUTCOMES.map((code) => [code, code === "ok" ? t("admin.went") : code])], "") }),
+      field({ label: t("admin.after"), name: "after", type: "date" }),
+      field({ label: t("admin.before"), name: "before", type: "date" }),
+      formError(),
+    );
+    this.body.append(section("", this.#form), section("", table(t("admin.audit"), heads(), this.#rows), this.#empty, h("div", { class: "verbs" }, this.#more)));
+  }
+
+  /** Days as people mean them: from the first one's beginning to the last one's end, here. */
+  async #apply(event) {
+    event.preventDefault();
+    const { after, before, ...rest } = valuesOf(this.#form);
+    const moment = (day, time) => (day === "" ? "" : new Date(`${day}T${time}`).toISOString());
+    this.#filter = { ...rest, after: moment(after, "00:00:00"), before: moment(before, "23:59:59.999") };
+    this.#form.querySelector(".error").hidden = true;
+    try {
+      const { items, next } = await this.act("load-audit", this.#filter);
+      this.#next = next;
+      this.put({ ...this.data, items });
+      this.say(t("admin.shown", { n: items.length }));
+    } catch (problem) {
+      showProblem(this.#form, problem);
+    }
+  }
+
+  async #loadMore() {
+    try {
+      const { items, next } = await this.act("load-audit", { ...this.#filter, cursor: this.#next });
+      this.#next = next;
+      this.put({ ...this.data, items: [...this.data.items, ...items] });
+      if (next === null) this.#rows.lastElementChild?.scrollIntoView({ block: "nearest" });
+    } catch (problem) {
+      showProblem(this.#form, problem);
+    }
+  }
+}
+
+const heads = () => [t("admin.when"), t("admin.who"), t("admin.action"), t("admin.object"), t("admin.address"), t("admin.outcome")];
+
+function row({ at, account, action, object, address, outcome }) {
+  const time = new Date(at).toLocaleString(locale(), { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const result = outcome === "ok" ? badge("ok", t("admin.went")) : badge("warn", outcome);
+  return tableRow(heads(), [h("time", { datetime: at, title: exactTime(at), class: "number" }, time), account || "–", h("code", {}, action), object ? h("code", { class: "cut", title: object }, object) : "–", h("span", { class: "number" }, address || "–"), result]);
+}
+
+customElements.define("audit-page", AuditPage);

@@ -1,0 +1,291 @@
+// <file-view>: a place that lists files: a folder or a search (mode "files"), what changed last ("recent"), the trash
+// ("trash"). Holds the tools, the list, what floats above it, and the keys.
+//
+// Properties: `store`, `mode`, `place` {folder, q}. Actions: "pick-files", and those of file-work.js.
+
+import { folderParts } from "../core/format.js";
+import { actionsFor } from "../core/file-actions.js";
+import { ITEMS_MAX } from "../core/files-api.js";
+import { keyOf, Listing } from "../core/listing.js";
+import { Pager } from "../core/pager.js";
+import { parentOf } from "../core/paths.js";
+import { Selection } from "../core/selection.js";
+import { t } from "../core/words.js";
+import { DriveElement } from "./element.js";
+import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { FileStates } from "./file-states.js";
+import { FileWork } from "./file-work.js";
+import { folderHref, isTyping } from "./route.js";
+
+const FIRST_REFRESH_MS = 100;
+const NEXT_REFRESH_MS = 1500;
+const CLOCK_MS = 30_000;
+const SORTS = ["name", "size", "type", "updatedAt", "createdAt"];
+/** Useful ends first. */
+const DESCENDS = new Set(["size", "updatedAt", "createdAt"]);
+
+export class FileView extends DriveElement {
+  store;
+  mode = "files";
+  /** For the frame, which tells every place what stands behind its name. */
+  rest = [];
+  #place = { folder: "/", q: "" };
+  #sort = remembered("drive-sort", { key: "name", descends: false });
+  #look = remembered("drive-look", "list");
+  #pools = 1;
+  #refreshing = null;
+  #refreshedAt = -Infinity;
+  #leave = () => {};
+
+  selection = new Selection();
+  listing = new Listing({
+    pager: new Pager({ load: (query) => this.act("list-files", query) }),
+    loadFolders: () => this.act("load-folders"),
+  });
+  #work = new FileWork(this);
+  #states = new FileStates(this);
+
+  #count = h("span", { class: "total number", role: "status" });
+  #upload = h("button", { type: "button", class: "primary upload", onclick: () => this.act("pick-files") }, icon("upload"), h("span", {}, t("files.upload")));
+  #newFolder = h("button", { type: "button", class: "new-folder", onclick: () => this.#work.run("new-folder", []) }, icon("new-folder"), h("span", {}, t("files.newFolder")));
+  #empty = h("button", { type: "button", class: "empty-trash", onclick: () => this.#work.run("empty-trash", []) }, icon("trash"), t("files.emptyNow"));
+  #order = h("select", { "aria-label": t("files.sortBy"), onchange: () => this.#sortBy(this.#order.value, DESCENDS.has(this.#order.value)) });
+  #turn = iconButton("descending", t("files.direction"), { class: "icon-button turn", onclick: () => this.#sortBy(this.#sort.key, !this.#sort.descends) });
+  #looks = iconButton("grid", t("files.tiles"), { class: "icon-button looks", onclick: () => this.#changeLook() });
+  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#work.run("details", this.#targets()) });
+  #note = h("p", { class: "note", hidden: true });
+  #list = h("file-list");
+  #bar = h("selection-bar", { hidden: true });
+  #body = h("div", { class: "body" });
+
+  get list() {
+    return this.#list;
+  }
+
+  get folder() {
+    return this.#place.folder;
+  }
+
+  get query() {
+    return this.#place.q;
+  }
+
+  get mayChange() {
+    return this.store.account?.role !== "guest";
+  }
+
+  /** @param {{folder: string, q: string}} place */
+  set place(place) {
+    const isSame = place.folder === this.#place.folder && place.q === this.#place.q;
+    if (isSame && this.isConnected) return;
+    this.#place = place;
+    if (!isSame || this.listing.total === null) this.#ask();
+  }
+
+  build() {
+    this.#order.append(...SORTS.map((key) => h("option", { value: key }, t(`files.${key}`))));
+    Object.assign(this.#list, { listing: this.listing, selection: this.selection, mode: this.mode });
+    const tools = h("div", { class: "tools" }, this.#upload, this.#newFolder, this.#empty, this.#count, this.#order, this.#turn, this.#looks, this.#info);
+    this.#body.append(this.#list, ...this.#states.nodes, this.#bar);
+    this.append(h("div", { class: "column" }, tools, this.#note, this.#body));
+    this.#ask();
+  }
+
+  connected() {
+    this.listen(this.listing, "change", () => this.requestUpdate());
+    this.listen(this.selection, "change", () => this.requestUpdate());
+    this.listen(this.store, "files", () => this.#refreshSoon());
+    this.listen(this.store, "account", () => this.requestUpdate());
+    this.listen(this, "wish", (event) => this.#onWish(event));
+    this.listen(window, "keydown", (event) => this.#onKey(event));
+    const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
+    this.#leave = () => clearInterval(clock);
+    if (this.listing.total !== null) this.listing.refresh(); // it may have changed while another view was shown
+    this.act("load-pools")?.then((pools) => (this.#pools = pools.length), () => {});
+    this.#work.prepare();
+  }
+
+  disconnectedCallback() {
+    super.disconnectedCallback();
+    this.#leave();
+    this.#work.leave();
+  }
+
+  #ask() {
+    const { key, descends } = this.#sort;
+    this.selection.clear();
+    this.listing.show({ mode: this.mode, ...this.#place, sort: key, descends });
+    if (this.isConnected) this.#list.toTop();
+    this.requestUpdate();
+  }
+
+  /** Soon after one change; while many come, no more often than is pleasant to look at. */
+  #refreshSoon() {
+    const wait = Math.max(FIRST_REFRESH_MS, this.#refreshedAt + NEXT_REFRESH_MS - performance.now());
+    this.#refreshing ??= setTimeout(() => {
+      this.#refreshing = null;
+      this.#refreshedAt = performance.now();
+      if (this.isConnected) this.listing.refresh();
+    }, wait);
+  }
+
+  #sortBy(key, descends) {
+    this.#sort = { key, descends };
+    remember("drive-sort", this.#sort);
+    this.#ask();
+  }
+
+  #changeLook() {
+    this.#look = this.#look === "tiles" ? "list" : "tiles";
+    remember("drive-look", this.#look);
+    this.update();
+    this.#list.toTop();
+    this.#list.requestUpdate();
+  }
+
+  /** What a verb without a row is about: the selection, or the row with the focus. */
+  #targets() {
+    if (this.selection.size > 0) return this.selection.list();
+    const { focused } = this.#list;
+    return focused ? [focused] : [];
+  }
+
+  actionsFor(items) {
+    return actionsFor(items, { mode: this.mode, role: this.store.account?.role, pools: this.#pools });
+  }
+
+  #onWish({ verb, about }) {
+    if (verb === "clear") this.selection.clear();
+    else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
+    else if (verb === "open") this.#work.open(about.item, about.event);
+    else if (verb === "menu") this.#menu(about);
+    else if (verb === "carry") this.#work.carry(this.#chosenWith(about.item));
+    else if (verb === "drop") this.#work.drop(about);
+    else this.#work.run(verb, this.selection.list());
+  }
+
+  /** The row that was pointed at, or all that are selected if it is one of them. */
+  #chosenWith(item) {
+    return item && !this.selection.has(item) ? [item] : this.selection.list();
+  }
+
+  async #menu(about) {
+    const items = about.item ? this.#chosenWith(about.item) : this.selection.list();
+    const verb = await this.#work.menu({ ...about, actions: this.actionsFor(items) });
+    if (verb) this.#work.run(verb, items);
+  }
+
+  #onKey(event) {
+    if (isTyping(event) || event.defaultPrevented) return;
+    const command = event.ctrlKey || event.metaKey;
+    const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
+    const verb = command ? { a: "all", c: "hold", x: "cut", v: "paste" }[key] : { F2: "rename", Delete: "trash", Backspace: "up", Escape: "clear", "?": "shortcuts" }[key];
+    const isUp = event.altKey && key === "ArrowUp";
+    if (isUp || (verb && !event.altKey)) this.#onVerb(isUp ? "up" : verb, event);
+  }
+
+  #onVerb(verb, event) {
+    const items = this.#targets();
+    const may = new Set(this.actionsFor(items).map((action) => action.verb));
+    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.release();
+    if (verb === "hold" && !getSelection().isCollapsed) return;
+    event.preventDefault();
+    if (verb === "all") return this.#selectAll();
+    if (verb === "up") return this.#up();
+    if (verb === "shortcuts") return this.#work.run("shortcuts", []);
+    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.hold(items, verb === "cut");
+    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.paste();
+    const meant = verb === "trash" && this.mode === "trash" ? "purge" : verb;
+    if (may.has(meant)) this.#work.run(meant, items);
+  }
+
+  #up() {
+    if (this.mode !== "files") return;
+    if (this.query !== "") location.hash = folderHref(this.folder);
+    else if (this.folder !== "/") location.hash = folderHref(parentOf(this.folder));
+  }
+
+  /** What is here at once, the rest as it comes. */
+  async #selectAll() {
+    const { total, folders, query } = this.listing;
+    if (!total) return;
+    if (total <= 500) return this.selection.replace(await this.listing.between(0, total - 1));
+    const files = await this.#work.quietly(() => this.act("load-all", query));
+    if (files === undefined) return;
+    this.selection.replace([...folders, ...files].slice(0, ITEMS_MAX));
+    if (total > ITEMS_MAX) this.act("toast", { text: t("files.tooMany", { n: ITEMS_MAX }) });
+  }
+
+  update() {
+    const { total, problem } = this.listing;
+    const isFiles = this.mode === "files";
+    const items = this.selection.list();
+    Object.assign(this.#list, { look: this.#look, sort: isFiles ? this.#sort : {}, showFolder: !isFiles || this.query !== "" });
+    this.#list.requestUpdate();
+    this.#bar.show(items, this.actionsFor(items));
+    this.#work.follow(items);
+    this.toggleAttribute("data-selecting", items.length > 0);
+    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "";
+    this.#order.hidden = this.#turn.hidden = !isFiles || !total;
+    this.#looks.hidden = this.#info.hidden = !total;
+    this.#empty.hidden = this.mode !== "trash" || !total || !this.mayChange;
+    this.#order.value = this.#sort.key;
+    setIcon(this.#turn.firstChild, this.#sort.descends ? "descending" : "ascending");
+    setIcon(this.#looks.firstChild, this.#look === "tiles" ? "list" : "grid");
+    const other = t(this.#look === "tiles" ? "files.list" : "files.tiles");
+    setAttribute(this.#looks, "aria-label", other);
+    setAttribute(this.#looks, "title", other);
+    setText(this.#count, this.#counted());
+    this.#updateNote(total);
+    this.#states.update(total, problem);
+    if (!total) this.listing.want(0, 0);
+  }
+
+  #counted() {
+    const { folderCount, fileCount, total } = this.listing;
+    if (!total) return "";
+    return [folderCount > 0 && t("files.folders", { n: folderCount }), fileCount > 0 && t("common.files", { n: fileCount })].filter(Boolean).join(", ");
+  }
+
+  #updateNote(total) {
+    const isSearch = this.query !== "";
+    this.#note.hidden = !total || !(isSearch || this.mode === "trash");
+    const shown = `${this.mode} ${this.query} ${this.folder}`;
+    if (this.#note.hidden || this.#note.dataset.shown === shown) return;
+    this.#note.dataset.shown = shown;
+    const clear = h("a", { class: "button small", href: folderHref(this.folder) }, t("files.clearSearch"));
+    const where = folderParts(this.folder).at(-1);
+    const words = t("files.resultsFor", { q: this.query }) + (where ? t("files.whereIn", { name: where }) : "");
+    this.#note.replaceChildren(...(isSearch ? [h("span", {}, words), clear] : [icon("info"), t("files.trashNote")]));
+  }
+
+  /** Rows that wait to be moved by pasting look faint. @param {object[]} items */
+  markCut(items) {
+    this.#list.cut = new Set(items.map(keyOf));
+    this.#list.requestUpdate();
+  }
+
+  /** Puts the focus on a row, or on the one that took its place. */
+  focusList(item) {
+    this.#list.focusRow(item);
+    if (!this.listing.total) document.querySelector("main")?.focus();
+  }
+}
+
+function remembered(key, usual) {
+  try {
+    return JSON.parse(localStorage.getItem(key)) ?? usual;
+  } catch {
+    return usual;
+  }
+}
+
+function remember(key, value) {
+  try {
+    localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // storage refused: it is as usual next time
+  }
+}
+
+customElements.define("file-view", FileView);

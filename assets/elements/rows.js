@@ -1,0 +1,45 @@
+// Keeps a list or the body of a table like its data: a row whose item did not change keeps its node, and with it the
+// focus; where the focused row changes or goes, the focus stays as near as can be.
+
+/** @type {WeakMap<Element, Map<string, {node: Element, text: string}>>} */
+const known = new WeakMap();
+
+/**
+ * @param {Element} parent @param {object[]} items @param {(item: object) => string} keyOf
+ * @param {(item: object) => Element} make
+ */
+export function showRows(parent, items, keyOf, make) {
+  const before = known.get(parent) ?? new Map();
+  const after = new Map();
+  const focus = focusIn(parent);
+  for (const item of items) {
+    const [key, text] = [keyOf(item), JSON.stringify(item)];
+    const kept = before.get(key);
+    after.set(key, kept?.text === text ? kept : { node: make(item), text });
+  }
+  const nodes = [...after.values()].map(({ node }) => node);
+  for (const { node } of before.values()) if (!nodes.includes(node)) node.remove();
+  nodes.forEach((node, at) => parent.children[at] !== node && parent.insertBefore(node, parent.children[at] ?? null));
+  known.set(parent, after);
+  if (focus !== null) refocus(parent, focus);
+}
+
+function focusIn(parent) {
+  const { activeElement } = document;
+  if (!parent.contains(activeElement) || activeElement === parent) return null;
+  const at = [...parent.children].findIndex((row) => row.contains(activeElement));
+  return { element: activeElement, at, action: activeElement.dataset.action };
+}
+
+function refocus(parent, { element, at, action }) {
+  if (element.isConnected) {
+    if (document.activeElement !== element) element.focus();
+    return;
+  }
+  const row = parent.children[Math.min(at, parent.children.length - 1)];
+  const target =
+    (action && row?.querySelector(`[data-action="${action}"]`)) ||
+    row?.querySelector("a, button, input, select") ||
+    parent.closest("[data-page]")?.querySelector("h2");
+  target?.focus();
+}

@@ -1,0 +1,175 @@
+// <upload-group>: a folder in the tray: one row for all of it, which opens to show its files.
+//
+// Properties: `show(key, name, views)`. Attributes set: data-group, data-state. Actions: "upload-all" {verb, group},
+// "reopen" {key}, "choose-folder" {key, chosen}, "upload" {verb: "cancel", key} of a folder that has nothing here.
+
+import { filesOfPicker } from "../core/folder-reader.js";
+import { exactBytes, rate, timeLeft } from "../core/format.js";
+import { isOpen, stateWords, totals } from "../core/upload-view.js";
+import { t } from "../core/words.js";
+import { DriveElement } from "./element.js";
+import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+
+/** Rows that are made for an opened folder; the rest is counted. */
+const SHOWN = 100;
+/** What is told first. */
+const ORDER = ["failed", "needs-file", "verifying", "sending", "waiting", "paused", "queued", "done"];
+const TONES = Object.freeze({ done: "success", failed: "danger", sending: "accent", waiting: "accent", verifying: "accent" });
+const ICONS = Object.freeze({ done: "done", failed: "warning", waiting: "offline" });
+
+export class UploadGroup extends DriveElement {
+  #key = "";
+  #name = "";
+  #views = [];
+  #isOpen = false;
+  /** @type {Map<string, HTMLElement>} */
+  #rows = new Map();
+  #icon = icon("folder");
+  #title = h("span", { class: "file" });
+  #arrow = icon("chevron-right");
+  #fold = h("button", { type: "button", class: "name plain-button", onclick: () => this.#onFold() }, this.#title, this.#arrow);
+  #bar = h("progress-bar");
+  #phase = h("span", { class: "phase" });
+  #numbers = h("span", { class: "numbers number" });
+  #error = h("p", { class: "problem", hidden: true });
+  #choose = h("button", { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() }, t("uploads.chooseFolder"));
+  #toggle = iconButton("pause", t("uploads.pause"), { onclick: () => this.#send(this.#toggle.dataset.action) });
+  #cancel = iconButton("cancel", t("uploads.cancel"), { "data-action": "cancel", onclick: () => this.#onCancel() });
+  #input = h("input", { type: "file", webkitdirectory: true, hidden: true, "data-role": "choose-folder", onchange: () => this.#onChosen() });
+  #list = h("div", { role: "list", class: "files", hidden: true });
+  #more = h("p", { class: "more", hidden: true });
+
+  show(key, name, views) {
+    this.#key = key;
+    this.#name = name;
+    this.#views = views;
+    this.requestUpdate();
+  }
+
+  build() {
+    this.setAttribute("role", "listitem");
+    this.append(
+      this.#icon,
+      this.#fold,
+      h("div", { class: "verbs" }, this.#choose, this.#toggle, this.#cancel, this.#input),
+      h("div", { class: "what" }, this.#bar, h("p", { class: "facts" }, this.#phase, this.#numbers), this.#error),
+      this.#list,
+      this.#more,
+    );
+  }
+
+  get #missing() {
+    return this.#views.find(({ isFolder }) => isFolder);
+  }
+
+  update() {
+    const files = this.#views.filter(({ isFolder }) => !isFolder);
+    const missing = this.#missing;
+    const state = missing ? "needs-file" : stateOf(files);
+    const sum = totals(files);
+    setAttribute(this, "data-group", this.#key);
+    setAttribute(this, "data-state", state);
+    setIcon(this.#icon, ICONS[state] ?? "folder");
+    setText(this.#title, this.#name);
+    setAttribute(this.#title, "title", this.#name);
+    setText(this.#phase, stateWords(missing ?? { state, note: "", verified: files.every(({ verified }) => verified) }));
+    setText(this.#numbers, numbersOf(files, sum, state));
+    setAttribute(this.#numbers, "title", files.length > 0 ? exactBytes(files.reduce((all, { size }) => all + size, 0)) : null);
+    setText(this.#error, missing?.error ?? "");
+    this.#error.hidden = this.#error.textContent === "";
+    this.#updateBar(sum, state, files.length);
+    this.#updateVerbs(state, files.length);
+    this.#updateRows(files);
+  }
+
+  #updateBar(sum, state, count) {
+    const [sent, stored] = [sum.part, sum.durablePart].map((part) => Math.floor(part * 100));
+    const text = t("uploads.perCent", { sent, stored });
+    this.#bar.show({ value: sum.part, durable: sum.durablePart, label: this.#name, text, tone: TONES[state] ?? "quiet" });
+    this.#bar.hidden = state === "done" || count === 0;
+  }
+
+  #updateVerbs(state, count) {
+    const verb = { sending: "pause", waiting: "pause", queued: "pause", paused: "resume", failed: "retry" }[state];
+    this.#choose.hidden = state !== "needs-file";
+    setAttribute(this.#choose, "aria-label", t("uploads.verbOf", { verb: t("uploads.chooseFolder"), name: this.#name }));
+    this.#toggle.hidden = verb === undefined;
+    this.#fold.disabled = count === 0;
+    setAttribute(this.#fold, "aria-expanded", String(this.#isOpen));
+    setAttribute(this.#fold, "aria-label", t("uploads.open", { name: this.#name }));
+    if (verb) {
+      setAttribute(this.#toggle, "data-action", verb);
+      setAttribute(this.#toggle, "aria-label", t("uploads.verbOf", { verb: t(`uploads.${verb}`), name: this.#name }));
+      setAttribute(this.#toggle, "title", t(`uploads.${verb}`));
+      setIcon(this.#toggle.firstChild, verb);
+    }
+    this.#cancel.hidden = state === "done" || state === "verifying";
+    setAttribute(this.#cancel, "aria-label", t("uploads.verbOf", { verb: t("uploads.cancel"), name: this.#name }));
+  }
+
+  #updateRows(files) {
+    this.#list.hidden = !this.#isOpen || files.length === 0;
+    const shown = this.#isOpen ? files.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).slice(0, SHOWN) : [];
+    const rows = new Map();
+    let place = this.#list.firstElementChild;
+    for (const view of shown) {
+      const row = this.#rows.get(view.key) ?? h("upload-row");
+      row.view = view;
+      rows.set(view.key, row);
+      if (row === place) place = place.nextElementSibling;
+      else this.#list.insertBefore(row, place);
+    }
+    for (const [key, row] of this.#rows) if (!rows.has(key)) row.remove();
+    this.#rows = rows;
+    const rest = this.#isOpen ? files.length - shown.length : 0;
+    this.#more.hidden = rest === 0;
+    setText(this.#more, t("uploads.andMore", { n: rest }));
+  }
+
+  #onFold() {
+    this.#isOpen = !this.#isOpen;
+    this.update();
+  }
+
+  #send(verb) {
+    this.act("upload-all", { verb, group: this.#key });
+  }
+
+  #onCancel() {
+    const missing = this.#missing;
+    if (missing) this.act("upload", { verb: "cancel", key: missing.key });
+    this.#send("cancel");
+  }
+
+  /** The browser may still know where the folder is; then it needs a permission only. */
+  async #pick() {
+    const found = await this.act("reopen", { key: this.#missing?.key ?? this.#key });
+    if (!found) this.#input.click();
+  }
+
+  #onChosen() {
+    const missing = this.#missing;
+    const chosen = filesOfPicker(this.#input.files, missing?.folder ?? "/");
+    this.#input.value = "";
+    if (missing && chosen.items.length > 0) this.act("choose-folder", { key: missing.key, chosen });
+  }
+}
+
+/** What the whole folder is doing: what moves, else what needs somebody, else that it is over. */
+function stateOf(files) {
+  const states = new Set(files.map(({ state }) => state));
+  const found = ["sending", "verifying", "waiting", "queued", "needs-file", "failed", "paused"].find((state) => states.has(state));
+  if (found === "verifying" && states.has("queued")) return "sending";
+  return found ?? "done";
+}
+
+function numbersOf(files, sum, state) {
+  if (files.length === 0) return "";
+  const parts = [t("uploads.ofFiles", { done: files.filter((view) => !isOpen(view) && view.state === "done").length, n: files.length })];
+  if (sum.failed > 0) parts.push(t("uploads.failedFiles", { n: sum.failed }));
+  if (state === "sending" && sum.rate > 0) parts.push(rate(sum.rate));
+  if (state === "sending" && sum.secondsLeft !== null) parts.push(timeLeft(sum.secondsLeft));
+  return parts.join(" · ");
+}
+
+customElements.define("upload-group", UploadGroup);

@@ -1,0 +1,9 @@
+// The place "Administration".
+
+import "../elements/admin-view.js";
+import { adminCommands } from "../core/admin-commands.js";
+
+export const tag = "admin-view";
+export const words = ["pages", "admin"];
+export const styles = ["styles/pages.css", "styles/forms.css", "styles/rows.css", "elements/ask.css"];
+export const commands = adminCommands;

@@ -1,0 +1,53 @@
+// Sending files: the line of uploads, its tray, and what is said of it. The first view does without them; they come when
+// its list stands, or when something is to be sent.
+
+import "../elements/upload-row.js";
+import "../elements/upload-group.js";
+import "../elements/upload-tray.js";
+
+import { Announcer } from "../core/announcer.js";
+import { Awake } from "../core/awake.js";
+import { sendChunk } from "../core/chunk-sender.js";
+import { Hasher } from "../core/hasher.js";
+import { ObservedUploads } from "../core/observed-uploads.js";
+import { openMemory } from "../core/resume.js";
+import { createUploadCommands } from "../core/upload-commands.js";
+import { Uploader } from "../core/uploader.js";
+
+export const styles = ["upload-group", "upload-row", "upload-tray"].map((name) => `elements/${name}.css`);
+
+const WATCH_MS = 5000;
+/** Changes of uploads that are looked at together, for what is said aloud. */
+const SAY_MS = 300;
+
+/** @param {{store: import("../core/store.js").Store, api: object, say: (sentence: string) => void, onSignedOut: () => void}} means */
+export async function createSending({ store, api, say, onSignedOut }) {
+  const memory = await openMemory();
+  const observed = new ObservedUploads({ store });
+  const hasher = new Hasher({
+    spawn: () => new Worker(new URL("../core/hash-worker.js", import.meta.url), { type: "module" }),
+    subtle: isSecureContext ? crypto.subtle : undefined,
+  });
+  const sendSignedIn = async (...chunk) => {
+    try {
+      return await sendChunk(...chunk);
+    } catch (problem) {
+      if (problem.status === 401) onSignedOut();
+      throw problem;
+    }
+  };
+  const transport = { ...api, sendChunk: sendSignedIn };
+  const takesOver = (taskId, key) => observed.forget(taskId, key);
+  const uploader = new Uploader({ store, memory, hasher, transport, takesOver });
+  const uploads = createUploadCommands({ uploader, observed, store, api, memory, decide });
+  new Announcer(store, say, SAY_MS);
+  const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
+  setInterval(() => observed.tick(), WATCH_MS);
+  return { uploader, observed, memory, uploads, awake };
+}
+
+/** Asks what to do with files whose names are taken; the question is loaded when it is first asked. */
+async function decide(conflicts) {
+  const { ask } = await import("../elements/upload-conflicts.js");
+  return ask(conflicts);
+}

@@ -1,0 +1,70 @@
+// The place "Tasks": everything that takes longer than a request, from every device.
+
+import "../elements/id-field.js";
+import "../elements/lane-tiles.js";
+import "../elements/schema-form.js";
+import "../elements/task-card.js";
+import "../elements/task-details.js";
+import "../elements/task-form.js";
+import "../elements/task-list.js";
+
+export const tag = "task-list";
+export const words = ["tasks"];
+export const styles = ["lane-tiles", "schema-form", "task-card", "task-details", "task-form", "task-list"].map((name) => `elements/${name}.css`);
+
+const DAY_MS = 86_400_000;
+/** Failures and work items that are looked at; more are counted by the list itself. */
+const MANY = 500;
+
+/** @param {{api: object, store: import("../core/store.js").Store}} means */
+export function commands({ api, store }) {
+  const get = async (path, query) => (await api.call("GET", path, { query })).data;
+  const id = encodeURIComponent;
+
+  return {
+    "list-tasks": (query) => api.tasks(query),
+
+    /** What each lane has to do, for everybody, and which tasks of one's own failed there within a day. */
+    async "ask-lanes"({ account }) {
+      const finishedAfter = new Date(Date.now() - DAY_MS).toISOString();
+      const failed = api.tasks({ status: "Failed", finishedAfter, account, limit: MANY });
+      const [{ queues }, { items }] = await Promise.all([get("/health/uploads"), failed]);
+      return Object.entries(queues).map(([lane, { pending, running }]) => {
+        return { lane, pending, running, failed: items.filter((task) => task.lane === lane).length };
+      });
+    },
+
+    /** The whole task, and those of its files that failed. */
+    async "ask-task"({ taskId }) {
+      const path = `/api/tasks/${id(taskId)}`;
+      const [task, failed] = await Promise.all([get(path), get(`${path}/items`, { state: "Failed", limit: MANY })]);
+      return { task, failed };
+    },
+
+    async "change-tasks"({ verb, body }) {
+      return (await api.call("POST", `/api/tasks/${verb}`, { body })).data;
+    },
+
+    async "set-priority"({ taskId, priority }) {
+      store.putTask((await api.call("PATCH", `/api/tasks/${id(taskId)}`, { body: { priority } })).data);
+    },
+
+    "ask-operations": () => get("/api/operations"),
+
+    async "create-task"(body) {
+      const task = (await api.call("POST", "/api/tasks", { body })).data;
+      store.putTask(task);
+      return task;
+    },
+
+    /** Names for ids. @returns {Promise<{value: string, label: string, detail?: string}[]>} */
+    async suggest({ kind, q }) {
+      if (kind === "file") {
+        const { items } = await api.files({ q: q || undefined, limit: 8, sortBy: "updatedAt" });
+        return items.map(({ id: value, name: label, folder: detail }) => ({ value, label, detail }));
+      }
+      const found = await get(kind === "pool" ? "/api/pools" : "/api/bundles");
+      return found.map(({ id: value, name: label }) => ({ value, label }));
+    },
+  };
+}

@@ -1,0 +1,18 @@
+// Das Menü des Kontos: wer angemeldet ist, Speicherplatz, Darstellung; und die Zeile, dass die Verbindung fehlt.
+
+export default {
+  menu: "Konto von {name}",
+  admin: "Administrator",
+  user: "Benutzer",
+  guest: "Gast",
+  signOut: "Abmelden",
+  stillSignedIn: "Sie sind noch angemeldet. {reason}",
+  appearance: "Darstellung",
+  system: "System",
+  light: "Hell",
+  dark: "Dunkel",
+  space: "Belegter Platz",
+  usedOf: "{used} von {limit}",
+  used: "{used} belegt",
+  reconnecting: "Verbindung wird wiederhergestellt… Was Sie sehen, kann etwas älter sein.",
+};

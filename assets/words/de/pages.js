@@ -1,0 +1,14 @@
+// Was Einstellungen, Verwaltung und Verbrauch gleich sagen.
+
+export default {
+  done: "Fertig",
+  save: "Speichern",
+  next: "Weiter",
+  copy: "Kopieren",
+  copied: "Kopiert",
+  copyFailed: "Bitte markieren und kopieren",
+  more: "Mehr zeigen",
+  actions: "Aktionen",
+  failed: "Das ließ sich nicht laden",
+  it: "This {rest}",
+};

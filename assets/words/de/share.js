@@ -1,0 +1,28 @@
+// Die Seite hinter einem Link.
+
+export default {
+  skip: "Zu den Dateien springen",
+  showMore: "Mehr zeigen",
+  nothingTitle: "Hier ist nichts",
+  nothingText: "Dieser Link führt nirgendwohin, oder er wurde zurückgenommen.",
+  endedTitle: "Dieser Link ist abgelaufen",
+  failedTitle: "Das hat nicht geklappt",
+  title: "Geteilte Dateien",
+  passcode: "Kennwort",
+  open: "Öffnen",
+  sharedBy: "Geteilt von {name}",
+  until: "bis {day}",
+  downloadsLeft: { one: "noch {n} Download", other: "noch {n} Downloads" },
+  downloadAll: "Alles herunterladen",
+  download: "Herunterladen",
+  downloadFile: "{name} herunterladen",
+  emptyTitle: "Noch keine Dateien",
+  emptyText: "In diesem Link liegt im Augenblick nichts.",
+  choose: "Dateien auswählen",
+  drop: "Legen Sie Dateien hier ab, um sie zu senden. Nur wem der Link gehört, sieht sie.",
+  doNotSend: "{name} nicht senden",
+  waiting: "Wartet",
+  sent: "Gesendet · {size}",
+  wasSent: "{name} wurde gesendet.",
+  notSent: "{name} wurde nicht gesendet: {reason}",
+};

@@ -1,0 +1,14 @@
+// What settings, administration and usage say alike.
+
+export default {
+  done: "Done",
+  save: "Save",
+  next: "Next",
+  copy: "Copy",
+  copied: "Copied",
+  copyFailed: "Select it and copy it",
+  more: "Show more",
+  actions: "Actions",
+  failed: "This could not be loaded",
+  it: "This {rest}",
+};

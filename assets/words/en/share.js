@@ -1,0 +1,28 @@
+// The page behind a link.
+
+export default {
+  skip: "Skip to the files",
+  showMore: "Show more",
+  nothingTitle: "Nothing here",
+  nothingText: "This link leads nowhere, or its owner took it back.",
+  endedTitle: "This link is over",
+  failedTitle: "That did not work",
+  title: "Shared files",
+  passcode: "Passcode",
+  open: "Open",
+  sharedBy: "Shared by {name}",
+  until: "until {day}",
+  downloadsLeft: { one: "{n} download left", other: "{n} downloads left" },
+  downloadAll: "Download all",
+  download: "Download",
+  downloadFile: "Download {name}",
+  emptyTitle: "No files yet",
+  emptyText: "There is nothing in this link at the moment.",
+  choose: "Choose files",
+  drop: "Drop files here to send them. Only the owner of this link sees them.",
+  doNotSend: "Do not send {name}",
+  waiting: "Waiting",
+  sent: "Sent · {size}",
+  wasSent: "{name} was sent.",
+  notSent: "{name} was not sent: {reason}",
+};

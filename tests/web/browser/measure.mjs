@@ -1,0 +1,160 @@
+// Measures the client on loopback: the first view, 1 GiB sent by the page beside the same without hashing and beside one
+// plain request, 10,000 tasks in the list, and the memory that 5 GiB take. Not part of tests/run.
+// `node browser/measure.mjs [first] [tasks] [speed] [memory]`, see harness.mjs.
+
+import { mkdir, open, readFile, truncate } from "node:fs/promises";
+import path from "node:path";
+import { launch, Server } from "./harness.mjs";
+
+const GIB = 2 ** 30;
+const ACCOUNT = { name: "anna", password: "correct horse battery" };
+const HASHING_OFF = 'export class Hasher { hash() { return Promise.reject(new Error("off")); } }';
+
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "speed", "memory"];
+const server = await Server.start({ UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) });
+const browser = await launch();
+const context = await browser.newContext();
+context.setDefaultTimeout(550_000);
+const page = await context.newPage();
+const say = (...words) => console.log(...words);
+
+async function setUp() {
+  await page.goto(server.setupUrl);
+  await page.fill("input[name=name]", ACCOUNT.name);
+  await page.fill("input[name=password]", ACCOUNT.password);
+  await page.click("sign-in button[type=submit]");
+  await page.getByRole("heading", { name: "No files yet" }).waitFor();
+}
+
+async function sparse(name, size) {
+  const where = path.join(server.folder, name);
+  await (await open(where, "w")).close();
+  await truncate(where, size);
+  return where;
+}
+
+async function first() {
+  const session = await context.newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  let bytes = 0;
+  let requests = 0;
+  session.on("Network.dataReceived", ({ dataLength }) => (bytes += dataLength));
+  session.on("Network.requestWillBeSent", () => requests++);
+  const times = [];
+  for (let run = 0; run < 5; run++) {
+    [bytes, requests] = [0, 0];
+    await page.goto("about:blank");
+    const began = performance.now();
+    await page.goto(server.url);
+    await page.getByRole("heading", { name: "No files yet" }).waitFor();
+    times.push(Math.round(performance.now() - began));
+  }
+  const kb = () => `${requests} requests, ${(bytes / 1000).toFixed(0)} kB`;
+  const ready = kb();
+  await page.waitForLoadState("networkidle");
+  say(`first view: ${ready} until it stands, ${kb()} with what comes after it; ready after ${times.sort((a, b) => a - b).join(", ")} ms`);
+}
+
+async function tasks() {
+  const made = await page.evaluate(async () => {
+    const post = (where, body) => fetch(where, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) }).then((answer) => answer.json());
+    const make = async (from) => {
+      for (let at = from; at < 10_000; at += 6) {
+        const { taskId } = await post("/api/tasks", { type: "Custom", name: `Task ${at}` });
+        await post(`/api/tasks/${taskId}/complete`, {});
+      }
+    };
+    await Promise.all([0, 1, 2, 3, 4, 5].map(make));
+    return (await fetch("/api/tasks?limit=1")).headers.get("x-total");
+  });
+  const began = performance.now();
+  await page.goto(`${server.url}/#/tasks`);
+  await page.locator("task-card[data-status=Completed]").first().waitFor();
+  const painted = Math.round(performance.now() - began);
+  const frames = await page.evaluate(async () => {
+    const scroller = document.querySelector("task-list .scroller");
+    const gaps = [];
+    let last = performance.now();
+    for (let step = 1; step <= 240; step++) {
+      scroller.scrollTop = (scroller.scrollHeight * step) / 240;
+      await new Promise(requestAnimationFrame);
+      gaps.push(performance.now() - last);
+      last = performance.now();
+    }
+    gaps.sort((a, b) => a - b);
+    return { median: gaps[120], worst: gaps[239], cards: document.querySelectorAll("task-card").length };
+  });
+  say(`${made} tasks: first cards after ${painted} ms; scrolled through in 240 steps: a frame takes ${frames.median.toFixed(1)} ms, the longest ${frames.worst.toFixed(1)} ms; ${frames.cards} cards drawn`);
+}
+
+async function send(where, label) {
+  const began = performance.now();
+  await page.setInputFiles("input[data-role=upload]", where);
+  await page.locator("upload-row[data-state=done]", { hasText: path.basename(where) }).waitFor();
+  const seconds = (performance.now() - began) / 1000;
+  say(`${label}: ${seconds.toFixed(1)} s, ${(GIB / 1e6 / seconds).toFixed(0)} MB/s`);
+}
+
+async function speed() {
+  await page.goto(`${server.url}/#/files`);
+  const names = ["hashed.bin", "unhashed.bin"];
+  await send(await sparse(names[0], GIB), "1 GiB by the page");
+  await page.route("**/core/hasher.js", (route) => route.fulfill({ contentType: "text/javascript", body: HASHING_OFF }));
+  await page.reload();
+  await page.unroute("**/core/hasher.js"); // a page with routes sends slowly
+  await send(await sparse(names[1], GIB), "1 GiB by the page, without hashing");
+  await page.reload();
+  await page.evaluate(() => document.body.append(Object.assign(document.createElement("input"), { type: "file", id: "plain" })));
+  await page.setInputFiles("#plain", await sparse("plain.bin", GIB));
+  const { ms, status } = await page.evaluate(async () => {
+    const [file] = document.querySelector("#plain").files;
+    const began = performance.now();
+    const { status: answered } = await fetch("/api/files/upload/direct?fileName=plain.bin", { method: "PUT", body: file, headers: { "content-type": "application/octet-stream" } });
+    return { ms: performance.now() - began, status: answered };
+  });
+  say(`1 GiB in one request (${status}): ${(ms / 1000).toFixed(1)} s, ${(GIB / 1e3 / ms).toFixed(0)} MB/s`);
+}
+
+/** Memory that belongs to the page's process alone, in MB, and the heap of its scripts. */
+async function memory() {
+  const whole = await browser.newBrowserCDPSession();
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable");
+  const look = async () => {
+    const { processInfo } = await whole.send("SystemInfo.getProcessInfo");
+    let own = 0;
+    for (const { id } of processInfo.filter(({ type }) => type === "renderer")) {
+      const text = await readFile(`/proc/${id}/smaps_rollup`, "utf8").catch(() => "");
+      const kb = [...text.matchAll(/^Private_(?:Clean|Dirty):\s+(\d+)/gm)].reduce((sum, [, number]) => sum + Number(number), 0);
+      own = Math.max(own, kb / 1000);
+    }
+    const { metrics } = await session.send("Performance.getMetrics");
+    return { own, heap: metrics.find(({ name }) => name === "JSHeapUsedSize").value / 1e6 };
+  };
+  await page.goto(`${server.url}/#/files`);
+  await page.reload();
+  await page.locator("file-list").waitFor();
+  const before = await look();
+  const file = await sparse("five.bin", 5 * GIB);
+  const began = performance.now();
+  await page.setInputFiles("input[data-role=upload]", file);
+  const row = page.locator("upload-row", { hasText: "five.bin" });
+  const seen = [];
+  while ((await row.getAttribute("data-state")) !== "done") {
+    seen.push(await look());
+    await page.waitForTimeout(1000);
+  }
+  const usual = seen.map(({ own }) => own).sort((a, b) => a - b)[seen.length >> 1].toFixed(0);
+  const most = (key) => Math.max(...seen.map((one) => one[key])).toFixed(0);
+  say(`5 GiB in ${((performance.now() - began) / 1000).toFixed(0)} s: the page's own memory ${before.own.toFixed(0)} MB before, usually ${usual}, at most ${most("own")} MB; heap ${before.heap.toFixed(0)} MB, at most ${most("heap")} MB; ${seen.length} looks`);
+}
+
+try {
+  await mkdir(server.folder, { recursive: true });
+  await setUp();
+  for (const what of wanted) await { first, tasks, speed, memory }[what]();
+} finally {
+  await browser.close();
+  await server.remove();
+}

@@ -1,0 +1,253 @@
+// Walks through the tasks as people do: looking, filtering, making one, many at once, what went wrong, on two devices and
+// in two languages. `node browser/tasks.mjs`, see harness.mjs.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { isClean } from "./axe.mjs";
+import { ARTIFACTS, Faults, launch, photograph, Server } from "./harness.mjs";
+
+const ACCOUNT = { name: "anna", password: "correct horse battery" };
+const MANY = 2400;
+/** An account may have 1,000 open ones. */
+const OPEN = 900;
+
+let server;
+let browser;
+let page;
+let token;
+const faults = new Faults();
+
+async function api(method, where, body, type = "application/json") {
+  const headers = { "content-type": type, ...(token && { authorization: `Bearer ${token}` }) };
+  const response = await fetch(server.url + where, { method, headers, body: body && type === "application/json" ? JSON.stringify(body) : body });
+  const text = await response.text();
+  assert.ok(response.ok, `${method} ${where}: ${response.status} ${text}`);
+  return text ? JSON.parse(text) : null;
+}
+
+async function signedIn(options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, ...options });
+  context.setDefaultTimeout(20_000);
+  const opened = await context.newPage();
+  await faults.watch(opened);
+  faults.forgive("401"); // asking who is signed in, before anybody is
+  await opened.goto(server.url);
+  await opened.fill("input[name=name]", ACCOUNT.name);
+  await opened.fill("input[name=password]", ACCOUNT.password);
+  await opened.click("sign-in button[type=submit]");
+  await opened.locator("side-bar").waitFor();
+  faults.forgive();
+  return opened;
+}
+
+before(async () => {
+  server = await Server.start();
+  browser = await launch();
+  const code = new URL(server.setupUrl).hash.replace("#setup=", "");
+  token = (await api("POST", "/api/auth/setup", { code, ...ACCOUNT })).accessToken;
+  page = await signedIn();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.remove();
+});
+
+const card = (name, on = page) => on.locator("task-card", { hasText: name });
+const inStatus = (locator, status) => locator.and(page.locator(`[data-status=${status}]`)).waitFor();
+const put = (name, text) => api("PUT", `/api/files/upload/direct?fileName=${encodeURIComponent(name)}`, text, "application/octet-stream");
+const filter = (name) => page.locator(`task-list [data-filter=${name}]`);
+const total = (n) => page.locator("task-list .total", { hasText: new RegExp(`^${n.toLocaleString("en")} task`) }).waitFor();
+
+const steps = [];
+const step = (name, run) => steps.push([name, run]);
+
+step("a place without tasks says so", async () => {
+  await isClean(page, "files, empty");
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await page.getByRole("heading", { name: "No tasks yet" }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main", "the focus went along");
+  assert.equal(await page.title(), "Tasks · Drive");
+  await photograph(page, "tasks-empty");
+  await isClean(page, "no tasks");
+});
+
+step("a task is made from what the server offers, and its result is a link", async () => {
+  for (const name of ["harbour one.txt", "harbour two.txt", "dunes.txt"]) await put(name, `${name}, `.repeat(2000));
+  await page.getByRole("button", { name: "New task" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("What to do").selectOption("FileCompress");
+  await dialog.getByLabel(/^Files/).fill("harbour");
+  await dialog.getByRole("button", { name: "harbour one.txt" }).click();
+  await dialog.getByLabel(/^Files/).fill("harbour");
+  await dialog.getByRole("button", { name: "harbour two.txt" }).click();
+  await dialog.getByText("More choices").click();
+  await dialog.getByLabel(/^Name of the archive/).fill("sea.zip");
+  await photograph(page, "tasks-new");
+  await isClean(page, "the form of a task");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await dialog.waitFor({ state: "hidden" });
+  await inStatus(card("sea.zip"), "Completed");
+  await card("sea.zip").locator(".title").click();
+  const [download] = await Promise.all([page.waitForEvent("download"), page.getByRole("dialog").getByRole("link", { name: "sea.zip" }).click()]);
+  assert.equal(download.suggestedFilename(), "sea.zip");
+  await page.getByRole("dialog").getByText("Compression ratio").waitFor();
+  await photograph(page, "tasks-result");
+  await isClean(page, "a task's details");
+  await page.keyboard.press("Escape");
+});
+
+step("a field that is missing or wrong is named, and what was typed stays", async () => {
+  await page.getByRole("button", { name: "New task" }).click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByLabel("What to do").selectOption("FileEncrypt");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await dialog.getByText("This is needed.").waitFor();
+  await dialog.getByLabel(/^Files/).fill("dunes");
+  await dialog.getByRole("button", { name: "dunes.txt" }).click();
+  await dialog.getByLabel("Password").fill("short");
+  await dialog.getByRole("button", { name: "Start" }).click();
+  await dialog.locator(".wrong:not([hidden])").waitFor();
+  await photograph(page, "tasks-wrong");
+  await dialog.getByRole("button", { name: "Cancel" }).click();
+});
+
+step("what went wrong is told with its attempts, and tried again", async () => {
+  const begun = Buffer.from("89504e470d0a1a0a0000000d494844520000001000000010080200000090916836000001f449444154789c", "hex"); // a PNG of 16 x 16 that breaks off
+  const { id } = await put("broken picture.png", begun);
+  await api("POST", "/api/tasks", { type: "FileConversion", parameters: { fileId: id, targetFormat: "jpg" } });
+  const failed = card("Convert broken picture");
+  await inStatus(failed, "Failed");
+  await failed.locator(".title").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("heading", { name: "Attempts" }).waitFor();
+  await photograph(page, "tasks-failed");
+  await dialog.getByRole("button", { name: "Try again" }).click();
+  await dialog.locator("ol li").nth(1).waitFor();
+  await page.keyboard.press("Escape");
+  await page.locator("lane-tiles").getByRole("button", { name: /^1 failed today/ }).click();
+  await total(1);
+  await filter("status").selectOption("");
+});
+
+step("two devices of one account see each other's tasks live", async () => {
+  const other = await signedIn({ viewport: { width: 390, height: 844 }, hasTouch: true });
+  await other.getByRole("link", { name: "Tasks" }).click();
+  const { taskId } = await api("POST", "/api/tasks", { type: "Custom", name: "Back-up of the attic" });
+  await api("POST", `/api/tasks/${taskId}/progress`, { progress: 40, statusMessage: "part 2 of 4" });
+  for (const device of [page, other]) await card("Back-up of the attic", device).getByText("40 % · part 2 of 4").waitFor();
+  await card("Back-up of the attic", other).getByRole("button", { name: "Pause: Back-up of the attic" }).click();
+  await inStatus(card("Back-up of the attic"), "Paused");
+  await card("Back-up of the attic").getByRole("button", { name: "Resume: Back-up of the attic" }).click();
+  await card("Back-up of the attic", other).and(other.locator("[data-status=InProgress]")).waitFor();
+  await api("POST", `/api/tasks/${taskId}/complete`, {});
+  for (const device of [page, other]) await card("Back-up of the attic", device).and(device.locator("[data-status=Completed]")).waitFor();
+  await other.context().close();
+});
+
+step("one that waits is put before others", async () => {
+  const [{ id }] = await api("GET", "/api/files?q=dunes");
+  const parameters = { fileIds: [id], targetFolder: "/archive" };
+  await api("POST", "/api/tasks", { type: "FileMove", name: "For tonight", runAt: "2099-01-01T02:00:00Z", parameters });
+  await card("For tonight").locator(".title").click();
+  await page.getByRole("dialog").getByLabel("Priority").selectOption("100");
+  await page.waitForFunction(async () => (await (await fetch("/api/tasks?q=tonight")).json())[0].priority === 100);
+  await photograph(page, "tasks-priority");
+  await page.keyboard.press("Escape");
+  await card("For tonight").getByRole("button", { name: "Cancel: For tonight" }).click();
+  await inStatus(card("For tonight"), "Cancelled");
+});
+
+step("thousands scroll, are filtered, and are changed at once", async () => {
+  const make = async (from) => {
+    for (let at = from; at < MANY; at += 8) {
+      const { taskId } = await api("POST", "/api/tasks", { type: "Custom", name: `Sweep ${at} of the long row of rooms in the old house by the sea` });
+      if (at < MANY - OPEN) await api("POST", `/api/tasks/${taskId}/complete`, {});
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, (_, from) => make(from)));
+  await filter("type").selectOption("Custom");
+  await page.getByRole("searchbox", { name: "Search by name" }).fill("sweep");
+  await total(MANY);
+  assert.ok((await page.locator("task-card").count()) < 60, "only what is in view is drawn");
+  await page.locator("task-card .title").first().focus();
+  await page.keyboard.press("End");
+  await page.locator(`task-card[aria-posinset="${MANY}"]`).waitFor();
+  await page.waitForFunction((last) => document.activeElement.closest("task-card")?.ariaPosInSet === String(last), MANY);
+  await page.keyboard.press("Home");
+  await page.getByRole("checkbox", { name: "Select all that are loaded" }).check();
+  await page.getByRole("button", { name: "Select all 2,400 that match" }).click();
+  await photograph(page, "tasks-many");
+  await isClean(page, "tasks, selected");
+  await page.locator("task-list .selection").getByRole("button", { name: "Pause" }).click();
+  await page.getByText("Pause 900 tasks?").waitFor();
+  await page.getByRole("button", { name: "Yes, do it" }).click();
+  await page.getByText("900 tasks changed").waitFor({ timeout: 90_000 });
+  await filter("status").selectOption("Paused");
+  await total(OPEN);
+  const second = page.locator("task-card[aria-posinset='2']");
+  await page.locator("task-card[aria-posinset='1']").getByRole("checkbox").check();
+  await second.getByRole("checkbox").check();
+  await page.getByText("2 selected").waitFor();
+  await page.locator("task-list .selection").getByRole("button", { name: "Cancel", exact: true }).first().click();
+  await page.getByText("Cancel 2 tasks?").waitFor();
+  await page.getByRole("button", { name: "Yes, do it" }).click();
+  await total(OPEN - 2);
+  await page.getByRole("searchbox", { name: "Search by name" }).fill("nothing of this name");
+  await page.getByRole("heading", { name: "No task matches" }).waitFor();
+  await page.getByRole("button", { name: "Show all tasks" }).click();
+});
+
+step("administrators see everybody's, and leave them alone", async () => {
+  await api("POST", "/api/accounts", { name: "berta", password: "another long password" });
+  const admin = token;
+  token = (await api("POST", "/api/auth/login", { name: "berta", password: "another long password" })).accessToken;
+  await api("POST", "/api/tasks", { type: "Custom", name: "Berta's own work" });
+  token = admin;
+  await filter("owner").selectOption("all");
+  const hers = card("Berta's own work");
+  await hers.getByText("berta", { exact: true }).waitFor();
+  assert.equal(await hers.getByRole("button", { name: /^(Pause|Cancel)/ }).count(), 0);
+  await filter("owner").selectOption("");
+  await hers.waitFor({ state: "detached" });
+});
+
+step("it speaks German, fits a narrow phone and a wide screen", async () => {
+  const german = await signedIn({ locale: "de-DE" });
+  await german.goto(`${server.url}/#/tasks`);
+  await german.getByRole("button", { name: "Neue Aufgabe" }).waitFor();
+  await german.locator("task-card[data-status=Paused]").first().waitFor();
+  assert.equal(await german.evaluate(() => document.documentElement.lang), "de");
+  await photograph(german, "tasks-german");
+  await german.locator("account-menu .avatar").click();
+  await german.getByRole("button", { name: "Abmelden" }).waitFor();
+  await isClean(german, "the account's menu, in German");
+  for (const width of [320, 3840]) {
+    await german.setViewportSize({ width, height: width === 320 ? 640 : 2160 });
+    for (const place of ["files", "tasks"]) {
+      await german.goto(`${server.url}/#/${place}`);
+      await german.locator(place === "files" ? "file-list" : "task-list").waitFor();
+      const wide = await german.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+      assert.ok(wide <= 0, `${place} is ${wide} px too wide at ${width}`);
+      await german.screenshot({ path: `${ARTIFACTS}${place}-${width}.png` });
+    }
+  }
+  await german.context().close();
+});
+
+test("tasks", async (t) => {
+  for (const [name, run] of steps) {
+    let passed = false;
+    await t.test(name, async () => {
+      try {
+        await run();
+        assert.deepEqual(faults.list, [], "faults on the page");
+        passed = true;
+      } catch (error) {
+        await page.screenshot({ path: `${ARTIFACTS}tasks-failure.png` }).catch(() => {});
+        throw error;
+      }
+    });
+    if (!passed) return; // later steps stand on this one
+  }
+});

@@ -1,0 +1,233 @@
+// The rules behind the file places: what a listing shows, what is selected, what may be done, what requests that makes.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Problem } from "../../../assets/core/api.js";
+import { actionsFor, conversionsOf, sharedConversions } from "../../../assets/core/file-actions.js";
+import { createFileCommands } from "../../../assets/core/file-commands.js";
+import { Listing } from "../../../assets/core/listing.js";
+import { Pager } from "../../../assets/core/pager.js";
+import { isWithin, join, nameFault, parentOf, splitName } from "../../../assets/core/paths.js";
+import { canPreview, previewKind } from "../../../assets/core/preview.js";
+import { Selection } from "../../../assets/core/selection.js";
+import { addWords } from "../../../assets/core/words.js";
+
+const file = (id, more = {}) => ({ id, name: `${id}.txt`, folder: "/a", size: 1, contentType: "text/plain", tags: [], ...more });
+const folder = (path, allBytes = 0) => ({ path, name: path.split("/").pop(), files: 0, bytes: 0, allFiles: 0, allBytes });
+const place = { mode: "files", folder: "/", q: "", sort: "name", descends: false };
+const verbs = (items, where) => actionsFor(items, { mode: "files", role: "user", ...where }).map(({ verb }) => verb);
+
+/** A listing over as many files as said; `asked` are the queries that came. */
+function listingOf(total, tree = []) {
+  const asked = [];
+  const load = async (query) => {
+    asked.push(query);
+    const length = Math.max(0, Math.min(query.limit, total - query.offset));
+    return { items: Array.from({ length }, (_, at) => file(`f${query.offset + at}`)), total };
+  };
+  return { asked, listing: new Listing({ pager: new Pager({ load }), loadFolders: async () => tree }) };
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
+
+test("folders of the present folder come before its files, in the order of people", async () => {
+  const tree = [folder("/"), folder("/b 10", 5), folder("/b 2", 9), folder("/b 2/inner"), folder("/a")];
+  const { listing, asked } = listingOf(250, tree);
+  listing.show(place);
+  assert.equal(listing.total, null, "not before both are known");
+  listing.want(0, 0);
+  await settled();
+  assert.equal(listing.total, 253);
+  assert.deepEqual([0, 1, 2, 3].map((at) => listing.at(at).name), ["a", "b 2", "b 10", "f0.txt"]);
+  assert.deepEqual(asked[0], { folder: "/", sortBy: "name", sortDescending: false, offset: 0, limit: 100 });
+  assert.equal((await listing.between(1, 252)).length, 252, "rows that were not here are loaded");
+  listing.show({ ...place, sort: "size", descends: true });
+  assert.deepEqual(listing.folders.map(({ name }) => name), ["b 2", "b 10", "a"]);
+});
+
+test("a search finds folders by their words, below the present one only", async () => {
+  const { listing, asked } = listingOf(0, [folder("/Sea"), folder("/Photos"), folder("/Photos/Old sea"), folder("/Photos/Hills")]);
+  listing.show({ ...place, folder: "/Photos", q: "SEA old" });
+  listing.want(0, 0);
+  await settled();
+  assert.deepEqual(listing.folders.map(({ path }) => path), ["/Photos/Old sea"]);
+  assert.deepEqual(asked[0], { folder: "/Photos", deep: true, q: "SEA old", sortBy: "name", sortDescending: false, offset: 0, limit: 100 });
+});
+
+test("the trash and what is recent have an order of their own and no folders", async () => {
+  const { listing, asked } = listingOf(1, [folder("/a")]);
+  for (const mode of ["trash", "recent"]) {
+    listing.show({ ...place, mode });
+    listing.want(0, 0);
+    await settled();
+    assert.equal(listing.total, 1);
+  }
+  assert.deepEqual(asked.map(({ sortBy, trashed, folder: where }) => [sortBy, trashed, where]), [["deletedAt", true, undefined], ["updatedAt", undefined, undefined]]);
+});
+
+test("what is removed or renamed shows before the server says so", async () => {
+  const { listing } = listingOf(3, [folder("/x"), folder("/y")]);
+  listing.show(place);
+  listing.want(0, 3);
+  await settled();
+  listing.patch(folder("/x"), { name: "z", path: "/z" });
+  listing.patch(file("f1"), { name: "other" });
+  assert.deepEqual([0, 1, 2, 3].map((at) => listing.at(at).name), ["y", "z", "f0.txt", "other"]);
+  listing.remove([folder("/y"), file("f0")]);
+  assert.equal(listing.total, 3);
+  assert.deepEqual([0, 1].map((at) => listing.at(at).name), ["z", "other"]);
+  listing.addFolder("/new");
+  assert.deepEqual(listing.folders.map(({ name }) => name), ["new", "z"]);
+});
+
+test("a listing that fails says so and recovers", async () => {
+  let works = false;
+  const pager = new Pager({ load: async () => ({ items: [], total: 0 }) });
+  const loadFolders = async () => {
+    if (!works) throw new Error("no");
+    return [];
+  };
+  const listing = new Listing({ pager, loadFolders });
+  listing.show(place);
+  listing.want(0, 0);
+  await settled();
+  assert.equal(listing.problem.message, "no");
+  works = true;
+  listing.refresh();
+  listing.want(0, 0);
+  await settled();
+  assert.equal(listing.problem, null);
+  assert.equal(listing.total, 0);
+});
+
+test("a selection keeps the newest facts and tells of changes only", () => {
+  const selection = new Selection();
+  let told = 0;
+  selection.addEventListener("change", () => told++);
+  selection.toggle(file("a"), 4);
+  assert.equal(selection.anchor, 4);
+  selection.renew(file("a", { name: "new" }));
+  selection.renew(file("b"));
+  assert.deepEqual(selection.list().map(({ name }) => name), ["new"]);
+  selection.drop([file("b")]);
+  assert.equal(told, 1);
+  selection.toggle(file("a"), 4);
+  selection.clear();
+  assert.equal(told, 2);
+});
+
+test("actions follow the kinds of files, the place and the role", () => {
+  assert.deepEqual(verbs([]), []);
+  assert.deepEqual(verbs([file("a")], { role: "guest" }), ["open", "download", "details"]);
+  assert.ok(verbs([file("a")]).includes("encrypt") && !verbs([file("a")]).includes("decrypt"));
+  assert.ok(verbs([file("a", { isEncrypted: true })]).includes("decrypt"));
+  assert.ok(!verbs([file("a", { isEncrypted: true }), file("b")]).includes("decrypt"));
+  assert.ok(verbs([file("a", { contentType: "application/zip" })]).includes("extract"));
+  assert.ok(verbs([file("a", { name: "x.TAR.gz", contentType: "application/octet-stream" })]).includes("extract"));
+  assert.ok(!verbs([file("a"), file("b")]).includes("rename"));
+  assert.ok(!verbs([folder("/a")]).includes("tag"), "folders have no tags");
+  assert.ok(!verbs([file("a")]).includes("pool") && verbs([file("a")], { pools: 2 }).includes("pool"));
+  assert.deepEqual(verbs([file("a"), file("b")], { mode: "trash" }), ["restore", "purge"]);
+  assert.deepEqual(verbs([file("a")], { mode: "trash", role: "guest" }), ["details"]);
+});
+
+test("formats are those that all chosen files can become", () => {
+  assert.deepEqual(conversionsOf({ name: "a.md", contentType: "text/markdown" }), ["html"]);
+  const [picture, table] = [{ name: "a.png", contentType: "image/png" }, { name: "t.csv", contentType: "text/csv" }];
+  assert.ok(sharedConversions([picture, picture]).includes("webp"));
+  assert.deepEqual(sharedConversions([picture, table]), []);
+  assert.deepEqual(sharedConversions([{ ...picture, isEncrypted: true }]), []);
+});
+
+test("what can be shown, and how", () => {
+  assert.equal(previewKind({ contentType: "image/png" }), "image");
+  assert.equal(previewKind({ contentType: "image/svg+xml" }), "text", "a picture that could act is shown as its text");
+  assert.equal(previewKind({ contentType: "application/json" }), "text");
+  assert.equal(previewKind({ contentType: "application/pdf" }), null);
+  assert.equal(canPreview({ contentType: "image/png", isEncrypted: true }), false);
+});
+
+test("paths and names", () => {
+  assert.equal(join("/", "a"), "/a");
+  assert.equal(parentOf("/a"), "/");
+  assert.equal(parentOf("/a/b"), "/a");
+  assert.ok(isWithin("/a/b", "/a") && isWithin("/a", "/a") && !isWithin("/ab", "/a"));
+  assert.deepEqual(splitName("a.tar.gz"), ["a.tar", ".gz"]);
+  assert.deepEqual(splitName(".profile"), [".profile", ""]);
+  assert.equal(nameFault(" "), "nameMissing");
+  assert.equal(nameFault("a/b"), "nameSlash");
+  assert.equal(nameFault("ä".repeat(128)), "nameLong");
+  assert.equal(nameFault("ok"), null);
+});
+
+/** Commands over a server that answers from a table, and the requests that came. */
+function commandsOver(answers) {
+  const asked = [];
+  const call = async (method, path, { body, query } = {}) => {
+    asked.push([`${method} ${path}`, body ?? query]);
+    const answer = answers[`${method} ${path}`];
+    const found = typeof answer === "function" ? answer(body ?? query) : answer;
+    if (found instanceof Error) throw found;
+    return { data: found ?? {}, headers: new Headers() };
+  };
+  const store = { putTask() {}, filesChanged() {} };
+  return { asked, run: createFileCommands({ api: { call, files() {}, send() {} }, store }) };
+}
+
+const tasks = {
+  "POST /api/tasks": { taskId: "t" },
+  "GET /api/tasks/t/wait": { taskId: "t", status: "Completed", results: { failed: [] } },
+};
+const takenName = new Problem({ status: 409, code: "NAME_TAKEN", message: "taken" });
+
+test("one file is moved at once, many by a task, and names that are taken come back", async () => {
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("z", { name: "b.txt" })], "PATCH /api/files/c": takenName });
+  assert.deepEqual(await run.move({ items: [file("a")], folder: "/to" }), { conflicts: [] });
+  assert.deepEqual(asked, [["PATCH /api/files/a", { folder: "/to", onConflict: undefined }]]);
+  assert.deepEqual((await run.move({ items: [file("c")], folder: "/to" })).conflicts.map(({ id }) => id), ["c"]);
+  const { conflicts } = await run.move({ items: [file("a"), file("b"), file("d")], folder: "/to" });
+  assert.deepEqual(conflicts.map(({ id }) => id), ["b"]);
+  const task = asked.find(([request]) => request === "POST /api/tasks")[1];
+  assert.deepEqual(task, { type: "FileMove", parameters: { fileIds: ["a", "d"], targetFolder: "/to" } });
+  asked.length = 0;
+  await run.move({ items: conflicts, folder: "/to", onConflict: "replace" });
+  assert.deepEqual(asked, [["PATCH /api/files/b", { folder: "/to", onConflict: "replace" }]]);
+});
+
+test("deleting answers with what puts everything back", async () => {
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("in")] });
+  const back = await run.trash({ items: [folder("/x"), file("a"), file("b")] });
+  assert.deepEqual(back, { files: ["a", "b", "in"], folders: ["/x"] });
+  assert.ok(asked.some(([request, query]) => request === "DELETE /api/folders" && query.path === "/x"));
+  asked.length = 0;
+  await run.restore(back);
+  assert.deepEqual(asked.map(([request]) => request), ["POST /api/folders", "POST /api/tasks", "GET /api/tasks/t/wait"]);
+  assert.deepEqual(asked[1][1].parameters.targetIds, ["a", "b", "in"]);
+});
+
+test("a task's failure is thrown, also of one of its files", async () => {
+  const failed = { ...tasks, "GET /api/tasks/t/wait": { taskId: "t", status: "Failed", errorMessage: "The disk is full." } };
+  await assert.rejects(commandsOver(failed).run.purge({ items: [file("a"), file("b")] }), /The disk is full/);
+  const partly = { ...tasks, "GET /api/tasks/t/wait": { taskId: "t", status: "Completed", results: { failed: [{ name: "b", errorMessage: "gone" }] } } };
+  await assert.rejects(commandsOver(partly).run.purge({ items: [file("a"), file("b")] }), /b: gone/);
+});
+
+test("a server without a route for the whole trash empties it by a task", async () => {
+  const none = new Problem({ status: 404, code: "ROUTE_NOT_FOUND", message: "no" });
+  const { asked, run } = commandsOver({ ...tasks, "DELETE /api/trash": none });
+  await run["empty-trash"]();
+  assert.equal(asked[1][1].parameters.operationType, "purge");
+  const other = commandsOver({ "DELETE /api/trash": new Problem({ status: 500, code: "DATABASE_ERROR", message: "no" }) });
+  await assert.rejects(other.run["empty-trash"](), { code: "DATABASE_ERROR" });
+});
+
+test("a folder with more files than one action takes is never taken in part", async () => {
+  addWords("files", { tooManyAtOnce: "At most {n}." });
+  const page = Array.from({ length: 10_001 }, (_, at) => file(`f${at}`));
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": page });
+  await assert.rejects(run.operate({ type: "FileCompress", items: [folder("/x")], parameters: {} }), /At most 10,000/);
+  assert.ok(!asked.some(([request]) => request === "POST /api/tasks"));
+  const back = await run.trash({ items: [folder("/x")] });
+  assert.equal(back.files, null, "it is deleted, but cannot be put back at once");
+  await assert.rejects(run.restore(back), /At most/);
+});

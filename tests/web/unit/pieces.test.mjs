@@ -1,0 +1,182 @@
+// How files come together before they are sent, and how chunks adapt to the line.
+
+import "./english.mjs";
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Awake } from "../../../assets/core/awake.js";
+import { ChunkLimit } from "../../../assets/core/chunk-limit.js";
+import { findConflicts, freeName, isHere } from "../../../assets/core/conflicts.js";
+import { findCopy } from "../../../assets/core/find-copy.js";
+import { filesOfEntry, filesOfHandle, filesOfPicker } from "../../../assets/core/folder-reader.js";
+import { lead } from "../../../assets/core/leader.js";
+import { Pace } from "../../../assets/core/pace.js";
+import { Store } from "../../../assets/core/store.js";
+import { uploadView } from "../../../assets/core/upload-view.js";
+import { constantsOf, fieldsOf, parametersOf, variantsOf } from "../../../assets/core/schema.js";
+
+const fileEntry = (name) => ({ isFile: true, name, file: (give) => give({ name }) });
+
+/** A folder whose reader answers in portions of a hundred, as browsers do. */
+function folderEntry(name, children) {
+  const createReader = () => {
+    let at = 0;
+    return { readEntries: (give) => give(children.slice(at, (at += 100))) };
+  };
+  return { isFile: false, isDirectory: true, name, createReader };
+}
+
+test("a dropped folder of more than 10,000 files is read to its end, and keeps its shape", async () => {
+  const days = Array.from({ length: 45 }, (_, day) => folderEntry(`day ${day}`, Array.from({ length: 250 }, (_, at) => fileEntry(`${at}.jpg`))));
+  let told = 0;
+  const found = await filesOfEntry(folderEntry("holiday", [fileEntry("list.txt"), ...days]), "/Photos", (count) => (told = count));
+  assert.equal(found.length, 1 + 45 * 250);
+  assert.equal(told, found.length);
+  assert.equal(found[0].folder, "/Photos/holiday");
+  assert.equal(found.at(-1).folder, "/Photos/holiday/day 44");
+  assert.equal((await filesOfEntry(folderEntry("top", [fileEntry("a")]), "/"))[0].folder, "/top");
+});
+
+test("a file that cannot be read is left out", async () => {
+  const broken = { isFile: true, name: "x", file: (_, fail) => fail(new Error("gone")) };
+  assert.equal((await filesOfEntry(folderEntry("f", [broken, fileEntry("y")]), "/")).length, 1);
+});
+
+test("remembered and chosen folders give the same places", async () => {
+  const handle = (name, kind, children = []) => ({ name, kind, getFile: async () => ({ name }), values: async function* () { yield* children; } });
+  const top = handle("trip", "directory", [handle("a", "file"), handle("sub", "directory", [handle("b", "file")])]);
+  assert.deepEqual((await filesOfHandle(top, "/x")).map(({ file, folder }) => `${folder} ${file.name}`), ["/x/trip a", "/x/trip/sub b"]);
+  const picked = filesOfPicker([{ name: "b", webkitRelativePath: "trip/sub/b" }], "/x");
+  assert.deepEqual([picked.name, picked.items[0].folder], ["trip", "/x/trip/sub"]);
+});
+
+test("taken names: few are asked for one by one, folders as a whole", async () => {
+  const asked = [];
+  const stored = [{ id: "1", name: "a.txt", folder: "/f", size: 1 }, { id: "2", name: "b 3", folder: "/f/g", size: 1 }];
+  const api = { files: async (query) => (asked.push(query), { items: stored, total: 2 }) };
+  const one = { file: new File(["x"], "a.txt"), folder: "/f" };
+  assert.equal((await findConflicts(api, [one])).get(one).id, "1");
+  assert.equal(asked[0].q, "a.txt");
+  const many = Array.from({ length: 20 }, (_, at) => ({ file: new File([""], `b ${at}`), folder: at % 2 ? "/f/g" : "/f" }));
+  const met = await findConflicts(api, many);
+  assert.deepEqual([...met.values()].map(({ id }) => id), ["2"]);
+  assert.deepEqual(asked.slice(1).map(({ folder, deep }) => [folder, deep]), [["/f", true]]);
+});
+
+test("the same file is known by size and date, and a new name is free", () => {
+  const file = new File(["abc"], "a.txt", { lastModified: 1000 });
+  assert.ok(isHere(file, { size: 3, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
+  assert.ok(!isHere(file, { size: 4, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
+  assert.ok(!isHere(file, { size: 3, metadata: { lastModified: null } }));
+  const taken = new Set(["a (2).tar", ".env (2)"]);
+  assert.equal(freeName("a.tar", (name) => taken.has(name)), "a (3).tar");
+  assert.equal(freeName(".env", (name) => taken.has(name)), ".env (3)");
+});
+
+test("a copy is found by its size, in few questions", async () => {
+  const all = Array.from({ length: 5000 }, (_, at) => ({ size: 10_000 - at, hash: `sha256:${at}` }));
+  let asked = 0;
+  const files = async ({ offset, limit }) => (asked++, { items: all.slice(offset, offset + limit), total: all.length });
+  assert.equal((await findCopy(files, { size: 8000, hash: "2000" })).size, 8000);
+  assert.ok(asked < 20, `${asked} questions`);
+  assert.equal(await findCopy(files, { size: 8000, hash: "1" }), null);
+  assert.equal(await findCopy(files, { size: 1, hash: "1" }), null);
+  assert.equal(await findCopy(async () => ({ items: [], total: 0 }), { size: 1, hash: "1" }), null);
+});
+
+test("two to four chunks at a time, as the line takes them", () => {
+  const pace = new Pace();
+  assert.equal(pace.chunks, 3);
+  pace.begin(0);
+  for (let now = 100; now <= 5000; now += 100) pace.stored(now);
+  assert.equal(pace.chunks, 4);
+  for (let now = 10_000; now <= 90_000; now += 8000) pace.stored(now);
+  assert.equal(pace.chunks, 2);
+});
+
+test("chunks are halved by a proxy's refusal, or when bodies are cut off while the line works", async () => {
+  const limit = new ChunkLimit();
+  const big = { chunkSize: 5 << 20, cuts: 1, answers: async () => {} };
+  const proxy = { status: 413, code: "HTTP_413" };
+  assert.ok(await limit.isTooLarge(proxy, big));
+  assert.ok(!(await limit.isTooLarge({ status: 413, code: "FILE_TOO_LARGE" }, big)), "the server's own words are a refusal");
+  assert.ok(!(await limit.isTooLarge({ status: 0, code: "NETWORK" }, big)), "once is chance");
+  assert.ok(await limit.isTooLarge({ status: 0, code: "NETWORK" }, { ...big, cuts: 3 }));
+  const away = async () => Promise.reject(new Error("no line"));
+  assert.ok(!(await limit.isTooLarge({ status: 0, code: "NETWORK" }, { ...big, cuts: 3, answers: away })));
+  for (let at = 0; at < 12; at++) limit.halve(limit.size ?? 5 << 20);
+  assert.equal(limit.size, 64 << 10);
+  assert.ok(!(await limit.isTooLarge(proxy, { ...big, chunkSize: limit.size })), "no endless halving");
+});
+
+test("one page leads; where there are no locks, each does", async () => {
+  const waiting = [];
+  const locks = { request: (_, run) => new Promise(() => waiting.push(run)) };
+  let led = 0;
+  lead(locks, () => led++);
+  lead(locks, () => led++);
+  assert.equal(led, 0);
+  waiting[0]();
+  assert.equal(led, 1);
+  lead(undefined, () => led++);
+  assert.equal(led, 2);
+});
+
+test("a schema becomes fields, and answers become parameters", () => {
+  const schema = {
+    required: ["fileIds"],
+    properties: {
+      level: { type: "integer", minimum: 0, maximum: 9, default: 6 },
+      password: { type: "string", format: "password" },
+      keepOriginal: { type: "boolean", default: false },
+      verify: { type: "boolean", default: true },
+      add: { type: "array", items: { type: "string" } },
+      fileIds: { type: "array", items: { type: "string", format: "uuid" }, title: "Files" },
+      targetPoolId: { type: "string", format: "uuid" },
+      format: { enum: ["zip", "tar"], default: "zip" },
+      options: { type: "object", properties: { quality: { type: "integer" } } },
+    },
+  };
+  const fields = fieldsOf(schema);
+  assert.deepEqual(fields.map(({ name, kind }) => `${name} ${kind}`), ["fileIds ids", "level number", "password password", "keepOriginal boolean", "verify boolean", "add words", "targetPoolId id", "format enum", "options object"]);
+  assert.equal(fields.find(({ name }) => name === "targetPoolId").of, "pool");
+  assert.equal(fields.find(({ name }) => name === "keepOriginal").title, "Keep original");
+  const given = { fileIds: ["a"], level: "6", password: "", keepOriginal: true, verify: false, add: "sea, , sand", targetPoolId: "", format: "tar", options: { quality: "" } };
+  assert.deepEqual(parametersOf(fields, given), { fileIds: ["a"], keepOriginal: true, verify: false, add: ["sea", "sand"], format: "tar" });
+});
+
+test("a schema with several forms lets one choose, and keeps what is fixed to itself", () => {
+  const schema = { oneOf: [{ title: "Check", properties: { handler: { const: "verifyFiles" }, folder: { type: "string" } } }, { title: "Yours", properties: { handler: false } }] };
+  const [check, yours] = variantsOf(schema);
+  assert.deepEqual([check.title, yours.title], ["Check", "Yours"]);
+  assert.deepEqual(fieldsOf(check.schema).map(({ name }) => name), ["folder"]);
+  assert.deepEqual(constantsOf(check.schema), { handler: "verifyFiles" });
+  assert.deepEqual([fieldsOf(yours.schema), constantsOf(yours.schema)], [[], {}]);
+});
+
+test("the screen stays on while this page sends, and no longer", async () => {
+  const store = new Store();
+  const locks = [];
+  const request = async () => {
+    const lock = { released: false, release: async () => (lock.released = true) };
+    locks.push(lock);
+    return lock;
+  };
+  const awake = new Awake({ store, request });
+  const put = async (fields) => {
+    store.putUpload(uploadView({ key: "a", name: "a", size: 1, ...fields }));
+    await awake.look();
+    await new Promise(setImmediate);
+  };
+  await put({ state: "sending", driven: false, remote: true });
+  assert.equal(locks.length, 0, "another device's upload is not ours");
+  await put({ state: "sending", driven: true });
+  await put({ state: "sending", driven: true, sent: 1 });
+  assert.deepEqual(locks.map(({ released }) => released), [false]);
+  locks[0].released = true; // the page was hidden
+  await awake.look();
+  await new Promise(setImmediate);
+  assert.equal(locks.length, 2);
+  await put({ state: "done", driven: true });
+  assert.equal(locks[1].released, true);
+});
