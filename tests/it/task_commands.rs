@@ -163,11 +163,10 @@ async fn a_wish_of_a_running_task_is_recorded_and_honoured_soon() {
     let told = answer.ok();
     assert_eq!((&told["status"], &told["requested"]), (&json!("InProgress"), &json!("pause")));
     let paused = socket.until("task.paused").await;
-    assert!(
-        paused
-            .iter()
-            .any(|one| one["type"] == "task.progress" && one["data"]["requested"] == "pause")
-    );
+    // Progress that waits for a slow client is merged: the wish may have been honoured by then.
+    let told =
+        |one: &Value| one["data"]["requested"] == "pause" || one["data"]["status"] == "Paused";
+    assert!(paused.iter().any(|one| one["type"] == "task.progress" && told(one)), "{paused:?}");
     let paused = user.until(&task, &["Paused"]).await;
     assert_eq!(paused["requested"], json!(null));
     let progress = paused["progress"].as_f64().unwrap();
