@@ -80,6 +80,7 @@ mod s3_pools;
 mod schema;
 mod seed_client;
 mod shares;
+mod shares_pictures;
 mod shutdown;
 mod socket;
 mod task_bad_input;
