@@ -51,6 +51,8 @@ pub(super) fn origins(config: &Config) -> Origins {
         hosts: own_names(config),
         cors: config.server.cors_origins.clone(),
         secure: config.tls.is_on() || config.server.public_url.starts_with("https:"),
+        content_url: Some(config.server.content_url.trim_end_matches('/').to_owned())
+            .filter(|url| !url.is_empty()),
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde::Deserialize;
+use url::Url;
 
 use crate::domain::chunks::CHUNK_STEP_BYTES;
 use crate::domain::error::{Error, Result};
@@ -78,6 +79,7 @@ pub struct Server {
     pub listen: SocketAddr,
     pub data_dir: PathBuf,
     pub public_url: String,
+    pub content_url: String,
     pub workers: usize,
     pub allowed_hosts: Vec<String>,
     pub cors_origins: Vec<String>,
@@ -240,6 +242,7 @@ impl Config {
                 return refuse(key, "must be at most 64.");
             }
         }
+        self.check_content_url()?;
         if !self.server.public_url.is_empty() && !self.server.public_url.starts_with("http") {
             return refuse("server.public_url", "must begin with http:// or https://.");
         }
@@ -322,6 +325,35 @@ impl Config {
 }
 
 /// What is wrong with a setting, by its name.
+impl Config {
+    /// An origin, and another name than that of the pages.
+    fn check_content_url(&self) -> Result<()> {
+        let content = &self.server.content_url;
+        if content.is_empty() {
+            return Ok(());
+        }
+        let parsed = Url::parse(content).ok().filter(|url| {
+            matches!(url.scheme(), "http" | "https")
+                && url.path() == "/"
+                && url.query().is_none()
+                && url.username().is_empty()
+        });
+        let Some(url) = parsed else {
+            return refuse(
+                "server.content_url",
+                "must be http:// or https:// and a name, without a path.",
+            );
+        };
+        let pages = Url::parse(&self.server.public_url).ok();
+        let own = pages.as_ref().and_then(Url::host_str);
+        let names = self.server.allowed_hosts.iter().map(String::as_str).chain(own);
+        match names.into_iter().any(|name| url.host_str() == Some(name)) {
+            true => refuse("server.content_url", "must have another name than the pages have."),
+            false => Ok(()),
+        }
+    }
+}
+
 fn refuse<T>(key: &str, why: &str) -> Result<T> {
     Err(Error::invalid(key, format!("{key} {why}")))
 }

@@ -45,7 +45,8 @@ pub async fn guard<B: MessageBody + 'static>(
         dress(answer.headers_mut(), &request_id, &path, more);
         return Ok(request.into_response(answer).map_into_right_body());
     }
-    let admitted = origins.admit(origin::host(request.request()));
+    let host = origin::host(request.request());
+    let admitted = origins.admit(host).and_then(|()| origins.keep_apart(host, &path));
     let answered = match admitted {
         Ok(()) => AssertUnwindSafe(next.call(request)).catch_unwind().await,
         Err(error) => Ok(Err(Problem(error).into())),

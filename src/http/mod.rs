@@ -28,6 +28,7 @@ pub mod auth;
 pub mod bundles;
 pub mod conditions;
 pub mod content;
+pub mod content_links;
 pub mod file_changes;
 pub mod file_drop;
 pub mod files;
@@ -157,6 +158,8 @@ routes! {
         GET    "/drive/ws"        PUBLIC Events "" => socket::connect;
         GET    "/"                PUBLIC Read "" => assets::index;
         GET    "/s/{slug}"        PUBLIC Read "" => assets::share;
+        GET    "/c/{word}/{name}" PUBLIC Read "" => content_links::open;
+        HEAD   "/c/{word}/{name}" PUBLIC Read "" => content_links::open;
         GET    "/manifest.webmanifest" PUBLIC Read "" => assets::manifest;
         GET    "/worker.js"       PUBLIC Read "" => assets::worker;
         GET    "/a/{hash}/{path:.*}" PUBLIC Read "" => assets::asset;
@@ -221,6 +224,7 @@ routes! {
         GET    "/files/{file_id}/content"                 FILES_READ  Read   "file.read"         => content::content;
         HEAD   "/files/{file_id}/content"                 FILES_READ  Read   ""                  => content::content;
         GET    "/files/{file_id}/thumbnail"               FILES_READ  Read   ""                  => thumbnails::thumbnail;
+        POST   "/files/{file_id}/link"                    FILES_READ  Read   "file.link"         => content_links::make;
         GET    "/files/{file_id}/key"                     FILES_READ  Read   "file.key"          => locks::key;
         POST   "/files/{file_id}/password"                FILES_WRITE Write  "file.password"     => locks::change;
         PATCH  "/files/{file_id}"                         FILES_WRITE Write  "file.change"       => file_changes::change;

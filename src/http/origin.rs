@@ -32,12 +32,17 @@ pub struct Origins {
     pub cors: Vec<String>,
     /// Browsers reach this server by TLS.
     pub secure: bool,
+    /// The origin at which content alone is shown; its name is none of `hosts`.
+    pub content_url: Option<String>,
 }
 
 impl Origins {
     /// Refuses a request for another name. An address, or no name at all, is nobody's name.
     pub fn admit(&self, host: Option<&str>) -> Result<()> {
         let Some(host) = host.map(without_port) else { return Ok(()) };
+        if self.is_content(host) {
+            return Ok(());
+        }
         let address = host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok();
         let name = host.trim_end_matches('.').to_ascii_lowercase();
         if address || name == "localhost" || self.hosts.contains(&name) {
@@ -47,6 +52,23 @@ impl Origins {
             "This server does not know the name \"{name}\". If it is one of its names, add it to server.allowed_hosts."
         );
         Err(Error::new(Kind::HostUnknown, message).with("host", name))
+    }
+
+    fn is_content(&self, host: &str) -> bool {
+        let known = self.content_url.as_deref().and_then(|url| Url::parse(url).ok());
+        let name = host.trim_end_matches('.');
+        known.is_some_and(|url| url.host_str().is_some_and(|own| own.eq_ignore_ascii_case(name)))
+    }
+
+    /// Refuses everything but content at the origin for content, and content everywhere else where there is such an
+    /// origin.
+    pub fn keep_apart(&self, host: Option<&str>, path: &str) -> Result<()> {
+        let is_there = host.is_some_and(|host| self.is_content(without_port(host)));
+        let is_content = path.starts_with(super::content_links::PREFIX);
+        if self.content_url.is_none() || is_there == is_content {
+            return Ok(());
+        }
+        Err(Error::new(Kind::NoRoute, "There is no such route.").with("path", path))
     }
 
     fn allowed<'a>(&self, request: &'a HttpRequest) -> Option<&'a str> {

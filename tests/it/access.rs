@@ -82,6 +82,7 @@ read    GET /files/{file_id}/content
 read    HEAD /files/{file_id}/content
 read    GET /files/{file_id}/thumbnail
 read    GET /files/{file_id}/key
+read    POST /files/{file_id}/link
 read    GET /files/upload/tasks
 read    GET /files/upload/tasks/recent
 read    GET /files/upload/tasks/{task_id}/details

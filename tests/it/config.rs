@@ -64,6 +64,12 @@ fn what_is_unknown_or_wrong_stops_the_start_and_is_named() {
         ("[pool]\nrequire_role = \"king\"\n", "pool.require_role"),
         ("[uploads]\nmax_chunk_size = 70000\n", "uploads.max_chunk_size"),
         ("[uploads]\nstale_hours = 0\n", "uploads.stale_hours"),
+        ("[server]\ncontent_url = \"files.example\"\n", "server.content_url"),
+        ("[server]\ncontent_url = \"https://files.example/x\"\n", "server.content_url"),
+        (
+            "[server]\npublic_url = \"https://a.example\"\ncontent_url = \"https://a.example:1\"\n",
+            "server.content_url",
+        ),
         ("[server\n", "wrong.toml"),
     ] {
         let said = start(text, &[], &[]);

@@ -9,9 +9,10 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, routes};
 
 /// Routes that need no sign-in. `/ws` is among them since its first message may sign in.
-const PUBLIC: [&str; 40] = [
+const PUBLIC: [&str; 41] = [
     "/",
     "/s/{slug}",
+    "/c/{word}/{name}",
     "/manifest.webmanifest",
     "/worker.js",
     "/a/{hash}/{path:.*}",

@@ -104,3 +104,55 @@ async fn nothing_is_told_to_other_sites_by_default() {
     assert_eq!(answer.header("strict-transport-security"), "", "plain http promises nothing");
     assert_eq!(answer.header("cross-origin-opener-policy"), "");
 }
+
+#[tokio::test]
+async fn content_has_an_origin_of_its_own_where_one_is_set() {
+    let settings = [("DRIVE_SERVER_CONTENT_URL", "http://files.test:8080")];
+    let drive = TestDrive::spawn_with(&settings);
+    let (user, other, nobody) = (drive.user("ada").await, drive.user("bob").await, drive.nobody());
+    let file = user.upload("a b/ü.txt".rsplit('/').next().unwrap(), b"hello", json!({})).await;
+    let path = format!("/api/files/{}/link", file["id"].as_str().unwrap());
+    let made = user.call(&path).await.ok();
+    let url = made["url"].as_str().unwrap();
+    let shown = url.strip_prefix("http://files.test:8080").expect(url).to_owned();
+    other.call(&path).await.refused(404, "NOT_FOUND");
+    let there = async |path: &str| {
+        let request = nobody.request(reqwest::Method::GET, path).header("host", "files.test:8080");
+        nobody.send(request).await
+    };
+    let answer = there(&shown).await;
+    assert_eq!((answer.status.as_u16(), answer.body.as_slice()), (200, b"hello".as_slice()));
+    assert!(answer.header("content-disposition").starts_with("inline"));
+    assert!(answer.header("content-security-policy").contains("sandbox"));
+    assert_eq!(answer.header("cross-origin-resource-policy"), "cross-origin");
+    // That name shows content and nothing else; the pages' name shows none of it.
+    for own in ["/", "/api/account", "/api/auth/login", "/ws", "/health/live", "/s/abc"] {
+        there(own).await.refused(404, "ROUTE_NOT_FOUND");
+    }
+    nobody.get(&shown).await.refused(404, "ROUTE_NOT_FOUND");
+    let word = shown.split('/').nth(2).unwrap();
+    for wrong in ["/c/x/y".to_owned(), format!("/c/{}/y", &word[1..]), format!("/c/{word}x/y")] {
+        there(&wrong).await.refused(404, "NOT_FOUND");
+    }
+    // It ends with its time, and with the sign-in that made it.
+    drive.clock.advance_ms(16 * 60 * 1000);
+    there(&shown).await.refused(404, "NOT_FOUND");
+    let mut user = drive.nobody();
+    user.sign_in("ada").await;
+    let again = user.call(&path).await.ok()["url"].as_str().unwrap().to_owned();
+    let again = again.strip_prefix("http://files.test:8080").unwrap().to_owned();
+    assert_eq!(there(&again).await.status, 200);
+    user.call("/api/auth/logout").await;
+    there(&again).await.refused(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn without_such_an_origin_content_is_shown_here() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let file = user.upload("a.txt", b"hello", json!({})).await;
+    let made = user.call(&format!("/api/files/{}/link", file["id"].as_str().unwrap())).await.ok();
+    let here = format!("http://{}", drive.address);
+    let path = made["url"].as_str().unwrap().strip_prefix(&here).unwrap().to_owned();
+    assert_eq!(drive.nobody().get(&path).await.body, b"hello");
+}
