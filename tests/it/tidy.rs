@@ -334,3 +334,40 @@ fn the_readme_lists_every_setting() {
         .collect();
     assert_eq!(listed, known);
 }
+
+/// What somebody must know to be let in. Such a thing is looked up by its hash, or compared with `ct_eq`.
+const SECRETS: [&str; 9] =
+    ["secret", "token", "passcode", "password", "cookie", "mac", "signature", "nonce", "verifier"];
+/// Both sides are fingerprints.
+const BY_HASH: [&str; 1] = ["if cookie != Some(begun.browser) {"];
+
+#[test]
+fn secrets_are_found_by_their_hash_or_compared_in_constant_time() {
+    let mut wrong = Vec::new();
+    let layers = ["src/http", "src/notify", "src/operations", "src/engine", "src/store"];
+    let mut compared = 0;
+    for path in layers.iter().flat_map(|layer| files(layer, ".rs")) {
+        let text = read(&path);
+        compared += text.matches("ct_eq(").count();
+        for line in text.lines().map(str::trim).filter(|line| !line.starts_with("//")) {
+            let sides = line.split("==").flat_map(|part| part.split("!=")).collect::<Vec<_>>();
+            let word = |text: &str| {
+                let ends = |c: char| !(c.is_alphanumeric() || c == '_');
+                let first = text.trim_start_matches([' ', '&', '*']).split(ends).next();
+                let last = text.trim_end().rsplit(ends).next();
+                [first, last].map(|word| word.unwrap_or_default().to_owned())
+            };
+            // The word before each sign, and the one behind it.
+            let pairs = sides.windows(2).flat_map(|pair| {
+                let [[_, before], [behind, _]] = [word(pair[0]), word(pair[1])];
+                [before, behind]
+            });
+            let named = pairs.filter(|word| SECRETS.contains(&word.as_str())).count() > 0;
+            if named && !BY_HASH.contains(&line) {
+                wrong.push(format!("{}: {line}", short(&path)));
+            }
+        }
+    }
+    nothing(wrong);
+    assert!(compared >= 2, "only {compared} comparisons in constant time");
+}
