@@ -30,7 +30,8 @@ test("the profile tells who one is, and changes the theme", async () => {
   await places.check("profile");
   await page.locator("profile-page").getByLabel("Dark").check();
   assert.equal(await page.evaluate(() => document.documentElement.dataset.theme), "dark");
-  assert.equal(await page.evaluate(() => document.querySelector("account-menu input:checked").value), "dark", "the menu of the account knows it");
+  // The menu of the account knows it with the next frame.
+  await page.waitForFunction(() => document.querySelector("account-menu input:checked")?.value === "dark");
   await page.locator("profile-page").getByLabel("System").check();
 });
 
