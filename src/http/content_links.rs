@@ -3,8 +3,6 @@
 //! whatever a file holds, no cookie and no page of this server is within its reach.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use url::Url;
@@ -52,7 +50,7 @@ pub async fn make(
         until: until.0,
     };
     let plain = serde_json::to_vec(&pass).map_err(Error::internal)?;
-    let word = URL_SAFE_NO_PAD.encode(state.engine.key.seal(PURPOSE, &plain)?);
+    let word = state.seal_word(PURPOSE, &plain)?;
     let origin = match state.settings.origins.content_url.as_deref() {
         Some(content) => content.to_owned(),
         None => state.own_address(&request)?,
@@ -71,8 +69,7 @@ pub async fn open(
     path: web::Path<(String, String)>,
 ) -> Answer {
     let over = || Error::new(Kind::NotFound, "This address is over. Ask for the file anew.");
-    let opened = URL_SAFE_NO_PAD.decode(&path.0).ok();
-    let opened = opened.and_then(|sealed| state.engine.key.open(PURPOSE, &sealed).ok());
+    let opened = state.open_word(PURPOSE, &path.0);
     let pass = opened.and_then(|plain| serde_json::from_slice::<Pass>(&plain).ok());
     let now = state.engine.clock.now();
     let pass = pass.filter(|pass| pass.until > now.0).ok_or_else(over)?;

@@ -2,8 +2,6 @@
 //! is good for this link alone, is told of nothing that its owner has, and cannot see what became of it.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -79,8 +77,7 @@ impl State {
 
     /// The upload that a visitor's word stands for.
     fn dropped(&self, inbox: &FileDrop, word: &str) -> Result<TaskId> {
-        let opened = URL_SAFE_NO_PAD.decode(word).ok();
-        let opened = opened.and_then(|sealed| self.engine.key.open(&inbox.purpose(), &sealed).ok());
+        let opened = self.open_word(&inbox.purpose(), word);
         let id = opened.and_then(|plain| std::str::from_utf8(&plain).ok()?.parse().ok());
         id.ok_or_else(|| Error::not_found("upload"))
     }
@@ -112,9 +109,9 @@ pub async fn create(
     let Begun::Open(record, _) = state.uploads.begin(&inbox.owner(), wanted).await? else {
         return Err(Error::internal("an upload without a hash was found again").into());
     };
-    let sealed = state.engine.key.seal(&inbox.purpose(), record.task.id.to_string().as_bytes())?;
+    let word = state.seal_word(&inbox.purpose(), record.task.id.to_string().as_bytes())?;
     Ok(HttpResponse::Created().json(json!({
-        "uploadId": URL_SAFE_NO_PAD.encode(sealed),
+        "uploadId": word,
         "chunkSize": record.upload.plan.chunk_size(),
         "chunksCount": record.upload.plan.count(),
     })))

@@ -47,6 +47,7 @@ pub mod pages;
 pub mod problem;
 pub mod push;
 pub mod ranges;
+pub mod sealed;
 pub mod second_factor;
 pub mod share;
 pub mod sign_in;

@@ -1,8 +1,6 @@
 //! Lists of more than one page: how many there are, and how a client goes on.
 
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -31,15 +29,12 @@ impl State {
     /// account, this filter, this order.
     pub fn seal_place(&self, purpose: &str, place: &impl Serialize) -> Result<String> {
         let plain = serde_json::to_vec(place).map_err(Error::internal)?;
-        Ok(URL_SAFE_NO_PAD.encode(self.engine.key.seal(purpose, &plain)?))
+        self.seal_word(purpose, &plain)
     }
 
     pub fn open_place<T: DeserializeOwned>(&self, purpose: &str, cursor: &str) -> Result<T> {
-        let opened = URL_SAFE_NO_PAD
-            .decode(cursor)
-            .ok()
-            .and_then(|sealed| self.engine.key.open(purpose, &sealed).ok())
-            .and_then(|plain| serde_json::from_slice(&plain).ok());
+        let opened = self.open_word(purpose, cursor);
+        let opened = opened.and_then(|plain| serde_json::from_slice(&plain).ok());
         opened.ok_or_else(|| {
             let message = "cursor is not the X-Next-Cursor of a list with this filter and order. \
                 Ask for the first page without it.";

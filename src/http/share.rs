@@ -4,8 +4,6 @@
 use actix_web::cookie::{Cookie, SameSite, time::Duration as CookieDuration};
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -74,8 +72,8 @@ impl State {
         life_ms: i64,
     ) -> Result<Cookie<'static>> {
         let until = self.engine.clock.now().0 + life_ms;
-        let sealed = self.engine.key.seal(purpose, &until.to_le_bytes())?;
-        Ok(Cookie::build(name, URL_SAFE_NO_PAD.encode(sealed))
+        let word = self.seal_word(purpose, &until.to_le_bytes())?;
+        Ok(Cookie::build(name, word)
             .path(path)
             .http_only(true)
             .same_site(SameSite::Lax)
@@ -89,8 +87,7 @@ impl State {
         let Ok(cookies) = request.cookies() else { return false };
         let now = self.engine.clock.now().0;
         cookies.iter().filter(|cookie| cookie.name() == name).take(8).any(|cookie| {
-            let opened = URL_SAFE_NO_PAD.decode(cookie.value()).ok();
-            let opened = opened.and_then(|sealed| self.engine.key.open(purpose, &sealed).ok());
+            let opened = self.open_word(purpose, cookie.value());
             let until =
                 opened.and_then(|plain| plain.as_slice().try_into().ok().map(i64::from_le_bytes));
             until.is_some_and(|until| until > now)
