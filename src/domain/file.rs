@@ -200,6 +200,14 @@ impl File {
         format!("{}{LOCKED}", self.name)
     }
 
+    /// The name its stored bytes go by: an encrypted file is handed out as the age file it is.
+    pub fn stored_name(&self) -> String {
+        match self.lock {
+            Some(_) => self.locked_name(),
+            None => self.name.clone(),
+        }
+    }
+
     /// The name of what is inside.
     pub fn open_name(&self) -> &str {
         let inside = self.name.strip_suffix(LOCKED).filter(|inside| !inside.is_empty());
@@ -217,6 +225,14 @@ pub fn name_once_locked(name: &str) -> String {
     match name.ends_with(LOCKED) && name.len() + LOCKED.len() <= NAME_MAX_BYTES {
         true => format!("{name}{LOCKED}"),
         false => name.to_owned(),
+    }
+}
+
+/// A name's stem and its ending with the dot: "a.tar.gz" is "a.tar" and ".gz", ".profile" has no ending.
+pub fn stem_and_ending(name: &str) -> (&str, &str) {
+    match name.rfind('.') {
+        Some(at) if at > 0 => name.split_at(at),
+        _ => (name, ""),
     }
 }
 

@@ -25,7 +25,7 @@ use crate::blobs::archive::stored::{Content, ENTRIES_MAX, Layout, Reading};
 use crate::blobs::reader::Reader;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::file::{File, Folder};
+use crate::domain::file::{File, Folder, stem_and_ending};
 use crate::domain::id::FileId;
 use crate::domain::time::Timestamp;
 use crate::store::file_filter::{self, Filter};
@@ -134,12 +134,9 @@ fn entries(files: Vec<File>, root: &str) -> Result<Vec<Entry>> {
     let mut taken = HashSet::new();
     let mut entries = Vec::new();
     for file in files {
-        let name = if file.lock.is_some() { file.locked_name() } else { file.name.clone() };
+        let name = file.stored_name();
         let folder = relative(&file.folder, root);
-        let (stem, ending) = match name.rfind('.') {
-            Some(at) if at > 0 => name.split_at(at),
-            _ => (name.as_str(), ""),
-        };
+        let (stem, ending) = stem_and_ending(&name);
         let numbered = (2..).map(|number| format!("{stem} ({number}){ending}"));
         let mut paths = std::iter::once(name.clone()).chain(numbered).map(|name| match &*folder {
             "" => name,

@@ -201,7 +201,7 @@ fn view(file: &File, preview: &Preview, slug: &Slug, root: &str) -> Value {
         facts.map(|(name, fact)| (name.clone(), fact.clone())).collect();
     json!({
         "id": file.id,
-        "name": if file.lock.is_some() { file.locked_name() } else { file.name.clone() },
+        "name": file.stored_name(),
         "folder": relative(&file.folder, root),
         "size": file.size,
         "contentType": file.content_type,

@@ -15,7 +15,7 @@ use crate::domain::account::{Caller, Role};
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::event::Event;
-use crate::domain::file::{ContentType, File};
+use crate::domain::file::{ContentType, File, stem_and_ending};
 use crate::domain::id::{AccountId, FileId, PoolId};
 use crate::domain::pool::Pool;
 use crate::domain::time::Timestamp;
@@ -307,10 +307,7 @@ pub fn free_name(db: &Db, owner: AccountId, folder: &str, name: &str) -> Result<
     if !file_changes::name_taken(db, owner, folder, name)? {
         return Ok(name.to_owned());
     }
-    let (stem, ending) = match name.rfind('.') {
-        Some(at) if at > 0 => name.split_at(at),
-        _ => (name, ""),
-    };
+    let (stem, ending) = stem_and_ending(name);
     for number in 2..NAMES_MAX {
         let mut short = stem;
         let mut wished = format!("{short} ({number}){ending}");

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::domain::file::stem_and_ending;
+
 /// Bytes of one segment of a path, as on most file systems.
 const SEGMENT_MAX_BYTES: usize = 255;
 
@@ -66,10 +68,7 @@ fn numbered(name: &str, number: u64) -> String {
         Some(slash) => name.split_at(slash + 1),
         None => ("", name),
     };
-    let (stem, ending) = match file.rfind('.') {
-        Some(dot) if dot > 0 => file.split_at(dot),
-        _ => (file, ""),
-    };
+    let (stem, ending) = stem_and_ending(file);
     let mark = format!(" ({number})");
     let room = SEGMENT_MAX_BYTES.saturating_sub(mark.len() + ending.len());
     let stem = &stem[..stem.floor_char_boundary(room)];

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use super::Handler;
 use crate::domain::account::Caller;
 use crate::domain::error::{Error, Result};
-use crate::domain::file::{File, FileName, Folder};
+use crate::domain::file::{File, FileName, Folder, stem_and_ending};
 use crate::domain::id::{AccountId, PoolId};
 use crate::domain::pool::Pool;
 use crate::domain::work::Lane;
@@ -160,10 +160,7 @@ impl Iterator for Manifest<'_> {
         let file = self.files.next()?;
         let folder = file.folder.trim_matches('/');
         let slash = if folder.is_empty() { "" } else { "/" };
-        let (stem, ending) = match file.name.rfind('.') {
-            Some(at) if at > 0 => file.name.split_at(at),
-            _ => (file.name.as_str(), ""),
-        };
+        let (stem, ending) = stem_and_ending(&file.name);
         let mut path = format!("{folder}{slash}{}", file.name);
         let mut number = 2;
         while !self.taken.insert(path.clone()) {

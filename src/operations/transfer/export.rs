@@ -22,7 +22,7 @@ use crate::blobs::reader::Reader;
 use crate::domain::account::Account;
 use crate::domain::digest::Digest;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::file::{File, FileName, Folder};
+use crate::domain::file::{File, FileName, Folder, stem_and_ending};
 use crate::domain::id::ObjectId;
 use crate::domain::time::Timestamp;
 use crate::domain::transfer::{Tally, Told, Way};
@@ -172,7 +172,7 @@ impl Exporting<'_> {
     fn file(&mut self, file: &File, place: &Path) -> Result<()> {
         // Rows hold what was checked when it came in; a path outside is worth another look.
         let folder = Folder::parse(&file.folder)?;
-        let name = file.lock.as_ref().map_or_else(|| file.name.clone(), |_| file.locked_name());
+        let name = file.stored_name();
         let name = FileName::parse("name", &name)?;
         if folder.as_str() != file.folder {
             return Err(Error::invalid("folder", "Its folder is none that can be written."));
@@ -228,10 +228,7 @@ impl Exporting<'_> {
 
     /// Puts bytes under their name, or under the first with a number that is free or holds just them already.
     fn put(&mut self, place: &Path, wanted: &Wanted<'_>) -> Result<()> {
-        let (stem, ending) = match wanted.name.rfind('.') {
-            Some(at) if at > 0 => wanted.name.split_at(at),
-            _ => (wanted.name, ""),
-        };
+        let (stem, ending) = stem_and_ending(wanted.name);
         let mut is_written = false;
         for number in 1..=NAMES_MAX {
             let name = match number {
