@@ -27,8 +27,7 @@ const REASON_MAX: usize = 500;
 pub async fn list(state: web::Data<State>) -> Answer {
     let now = state.engine.clock.now();
     let all = state.engine.store.read(move |db| accounts::list(db, now)).await?;
-    let mut answer = pages::answer(Some(all.len() as u64), None);
-    Ok(answer.json(all.iter().map(view).collect::<Vec<_>>()))
+    Ok(pages::answer(Some(all.len() as u64), None).json(all.iter().map(view).collect::<Vec<_>>()))
 }
 
 fn account_id(text: &str) -> Result<AccountId> {

@@ -48,6 +48,7 @@ impl Content for Reader {
     }
 }
 
+/// What an archive is made of, and the name it is saved under.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ArchiveRequest {
@@ -63,8 +64,7 @@ pub async fn of_body(
     Signed(caller): Signed,
     Body(asked): Body<ArchiveRequest, BODY_MAX>,
 ) -> Answer {
-    let wanted = Wanted { ids: asked.file_ids, folder: asked.folder, name: asked.name };
-    Ok(state.archive_own(&request, caller.account_id, wanted).await?)
+    Ok(state.archive_own(&request, caller.account_id, asked).await?)
 }
 
 #[derive(Deserialize)]
@@ -84,15 +84,9 @@ pub async fn of_query(
     Query(asked): Query<ArchiveQuery>,
 ) -> Answer {
     let parse = |ids: String| ids.split(',').map(FileId::parse).collect::<Result<Vec<_>>>();
-    let ids = asked.file_ids.map(parse).transpose()?;
-    let wanted = Wanted { ids, folder: asked.folder, name: asked.name };
+    let file_ids = asked.file_ids.map(parse).transpose()?;
+    let wanted = ArchiveRequest { file_ids, folder: asked.folder, name: asked.name };
     Ok(state.archive_own(&request, caller.account_id, wanted).await?)
-}
-
-struct Wanted {
-    ids: Option<Vec<FileId>>,
-    folder: Option<String>,
-    name: Option<String>,
 }
 
 /// All that a link shows.
@@ -170,14 +164,14 @@ impl State {
         &self,
         request: &HttpRequest,
         owner: crate::domain::id::AccountId,
-        wanted: Wanted,
+        wanted: ArchiveRequest,
     ) -> Result<HttpResponse> {
         let now = self.engine.clock.now();
-        let Wanted { ids, folder, name } = wanted;
+        let ArchiveRequest { file_ids, folder, name } = wanted;
         let folder = folder.as_deref().map(Folder::parse).transpose()?;
         let label = folder.as_ref().and_then(|path| path.as_str().rsplit('/').next());
         let label = name.or(label.map(str::to_owned)).filter(|name| !name.is_empty());
-        let read = self.engine.store.read(move |db| match (ids, folder) {
+        let read = self.engine.store.read(move |db| match (file_ids, folder) {
             (Some(ids), None) if ids.len() <= ENTRIES_MAX => {
                 ids.into_iter().map(|id| files::get(db, owner, id, now)).collect()
             }

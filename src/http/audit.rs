@@ -174,8 +174,8 @@ pub async fn list(
     }
     let (_, limit) = super::input::page(None, asked.limit)?;
     let rows = state.engine.store.read(move |db| audit::list(db, &filter, limit)).await?;
-    let mut answer = pages::answer(None, pages::below(&rows, limit, |row| row.seq));
-    Ok(answer.json(rows.iter().map(view).collect::<Vec<_>>()))
+    let next = pages::below(&rows, limit, |row| row.seq);
+    Ok(pages::answer(None, next).json(rows.iter().map(view).collect::<Vec<_>>()))
 }
 
 /// All rows, one JSON object a line, read page by page while they are sent.

@@ -239,6 +239,6 @@ pub async fn deliveries(
             outbox::log(db, owner, id, asked.cursor, limit)
         })
         .await?;
-    let mut answer = pages::answer(None, pages::below(&log, limit, |row| row.seq));
-    Ok(answer.json(log.iter().map(delivery_view).collect::<Vec<_>>()))
+    let next = pages::below(&log, limit, |row| row.seq);
+    Ok(pages::answer(None, next).json(log.iter().map(delivery_view).collect::<Vec<_>>()))
 }
