@@ -9,6 +9,7 @@ use super::State;
 use super::auth::cross_site;
 use super::input::{Body, NoBody};
 use super::problem::Problem;
+use super::share::tell_owner;
 use super::uploads::body;
 use crate::domain::account::{Caller, Scopes};
 use crate::domain::bundle::Share;
@@ -26,8 +27,6 @@ type Answer = Result<HttpResponse, Problem>;
 
 /// Open uploads of one link.
 const OPEN_MAX: u64 = 20;
-/// An owner is told of what came at most this often for each link.
-const TOLD_PAUSE_MS: i64 = 15 * 60 * 1000;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -168,14 +167,8 @@ pub async fn complete(
     let (notifier, share) = (state.notifier.clone(), inbox.share.clone());
     let name = file.name.clone();
     let tell = move |tx: &crate::store::Tx<'_>| {
-        if !bundles::note_told(tx, &share, TOLD_PAUSE_MS)? {
-            return Ok(());
-        }
-        let bundle = share.bundle();
-        let title = format!("Somebody sent files by \"{}\"", bundle.name);
-        let mut told = Told::new(Subject::FileShared, &title, &name, None);
-        told.data["bundleId"] = json!(bundle.id);
-        notifier.tell(tx, bundle.account_id, &told, true)
+        let title = format!("Somebody sent files by \"{}\"", share.bundle().name);
+        tell_owner(tx, &notifier, &share, Told::new(Subject::FileShared, &title, &name, None))
     };
     // The file is stored; that its owner is told of it later at worst changes nothing of that.
     if let Err(error) = state.engine.store.write(tell).await {

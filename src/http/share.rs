@@ -18,8 +18,9 @@ use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::File;
 use crate::domain::notification::Subject;
 use crate::domain::preview::Preview;
+use crate::notify::Notifier;
 use crate::notify::told::Told;
-use crate::store::{bundles, previews};
+use crate::store::{Tx, bundles, previews};
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -108,18 +109,14 @@ impl State {
         }
         let (counting, notifier) = (share.clone(), self.notifier.clone());
         let what = what.to_owned();
-        let counted = move |tx: &crate::store::Tx<'_>| {
+        let counted = move |tx: &Tx<'_>| {
             if !bundles::count_download(tx, &counting)? {
                 return Ok(false);
             }
-            if bundles::note_told(tx, &counting, TOLD_PAUSE_MS)? {
-                let bundle = counting.bundle();
-                let title = format!("Somebody downloads from \"{}\"", bundle.name);
-                let mut told = Told::new(Subject::FileShared, &title, "Your link is used.", None);
-                told.data["bundleId"] = json!(bundle.id);
-                told.data["what"] = json!(what);
-                notifier.tell(tx, bundle.account_id, &told, true)?;
-            }
+            let title = format!("Somebody downloads from \"{}\"", counting.bundle().name);
+            let mut told = Told::new(Subject::FileShared, &title, "Your link is used.", None);
+            told.data["what"] = json!(what);
+            tell_owner(tx, &notifier, &counting, told)?;
             Ok(true)
         };
         if !self.engine.store.write(counted).await? {
@@ -129,6 +126,21 @@ impl State {
         self.notifier.ring();
         self.proof(COUNTED, &purpose, request.path().to_owned(), COUNTED_MS).map(Some)
     }
+}
+
+/// Tells the owner of a bundle of what a visitor does, unless something of it was told a moment ago.
+pub(super) fn tell_owner(
+    tx: &Tx<'_>,
+    notifier: &Notifier,
+    share: &Share,
+    mut told: Told,
+) -> Result<()> {
+    let bundle = share.bundle();
+    if bundles::note_told(tx, share, TOLD_PAUSE_MS)? {
+        told.data["bundleId"] = json!(bundle.id);
+        notifier.tell(tx, bundle.account_id, &told, true)?;
+    }
+    Ok(())
 }
 
 #[derive(Deserialize)]
