@@ -59,10 +59,10 @@ async fn a_receiver_can_tell_that_it_was_told_by_this_server() {
     assert_eq!(made["events"], json!(["task.failed", "task.completed", "file.shared"]));
     let task = fail(&user, "The tape is torn.").await;
     let one = receiver.wait(1).await.remove(0);
-    assert_eq!(one.path, "/in?x=1");
-    assert_eq!(one.header("x-drive-event"), "task.failed");
-    assert_eq!(one.header("content-type"), "application/json");
-    assert_eq!(one.header("x-drive-signature"), signature(secret, &one));
+    assert_eq!(one.path, "/in?x=1", "{one:?}");
+    assert_eq!(one.header("x-drive-event"), "task.failed", "{one:?}");
+    assert_eq!(one.header("content-type"), "application/json", "{one:?}");
+    assert_eq!(one.header("x-drive-signature"), signature(secret, &one), "{one:?}");
     let age = drive.clock.now().0 / 1000 - one.header("x-drive-timestamp").parse::<i64>().unwrap();
     assert!((0..30).contains(&age));
     let body = one.json();
