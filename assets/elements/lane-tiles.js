@@ -1,11 +1,11 @@
-// <lane-tiles>: what each lane of workers has to do: waiting, running, failed in the last day.
+// <lane-tiles>: what each lane of workers has to do: waiting, running, failed in the last day; administrators may pause it.
 //
-// Properties: `account` ("all", or undefined for one's own failures), `refresh()`. Actions: "ask-lanes" {account};
-// "show-tasks" {status} when a number is pressed.
+// Properties: `account` ("all", or undefined for one's own tasks), `mayPause`, `refresh()`. Actions: "ask-lanes" {account};
+// "change-lane" {lane, verb}; "show-tasks" {status} when a number is pressed.
 
 import { locale, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, setAttribute, setText } from "./dom.js";
+import { h, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 
 /** While it is looked at, and not oftener however much happens. */
 const LOOK_MS = 5000;
@@ -13,6 +13,7 @@ const SOON_MS = 800;
 
 export class LaneTiles extends DriveElement {
   account;
+  mayPause = false;
   #tiles = new Map();
   #timer = null;
   #soon = null;
@@ -46,7 +47,14 @@ export class LaneTiles extends DriveElement {
     for (const lane of lanes ?? []) this.#show(lane);
   }
 
-  #show({ lane, pending, running, failed }) {
+  async #change(tile, lane) {
+    tile.pause.disabled = true;
+    await this.act("change-lane", { lane, verb: tile.isPaused ? "resume" : "pause" })?.catch(() => null); // the tile stays as it is
+    tile.pause.disabled = false;
+    await this.#ask();
+  }
+
+  #show({ lane, pending, running, failed, isPaused }) {
     const tile = this.#tiles.get(lane) ?? this.#make(lane);
     const numbers = { pending, running, failed };
     for (const [key, { value, button }] of Object.entries(tile.parts)) {
@@ -54,6 +62,13 @@ export class LaneTiles extends DriveElement {
       setAttribute(button, "data-none", numbers[key] === 0);
     }
     tile.node.toggleAttribute("data-busy", running > 0);
+    tile.isPaused = isPaused;
+    tile.paused.hidden = !isPaused;
+    tile.pause.hidden = !this.mayPause;
+    const label = t(isPaused ? "tasks.lane-resume" : "tasks.lane-pause", { lane: t(`tasks.lane-${lane}`) });
+    setAttribute(tile.pause, "aria-label", label);
+    setAttribute(tile.pause, "title", label);
+    setIcon(tile.pause.firstElementChild, isPaused ? "resume" : "pause");
   }
 
   #make(lane) {
@@ -64,9 +79,12 @@ export class LaneTiles extends DriveElement {
       parts[key] = { value, button };
       return button;
     });
-    const node = h("section", { "aria-label": t(`tasks.lane-${lane}`) }, h("h2", {}, t(`tasks.lane-${lane}`)), h("div", {}, ...numbers));
+    const name = t(`tasks.lane-${lane}`);
+    const paused = h("span", { class: "paused", hidden: true }, t("tasks.lane-paused"));
+    const pause = iconButton("pause", name, { hidden: true, onclick: () => this.#change(tile, lane) });
+    const node = h("section", { "aria-label": name }, h("header", {}, h("h2", {}, name), paused, pause), h("div", {}, ...numbers));
     this.append(node);
-    const tile = { node, parts };
+    const tile = { node, parts, paused, pause, isPaused: false };
     this.#tiles.set(lane, tile);
     return tile;
   }

@@ -123,6 +123,7 @@ export class TaskList extends DriveElement {
     this.#told = "";
     const { value: sortBy } = this.#sort;
     this.#tiles.account = this.#owner.value || undefined;
+    this.#tiles.mayPause = this.store.account?.role === "admin";
     this.#scroller.scrollTop = 0;
     this.#selection.clear();
     this.#pager.reset({ ...this.filter, sortBy, sortDescending: sortBy !== "name" });

@@ -12,9 +12,8 @@ export const tag = "task-list";
 export const words = ["tasks"];
 export const styles = ["lane-tiles", "schema-form", "task-card", "task-details", "task-form", "task-list"].map((name) => `elements/${name}.css`);
 
-const DAY_MS = 86_400_000;
-/** Failures and work items that are looked at; more are counted by the list itself. */
-const MANY = 500;
+/** Work items that are looked at; more are counted by the list itself. */
+const ITEMS_MAX = 500;
 
 /** @param {{api: object, store: import("../core/store.js").Store}} means */
 export function commands({ api, store }) {
@@ -24,20 +23,15 @@ export function commands({ api, store }) {
   return {
     "list-tasks": (query) => api.tasks(query),
 
-    /** What each lane has to do, for everybody, and which tasks of one's own failed there within a day. */
-    async "ask-lanes"({ account }) {
-      const finishedAfter = new Date(Date.now() - DAY_MS).toISOString();
-      const failed = api.tasks({ status: "Failed", finishedAfter, account, limit: MANY });
-      const [{ queues }, { items }] = await Promise.all([get("/health/uploads"), failed]);
-      return Object.entries(queues).map(([lane, { pending, running }]) => {
-        return { lane, pending, running, failed: items.filter((task) => task.lane === lane).length };
-      });
-    },
+    "ask-lanes": ({ account }) => get("/api/lanes", { account }),
+
+    /** @param {{lane: string, verb: "pause" | "resume"}} wish */
+    "change-lane": ({ lane, verb }) => api.call("POST", `/api/lanes/${lane}/${verb}`),
 
     /** The whole task, and those of its files that failed. */
     async "ask-task"({ taskId }) {
       const path = `/api/tasks/${id(taskId)}`;
-      const [task, failed] = await Promise.all([get(path), get(`${path}/items`, { state: "Failed", limit: MANY })]);
+      const [task, failed] = await Promise.all([get(path), get(`${path}/items`, { state: "Failed", limit: ITEMS_MAX })]);
       return { task, failed };
     },
 

@@ -12,7 +12,8 @@ use crate::domain::transfer::{Export, Import, Tally, Told};
 use crate::engine::recovery;
 use crate::operations::transfer::export::{self, Share};
 use crate::operations::transfer::import;
-use crate::store::{Listener, accounts};
+use crate::store::audit::{self, Entry};
+use crate::store::{Listener, Store, accounts};
 
 /// Brings a folder tree in, while no server runs.
 pub fn import(config: &Config, wish: &Import, tell: &mut dyn FnMut(Told<'_>)) -> Result<Tally> {
@@ -21,6 +22,7 @@ pub fn import(config: &Config, wish: &Import, tell: &mut dyn FnMut(Told<'_>)) ->
     let app = App::open(config, Clock::default())?;
     let outcome = import::run(&app.state.uploads, wish, tell);
     let store = app.engine.store.clone();
+    keep(&store, "files.import", &wish.account, &outcome)?;
     recovery::mark_clean(&store)?;
     store.close();
     outcome
@@ -47,8 +49,18 @@ pub fn export(config: &Config, wish: &Export, tell: &mut dyn FnMut(Told<'_>)) ->
     }
     let blobs = Blobs::new(dirs, PreviewDir::open(&config.server.data_dir.join("previews"))?);
     let outcome = export::run(&store, &blobs, &shares, (&wish.target, wish.way), now, tell);
+    keep(&store, "files.export", name.unwrap_or("all"), &outcome)?;
     store.close();
     outcome
+}
+
+/// Tells the audit log whose files came in or went out.
+fn keep(store: &Store, action: &str, account: &str, outcome: &Result<Tally>) -> Result<()> {
+    let mut entry = Entry::by_command(action, account);
+    if let Err(error) = outcome {
+        entry.outcome = error.kind().code().to_owned();
+    }
+    store.write_now(move |tx| audit::append(tx, &entry))
 }
 
 /// A wrong path must not become a new data directory.

@@ -184,23 +184,10 @@ fn token(command: &TokenCommand, store: &Store) -> Result<()> {
             expires_at: tx.now.plus_ms(days * 24 * 3600 * 1000),
         };
         sessions::insert_token(tx, &new)?;
-        audit::append(tx, &by_command("token.create", &account.id.to_string()))
+        audit::append(tx, &Entry::by_command("token.create", &account.id.to_string()))
     })?;
     say(&mut std::io::stdout(), &text);
     Ok(())
-}
-
-/// A row of the audit log for what was done at the command line.
-fn by_command(action: &str, object: &str) -> Entry {
-    Entry {
-        account_id: None,
-        account: "command line".to_owned(),
-        session_id: None,
-        action: action.to_owned(),
-        object: object.to_owned(),
-        address: String::new(),
-        outcome: "ok".to_owned(),
-    }
 }
 
 fn verify_audit(store: &Store) -> Result<()> {
@@ -306,7 +293,7 @@ fn account(command: &AccountCommand, config: &Config, store: &Store) -> Result<(
             };
             let id = store.write_now(move |tx| {
                 let id = accounts::insert(tx, &new)?;
-                audit::append(tx, &by_command("account.create", &id.to_string()))?;
+                audit::append(tx, &Entry::by_command("account.create", &id.to_string()))?;
                 Ok(id)
             })?;
             say(&mut out, &format!("Made the account {name} ({role}), id {id}."));
@@ -356,7 +343,7 @@ fn change(
         let account = find(tx, &name)?;
         work(tx, account.id)?;
         sessions::revoke_all(tx, account.id)?;
-        audit::append(tx, &by_command(action, &account.id.to_string()))
+        audit::append(tx, &Entry::by_command(action, &account.id.to_string()))
     })
 }
 

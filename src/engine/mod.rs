@@ -21,6 +21,7 @@ use crate::store::{Store, Tx, accounts, events, objects, queue as rows, tasks};
 mod command;
 pub mod context;
 pub mod janitor;
+mod lanes;
 pub mod live;
 pub mod operation;
 pub mod queue;

@@ -1,7 +1,7 @@
 //! Who works on what in this process: workers that wait, tasks that run, and the wishes they are to honour. Nobody
 //! polls: a worker wakes up when something may have become claimable, the timer when a gate is due.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -36,6 +36,8 @@ struct State {
     timer_turn: u64,
     stopping: bool,
     running: HashMap<i64, Arc<Running>>,
+    /// Lanes from which nothing is taken.
+    paused: HashSet<Lane>,
     /// When a worker of a lane last began or ended a task of an account.
     served: HashMap<(Lane, AccountId), Timestamp>,
     /// [`STUCK`], where a test does not say otherwise.
@@ -52,6 +54,7 @@ pub type Probe = Arc<dyn Fn() + Send + Sync>;
 pub struct Queue {
     state: Mutex<State>,
     bell: Condvar,
+    pausing: Mutex<()>,
     probed: AtomicBool,
     probe: Mutex<Option<Probe>>,
 }
@@ -118,12 +121,14 @@ impl Queue {
         self.lock().running.values().filter(|running| running.is_stuck()).count()
     }
 
-    /// Takes note of a claim; a stop that came meanwhile counts at once.
+    /// Takes note of a claim; a stop, or a pause of its lane, that came meanwhile counts at once.
     pub(super) fn begin(&self, task: &Task) -> Arc<Running> {
         let running = Arc::new(Running::new(task));
         let mut state = self.lock();
         if state.stopping {
             running.shut_down();
+        } else if state.paused.contains(&task.lane) {
+            running.hand_back();
         }
         state.running.insert(task.pk, running.clone());
         running
@@ -159,6 +164,25 @@ impl Queue {
             state.served.clear();
         }
         state.served.insert((lane, account_id), now);
+    }
+
+    /// Is nothing taken from this lane?
+    pub fn is_paused(&self, lane: Lane) -> bool {
+        self.lock().paused.contains(&lane)
+    }
+
+    /// From now on these lanes are paused, and no others: what runs in them is handed back. Of two who do it at once the
+    /// one that reads later counts.
+    pub(super) fn pause_lanes(&self, read: impl FnOnce() -> Result<Vec<Lane>>) -> Result<()> {
+        let _one_at_a_time = lock(&self.pausing);
+        let paused = read()?;
+        let mut state = self.lock();
+        state.paused = paused.into_iter().collect();
+        let held = state.running.values().filter(|running| state.paused.contains(&running.lane));
+        held.for_each(|running| running.hand_back());
+        drop(state);
+        self.ring();
+        Ok(())
     }
 
     /// How often workers have looked for work; an idle engine does not.

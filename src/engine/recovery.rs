@@ -38,6 +38,7 @@ pub fn run(engine: &Arc<Engine>) -> Result<LastStop> {
             Some(_) => LastStop::PowerLoss,
         })
     })?;
+    engine.follow_paused_lanes()?;
     rescue(engine, last)?;
     // Nobody stores a file any more.
     engine.store.write_now(|tx| objects::release_held(tx, objects::OF_A_REQUEST))?;

@@ -16,6 +16,8 @@ pub enum Stopping {
     No,
     /// Pause, cancel or expiry: the task's row says which.
     Wish,
+    /// Its lane was paused: the task goes back, and waits.
+    Lane,
     Shutdown,
 }
 
@@ -40,8 +42,9 @@ struct Heard {
     asked: Option<Instant>,
 }
 
-/// Newer than any row.
+/// Newer than any row, the shutdown above all.
 const SHUTDOWN_REV: i64 = i64::MAX;
+const LANE_REV: i64 = SHUTDOWN_REV - 1;
 
 impl Running {
     pub(super) fn new(task: &Task) -> Self {
@@ -63,6 +66,7 @@ impl Running {
         match self.stop.load(Ordering::Relaxed) {
             0 => Stopping::No,
             1 => Stopping::Wish,
+            2 => Stopping::Lane,
             _ => Stopping::Shutdown,
         }
     }
@@ -77,7 +81,8 @@ impl Running {
         let number = match stopping {
             Stopping::No => 0,
             Stopping::Wish => 1,
-            Stopping::Shutdown => 2,
+            Stopping::Lane => 2,
+            Stopping::Shutdown => 3,
         };
         self.stop.store(number, Ordering::Relaxed);
         heard.asked = (number != 0).then(|| heard.asked.unwrap_or_else(Instant::now));
@@ -89,6 +94,11 @@ impl Running {
     /// Whatever the row says from now on.
     pub(super) fn shut_down(&self) {
         self.ask(SHUTDOWN_REV, Stopping::Shutdown);
+    }
+
+    /// Whatever the row says: a wish in it is honoured all the same when the task stops.
+    pub(super) fn hand_back(&self) {
+        self.ask(LANE_REV, Stopping::Lane);
     }
 
     /// Tells once of a worker that was asked to stop longer ago than this.

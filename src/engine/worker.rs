@@ -32,13 +32,15 @@ impl Engine {
 }
 
 /// Claims the next task of one of these lanes, in their order.
-pub(super) fn claim(engine: &Arc<Engine>, lanes: &'static [Lane]) -> Result<Option<Task>> {
-    if !engine.store.read_now(|db| rows::is_waiting(db, lanes))? {
+pub(super) fn claim(engine: &Arc<Engine>, lanes: &[Lane]) -> Result<Option<Task>> {
+    let lanes: Vec<_> =
+        lanes.iter().copied().filter(|&lane| !engine.queue.is_paused(lane)).collect();
+    if !engine.store.read_now(|db| rows::is_waiting(db, &lanes))? {
         return Ok(None);
     }
     let claiming = engine.clone();
     engine.store.write_now(move |tx| {
-        for &lane in lanes {
+        for lane in lanes {
             let slots = claiming.settings.workers.get(&lane).copied().unwrap_or(0);
             // Nobody takes every worker of a lane while others wait; when nobody waits, anybody may.
             let mut heads = rows::heads(tx.connection, lane, slots.saturating_sub(1).max(1))?;

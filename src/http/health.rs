@@ -55,12 +55,12 @@ pub async fn uploads(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     };
     let is_readable = database.is_ok();
     let (lanes, active) = database.unwrap_or_default();
-    let queues: serde_json::Map<_, _> = lanes
-        .iter()
-        .map(|(lane, pending, running)| {
-            (lane.word().to_owned(), json!({ "pending": pending, "running": running }))
-        })
-        .collect();
+    let queue = |(lane, pending, running): &(Lane, u64, u64)| {
+        let paused = state.engine.queue.is_paused(*lane);
+        let view = json!({ "pending": pending, "running": running, "paused": paused });
+        (lane.word().to_owned(), view)
+    };
+    let queues: serde_json::Map<_, _> = lanes.iter().map(queue).collect();
     let body = json!({
         "status": status,
         "version": env!("CARGO_PKG_VERSION"),
@@ -103,12 +103,18 @@ pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     let version = format!("{{version=\"{}\"}}", env!("CARGO_PKG_VERSION"));
     gauge("build_info", "The version that runs.", &[(version, 1.0)]);
     gauge("uptime_seconds", "Time since the start.", &plain(state.started.elapsed().as_secs_f64()));
-    let by_lane = |pick: fn(&(Lane, u64, u64)) -> u64| -> Vec<_> {
+    let by_lane = |pick: &dyn Fn(&(Lane, u64, u64)) -> u64| -> Vec<_> {
         let label = |lane: Lane| format!("{{lane=\"{}\"}}", lane.word());
         lanes.iter().map(|figures| (label(figures.0), pick(figures) as f64)).collect()
     };
-    gauge("tasks_pending", "Tasks that wait for a worker.", &by_lane(|lane| lane.1));
-    gauge("tasks_running", "Tasks that a worker has.", &by_lane(|lane| lane.2));
+    gauge("tasks_pending", "Tasks that wait for a worker.", &by_lane(&|lane| lane.1));
+    gauge("tasks_running", "Tasks that a worker has.", &by_lane(&|lane| lane.2));
+    let paused = |lane: Lane| u64::from(state.engine.queue.is_paused(lane));
+    gauge(
+        "lane_paused",
+        "1 where an administrator paused the lane.",
+        &by_lane(&|lane| paused(lane.0)),
+    );
     let stuck = state.engine.queue.stuck() as f64;
     gauge("workers_stuck", "Workers that do not stop although asked to.", &plain(stuck));
     gauge("uploads_open", "Uploads that may receive chunks.", &plain(active as f64));

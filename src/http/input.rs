@@ -12,7 +12,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::problem::Problem;
+use crate::domain::account::{Caller, Role, Scope};
 use crate::domain::error::{Error, Kind, Result};
+use crate::domain::id::AccountId;
 use crate::domain::json;
 
 /// Bytes of a JSON body.
@@ -155,6 +157,17 @@ fn query<T: DeserializeOwned>(text: &str) -> Result<T> {
 
 fn form(bytes: &[u8]) -> form_urlencoded::Parse<'_> {
     form_urlencoded::parse(bytes)
+}
+
+/// Whose rows are asked for: the caller's own; for administrators those of another account by its id, or by `all`
+/// everybody's, which is `None`.
+pub fn whose(caller: &Caller, account: Option<&str>) -> Result<Option<AccountId>> {
+    let Some(account) = account else { return Ok(Some(caller.account_id)) };
+    caller.must(Role::Admin, Some(Scope::Admin))?;
+    match account {
+        "all" => Ok(None),
+        other => id(other, "account").map(Some),
+    }
 }
 
 /// An id in a path. What is none names nothing, and is told like an unknown one.

@@ -38,6 +38,7 @@ pub mod guard;
 pub mod health;
 pub mod identity;
 pub mod input;
+pub mod lanes;
 pub mod limits;
 pub mod locks;
 pub mod notifications;
@@ -293,6 +294,9 @@ routes! {
         POST   "/webhooks/{webhook_id}/test"               OWN         Write  "webhook.test"      => webhooks::test;
         GET    "/webhooks/{webhook_id}/deliveries"         OWN         Read   ""                  => webhooks::deliveries;
         POST   "/usage/send"                               ADMIN       Write  "usage.send"        => usage::send;
+        GET    "/lanes"                                   TASKS_READ  Read   ""                  => lanes::list;
+        POST   "/lanes/{lane}/pause"                      ADMIN       Write  "lane.pause"        => lanes::pause;
+        POST   "/lanes/{lane}/resume"                     ADMIN       Write  "lane.resume"       => lanes::resume;
         GET    "/operations"                              ANYONE      Read   ""                  => tasks::overview::operations;
         GET    "/pools"                                   ANYONE      Read   ""                  => files::pools;
     }

@@ -10,7 +10,7 @@ use super::State;
 use super::auth::Signed;
 use super::input::{self, NoBody, Query};
 use super::problem::Problem;
-use crate::domain::account::{Account, Role, Scope};
+use crate::domain::account::Account;
 use crate::domain::error::{Error, Result};
 use crate::store::accounts;
 use crate::store::usage::{self, Share};
@@ -34,16 +34,7 @@ pub async fn usage(
         Some("csv") => true,
         Some(_) => return Err(Error::invalid("format", "format is one of json, csv.").into()),
     };
-    let of = match asked.account.as_deref() {
-        None => Some(caller.account_id),
-        Some(text) => {
-            caller.must(Role::Admin, Some(Scope::Admin))?;
-            match text {
-                "all" => None,
-                id => Some(input::id(id, "account")?),
-            }
-        }
-    };
+    let of = input::whose(&caller, asked.account.as_deref())?;
     let now = state.engine.clock.now();
     let (accounts, shares, pools) = state
         .engine

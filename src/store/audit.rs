@@ -31,6 +31,21 @@ pub struct Entry {
     pub outcome: String,
 }
 
+impl Entry {
+    /// What was done at the command line.
+    pub fn by_command(action: &str, object: &str) -> Self {
+        Self {
+            account_id: None,
+            account: "command line".to_owned(),
+            session_id: None,
+            action: action.to_owned(),
+            object: object.to_owned(),
+            address: String::new(),
+            outcome: "ok".to_owned(),
+        }
+    }
+}
+
 /// An entry in its place.
 pub struct Kept {
     pub seq: u64,

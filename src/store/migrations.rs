@@ -16,6 +16,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0007_previews.sql")),
     M::up(include_str!("migrations/0008_trash.sql")),
     M::up(include_str!("migrations/0009_pools.sql")),
+    M::up(include_str!("migrations/0010_lanes.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -28,6 +28,7 @@ pub mod grants;
 pub mod idempotency;
 pub mod identities;
 pub mod items;
+pub mod lanes;
 mod migrations;
 pub mod multiparts;
 pub mod notifications;

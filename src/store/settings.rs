@@ -19,6 +19,8 @@ pub mod key {
     pub const BOOT_ID: &str = "boot_id";
     /// Number and hash of the last row that was taken off the beginning of the audit log.
     pub const AUDIT_PRUNED: &str = "audit_pruned";
+    /// The lanes that an administrator paused: their words, separated by commas.
+    pub const LANES_PAUSED: &str = "lanes_paused";
     /// The last day whose usage was handed to the billing webhook, counted from 1970.
     pub const USAGE_DAY: &str = "usage_day";
 }

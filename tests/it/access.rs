@@ -66,6 +66,8 @@ own     DELETE /webhooks/{webhook_id}
 own     POST /webhooks/{webhook_id}/test
 own     GET /webhooks/{webhook_id}/deliveries
 admin   POST /usage/send
+admin   POST /lanes/{lane}/pause
+admin   POST /lanes/{lane}/resume
 admin   GET /accounts
 admin   POST /accounts
 admin   GET /accounts/{account_id}
@@ -116,6 +118,7 @@ write   PUT /files/upload/direct
 write   DELETE /files/upload/tasks/cleanup
 write   DELETE /files/upload/task/{task_id}
 look    POST /auth/ws-ticket
+look    GET /lanes
 look    GET /tasks
 look    GET /tasks/recent
 look    GET /tasks/stats

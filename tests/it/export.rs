@@ -94,6 +94,9 @@ async fn a_tree_goes_out_as_it_is_shown_and_again_changes_nothing() {
     let second = out.join("one/two/three/Grüße ☕ (2).bin");
     assert_eq!(fs::read(second).unwrap(), bytes(1, 2_000_000));
     sums_are_right(&out, 6);
+    let db = rusqlite::Connection::open(place.data_dir().join("drive.db")).unwrap();
+    let sql = "select count(*) from audit where action = 'files.export' and object = 'ada' and outcome = 'ok'";
+    assert_eq!(db.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap(), 3);
     assert_eq!(server.stop(), Some(0));
 }
 

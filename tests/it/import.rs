@@ -141,6 +141,11 @@ async fn a_tree_comes_in_with_names_times_types_and_hashes() {
     assert!(said.contains("2 left out") && said.contains("back\\slash.txt"), "{said}");
     assert!(said.contains("new\u{fffd}line"), "no name writes lines of its own: {said}");
     order::check(&place.data_dir());
+    let db = rusqlite::Connection::open(place.data_dir().join("drive.db")).unwrap();
+    let sql = "select object, outcome from audit where action = 'files.import'";
+    let kept = db.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+    assert_eq!(kept, Ok(("ada".to_owned(), "ok".to_owned())));
+    drop(db);
 
     let (server, user) = place.serve().await;
     let list = user.get("/api/files?sortBy=name&sortDescending=false").await.ok();

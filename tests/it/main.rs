@@ -53,6 +53,7 @@ mod health;
 mod hostile;
 mod import;
 mod janitor;
+mod lanes;
 mod laws;
 mod limits;
 mod migrate;

@@ -12,7 +12,7 @@ use drive::domain::work::{ItemState, Lane};
 use drive::store::items::{self, Mark};
 use drive::store::sessions::{self, SessionKind};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
-use drive::store::{audit, grants, queue, task_facts, task_lists, tasks, uploads};
+use drive::store::{audit, grants, lanes, queue, task_facts, task_lists, tasks, uploads};
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
 
@@ -294,6 +294,8 @@ fn the_dispatcher_stays_in_its_indexes() {
         queue::position(db, &first)?;
         queue::count_open(db, owner)?;
         queue::lengths(db)?;
+        lanes::figures(db, Lane::Quick, Some(owner), tx.now)?;
+        lanes::figures(db, Lane::Quick, None, tx.now)?;
         queue::pace(db, owner, TaskType::Custom)?;
         queue::attempt_begins(tx, &first)?;
         queue::attempt_ends(tx, &first, "completed", None)?;

@@ -72,6 +72,9 @@ export default {
   "lane-running": "laufen",
   "lane-pending": "warten",
   "lane-failed": "Fehler heute",
+  "lane-paused": "Angehalten",
+  "lane-pause": "Spur „{lane}“ anhalten",
+  "lane-resume": "Spur „{lane}“ weiterlaufen lassen",
 
   noneTitle: "Noch keine Aufgaben",
   noneText: "Uploads und andere lange Arbeiten erscheinen hier, von jedem Gerät.",

@@ -72,6 +72,9 @@ export default {
   "lane-running": "running",
   "lane-pending": "waiting",
   "lane-failed": "failed today",
+  "lane-paused": "Paused",
+  "lane-pause": "Pause the lane “{lane}”",
+  "lane-resume": "Let the lane “{lane}” go on",
 
   noneTitle: "No tasks yet",
   noneText: "Uploads and other long work show up here, from every device.",

@@ -6,10 +6,9 @@ use serde_json::Value;
 
 use super::super::State;
 use super::super::auth::Signed;
-use super::super::input::{Query, id, page};
+use super::super::input::{Query, page, whose};
 use super::super::pages;
 use super::Answer;
-use crate::domain::account::{Role, Scope};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Status, Task, TaskType};
@@ -156,15 +155,8 @@ pub async fn list(
     Signed(caller): Signed,
     Query(asked): Query<ListQuery>,
 ) -> Answer {
-    let owner = match asked.account.as_deref() {
-        None => caller.account_id,
-        Some(account) => {
-            caller.must(Role::Admin, Some(Scope::Admin))?;
-            if account == "all" {
-                return everybodys(&state, &asked).await;
-            }
-            id(account, "account")?
-        }
+    let Some(owner) = whose(&caller, asked.account.as_deref())? else {
+        return everybodys(&state, &asked).await;
     };
     let (offset, limit) = page(asked.offset, asked.limit)?;
     let filter = asked.filter()?;

@@ -130,6 +130,21 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   await filter("status").selectOption("");
 });
 
+step("an administrator pauses a lane, and what waits there goes on later", async () => {
+  const tile = page.locator("lane-tiles section", { hasText: "Archives and conversions" });
+  await tile.getByRole("button", { name: "Pause the lane “Archives and conversions”" }).click();
+  await tile.getByText("Paused").waitFor();
+  const { id } = await put("to pack.txt", "words");
+  await api("POST", "/api/tasks", { type: "FileCompress", parameters: { fileIds: [id], outputFileName: "packed later.zip" } });
+  await tile.getByRole("button", { name: /^1 waiting/ }).waitFor();
+  await inStatus(card("packed later.zip"), "Pending");
+  await isClean(page, "a paused lane");
+  await photograph(page, "tasks-lane-paused");
+  await tile.getByRole("button", { name: "Let the lane “Archives and conversions” go on" }).click();
+  await inStatus(card("packed later.zip"), "Completed");
+  await tile.getByText("Paused").waitFor({ state: "hidden" });
+});
+
 step("two devices of one account see each other's tasks live", async () => {
   const other = await signedIn({ viewport: { width: 390, height: 844 }, hasTouch: true });
   await other.getByRole("link", { name: "Tasks" }).click();
