@@ -5,6 +5,7 @@
 
 import { percent } from "../core/format.js";
 import { totals } from "../core/upload-view.js";
+import { loadSaid } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { VIEWS, viewsOf } from "../views/index.js";
 import { DriveElement } from "./element.js";
@@ -206,6 +207,6 @@ export class DriveApp extends DriveElement {
 }
 
 /** What a part that is loaded later needs beside its modules. */
-const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
+const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
 
 customElements.define("drive-app", DriveApp);

@@ -6,6 +6,7 @@ import { Later } from "../core/later.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, parentOf } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
+import { loadSaid, said } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { h, loadStyle } from "./dom.js";
 import { CARRIED } from "./pick-pointer.js";
@@ -29,7 +30,7 @@ const placeWord = (folder) => (folder === "/" ? t("files.top") : baseOf(folder))
 /** Dialogs and menus, which the first view does without. */
 const tools = new Later(async () => {
   const { words, styles } = await import("../views/file-tools.js");
-  await Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
+  await Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
 });
 
 const loadTools = () =>
@@ -375,7 +376,7 @@ export class FileWork {
     if (tasks === null) return;
     this.#view.selection.clear();
     const close = this.#toast({ text: t("files.started", { title: tasks[0].name }), word: t("files.showTasks"), href: "#/tasks" });
-    for (const { taskId, name } of tasks) this.#begun.set(taskId, { title: name, close });
+    for (const { taskId, name } of tasks) this.#begun.set(taskId, { title: said(name), close });
   }
 
   #onTask(task) {
@@ -384,7 +385,7 @@ export class FileWork {
     this.#begun.delete(task.taskId);
     close?.();
     if (task.status === "Completed") this.#toast({ text: t("files.ended", { title }) });
-    else this.#toast({ tone: "danger", text: t("files.wrong", { n: 1, what: title, problem: task.errorMessage ?? "" }), word: t("files.showTasks"), href: "#/tasks" });
+    else this.#toast({ tone: "danger", text: t("files.wrong", { n: 1, what: title, problem: said(task.errorMessage ?? "") }), word: t("files.showTasks"), href: "#/tasks" });
     this.#view.listing.refresh();
   }
 }

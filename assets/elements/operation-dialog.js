@@ -7,6 +7,8 @@ import { isArchive, sharedConversions } from "../core/file-actions.js";
 import { archiveName } from "../core/file-commands.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, splitName } from "../core/paths.js";
+import { said } from "../core/said.js";
+import { humanised } from "../core/task-view.js";
 import { has, t } from "../core/words.js";
 import { h, icon } from "./dom.js";
 import { choice, field, FormDialog, passwordField } from "./form-dialog.js";
@@ -60,7 +62,7 @@ export class OperationDialog extends FormDialog {
 
   /** A field of a schema's property: its node, and `value()`, undefined where it says nothing. */
   #part(name, schema, about) {
-    const word = has(`filetools.p_${name}`) ? t(`filetools.p_${name}`) : (schema.title ?? name);
+    const word = has(`filetools.p_${name}`) ? t(`filetools.p_${name}`) : (schema.title ? said(schema.title) : humanised(name));
     const required = about.required.has(name);
     if (schema.type === "object") return this.#group(name, schema, about);
     if (name.endsWith("PoolId")) return this.#pool(name, word, required, about);

@@ -5,6 +5,7 @@
 // {kind, q}, as in id-field.
 
 import { constantsOf, fieldsOf, parametersOf, variantsOf } from "../core/schema.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon } from "./dom.js";
@@ -111,7 +112,7 @@ export class SchemaForm extends DriveElement {
     }
     if (kind === "id") return this.#places(of, id, required);
     if (kind === "enum") {
-      const options = field.options.map((value) => h("option", { value, selected: value === initial }, String(value)));
+      const options = field.options.map((value) => h("option", { value, selected: value === initial }, said(String(value))));
       const control = h("select", { id, required }, ...(required || initial !== undefined ? options : [h("option", { value: "" }, "–"), ...options]));
       return { control, read: () => control.value };
     }

@@ -2,6 +2,7 @@
 //
 // `open()`. Actions: "ask-operations", "create-task" {type, name?, priority?, parameters}, and those of schema-form.
 
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setText } from "./dom.js";
@@ -49,7 +50,7 @@ export class TaskForm extends DriveElement {
 
   async #load() {
     this.#operations = (await this.act("ask-operations")).filter(({ creatable }) => creatable);
-    this.#type.replaceChildren(...this.#operations.map(({ type, title }) => h("option", { value: type }, title)));
+    this.#type.replaceChildren(...this.#operations.map(({ type, title }) => h("option", { value: type }, said(title))));
   }
 
   #updateType() {

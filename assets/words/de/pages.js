@@ -10,5 +10,5 @@ export default {
   more: "Mehr zeigen",
   actions: "Aktionen",
   failed: "Das ließ sich nicht laden",
-  it: "This {rest}",
+  it: "Das {rest}",
 };
