@@ -191,7 +191,7 @@ export default {
   "must be base64url of {length} bytes.": "muss base64url von {length} Bytes sein.",
   "An account with this name exists.": "Ein Konto mit diesem Namen gibt es schon.",
   "This is the last administrator. Make another one first.": "Das ist das letzte Konto der Verwaltung. Machen Sie erst ein anderes dazu.",
-  "names no bundle of yours. Make one first, with POST /api/bundles.": "nennt kein Bündel von Ihnen. Legen Sie erst eines an.",
+  "names no bundle of yours. Make one first, with POST /api/bundles.": "nennt keinen Ihrer Links. Legen Sie erst einen an.",
   "This slug is taken. Choose another, or leave it out.": "Diese Adresse ist vergeben. Wählen Sie eine andere oder lassen Sie sie weg.",
   "The database could not do this. The log has the reason.": "Das konnte die Datenbank nicht. Das Protokoll des Servers kennt den Grund.",
   "The account has {GRANTS_MAX} grants already; remove one of them.": "Das Konto hat schon {GRANTS_MAX} Zuteilungen; nehmen Sie eine weg.",
