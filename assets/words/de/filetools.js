@@ -5,8 +5,6 @@ export default {
   create: "Anlegen",
   continue: "Weiter",
   done: "Fertig",
-  show: "Zeigen",
-  hide: "Verbergen",
   more: "Mehr",
   andMore: { one: "und {n} weitere", other: "und {n} weitere" },
   folderThere: "Einen Ordner „{name}“ gibt es hier schon.",

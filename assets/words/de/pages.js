@@ -4,6 +4,8 @@ export default {
   done: "Fertig",
   save: "Speichern",
   next: "Weiter",
+  show: "Zeigen",
+  hide: "Verbergen",
   copy: "Kopieren",
   copied: "Kopiert",
   copyFailed: "Bitte markieren und kopieren",

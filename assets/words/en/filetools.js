@@ -5,8 +5,6 @@ export default {
   create: "Create",
   continue: "Continue",
   done: "Done",
-  show: "Show",
-  hide: "Hide",
   more: "More options",
   andMore: { one: "and {n} more", other: "and {n} more" },
   folderThere: "There is a folder “{name}” here already.",

@@ -188,7 +188,7 @@ test("the tasks of everybody are listed and filtered", async () => {
 test("the audit log is filtered, paged and exported", async () => {
   for (let at = 0; at < 120; at++) await places.ask("POST", "/api/folders", { path: `/f${at}` });
   await places.go("admin/audit");
-  await page.getByRole("row", { name: /folder\.create/ }).first().waitFor();
+  await page.getByRole("row", { name: /Made a folder/ }).first().waitFor();
   const rows = page.locator("audit-page tbody tr");
   assert.equal(await rows.count(), 100);
   await photograph(page, "admin-audit");
@@ -203,7 +203,7 @@ test("the audit log is filtered, paged and exported", async () => {
   assert.ok(lines.every(({ action }) => action === "folder.create"));
   await page.getByLabel("Action").selectOption("account.change");
   await page.getByLabel("Outcome").selectOption("ok");
-  await page.getByRole("row", { name: /account\.change/ }).first().waitFor();
+  await page.getByRole("row", { name: /Changed an account/ }).first().waitFor();
   await page.getByLabel("From").fill("2090-01-01");
   await page.getByText("Nothing fits this filter.").waitFor();
 });
