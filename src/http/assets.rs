@@ -81,6 +81,7 @@ pub const FILES: &[Asset] = embed![
     "core/usage-commands.js",
     "core/words.js",
     "elements/account-card.js",
+    "elements/account-identities.js",
     "elements/account-menu.css",
     "elements/account-menu.js",
     "elements/accounts-page.js",
