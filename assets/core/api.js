@@ -64,10 +64,9 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
       throw error instanceof Problem ? error : Problem.network();
     }
     if (!response.ok && !accept.includes(response.status)) {
-      await loadSaid();
-      const problem = Problem.from(response.status, text, response.headers.get("retry-after"));
       if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
-      throw problem;
+      else await loadSaid();
+      throw Problem.from(response.status, text, response.headers.get("retry-after"));
     }
     return { status: response.status, headers: response.headers, data: text ? JSON.parse(text) : null };
   }
