@@ -147,7 +147,7 @@ export class DriveApp extends DriveElement {
     const { store } = this;
     try {
       const module = await VIEWS.find((one) => one.view === view).load();
-      await loadPart(module);
+      await Promise.all([loadPart(module), loadSaid()]);
       this.opened(module);
       this.#places.set(view, Object.assign(h(module.tag), { store }));
     } catch (error) {
@@ -207,6 +207,6 @@ export class DriveApp extends DriveElement {
 }
 
 /** What a part that is loaded later needs beside its modules. */
-const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
+const loadPart = ({ words = [], styles = [] }) => Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
 
 customElements.define("drive-app", DriveApp);
