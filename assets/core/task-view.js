@@ -20,7 +20,7 @@ export const newest = (listed, known) => (known && !(listed.rev > known.rev) ? {
 /** The server's description where there is one; else its name, with the file it is about. */
 export function titleOf({ name, description, parameters }) {
   const fileName = parameters?.fileName;
-  const title = description || said(name) || t("tasks.task");
+  const title = description || (name === fileName ? name : said(name)) || t("tasks.task"); // a file may be called "Archive"
   return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
 }
 
