@@ -26,6 +26,7 @@ import { Later } from "./core/later.js";
 import { lead } from "./core/leader.js";
 import { Live } from "./core/live.js";
 import { noticeCommands } from "./core/notice-commands.js";
+import { said } from "./core/said.js";
 import { Session } from "./core/session.js";
 import { Store } from "./core/store.js";
 import { applyPacket } from "./core/sync.js";
@@ -104,7 +105,7 @@ app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
   if (event.action === "list-files") event.answer.then(listed, listed);
 });
-store.addEventListener("notice", () => store.notice && app.say(store.notice.title));
+store.addEventListener("notice", () => store.notice && app.say(said(store.notice.title)));
 setTimeout(calm.resolve, CALM_MS);
 
 live.addEventListener("packet", ({ packet }) => {

@@ -6,6 +6,7 @@ import "./elements/share-inbox.js";
 import "./elements/share-page.js";
 
 import { createShare } from "./core/share.js";
+import { loadSaid } from "./core/said.js";
 import { language, loadWords, preferredLanguage, useLanguage } from "./core/words.js";
 
 useLanguage(preferredLanguage());
@@ -28,3 +29,4 @@ document.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
 });
 document.body.append(page);
+loadSaid(); // for what may go wrong while a file is sent

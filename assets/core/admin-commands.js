@@ -19,6 +19,9 @@ export function adminCommands({ api }) {
     "make-account": (detail) => ask("POST", "/api/accounts", detail),
     "change-account": ({ id, ...change }) => ask("PATCH", one(id), change),
     "make-grant": ({ id, ...grant }) => ask("POST", `${one(id)}/grants`, grant),
+    "load-identities": ({ id }) => ask("GET", `${one(id)}/identities`),
+    "link-identity": ({ id, ...identity }) => ask("POST", `${one(id)}/identities`, identity),
+    "unlink-identity": ({ id, ...identity }) => ask("DELETE", `${one(id)}/identities?${new URLSearchParams(identity)}`),
     "end-grant": ({ id, grant }) => ask("DELETE", `${one(id)}/grants/${encodeURIComponent(grant)}`),
 
     "load-pools": () => ask("GET", "/api/pools"),

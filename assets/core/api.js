@@ -1,5 +1,6 @@
 // Every request to the server but the chunks themselves (chunk-sender.js), as plain calls. Errors are Problems.
 
+import { loadSaid, said } from "./said.js";
 import { t } from "./words.js";
 
 /** What the server answered instead of success; status 0 means that no answer came. */
@@ -18,13 +19,20 @@ export class Problem extends Error {
     return new Problem({ status: 0, code: "NETWORK", message: t("common.unreachable") });
   }
 
+  /** What an answer refuses with. @param {Response} response */
+  static async of(response) {
+    const text = await response.text();
+    await loadSaid();
+    return Problem.from(response.status, text, response.headers.get("retry-after"));
+  }
+
   /** Reads the error body where there is one; a proxy's error page has none. */
   static from(status, text, retryAfter) {
     const seconds = Number.parseFloat(retryAfter ?? "");
     const wait = Number.isFinite(seconds) ? seconds : null;
     try {
       const { code, message, details } = JSON.parse(text);
-      if (typeof message === "string") return new Problem({ status, code, message, details, retryAfter: wait });
+      if (typeof message === "string") return new Problem({ status, code, message: said(message), details, retryAfter: wait });
     } catch {
       // fall through to the general sentence
     }
@@ -56,9 +64,9 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
       throw error instanceof Problem ? error : Problem.network();
     }
     if (!response.ok && !accept.includes(response.status)) {
-      const problem = Problem.from(response.status, text, response.headers.get("retry-after"));
       if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
-      throw problem;
+      else await loadSaid();
+      throw Problem.from(response.status, text, response.headers.get("retry-after"));
     }
     return { status: response.status, headers: response.headers, data: text ? JSON.parse(text) : null };
   }

@@ -4,6 +4,7 @@
 import { createFilesApi, ITEMS_MAX } from "./files-api.js";
 import { isFolder } from "./listing.js";
 import { baseOf, join, parentOf } from "./paths.js";
+import { said } from "./said.js";
 import { t } from "./words.js";
 
 const NAME_TAKEN = "NAME_TAKEN";
@@ -34,9 +35,9 @@ export function createFileCommands({ api, store }) {
   async function finish({ taskId }) {
     const task = await server.waitForTask(taskId);
     store.putTask(task);
-    if (task.status === "Failed") throw new Error(task.errorMessage);
+    if (task.status === "Failed") throw new Error(said(task.errorMessage));
     const failed = task.results?.failed ?? [];
-    if (failed.length > 0) throw new Error(`${failed[0].name}: ${failed[0].errorMessage}`);
+    if (failed.length > 0) throw new Error(`${failed[0].name}: ${said(failed[0].errorMessage)}`);
     return task;
   }
 

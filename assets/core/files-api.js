@@ -84,5 +84,5 @@ async function everyBundle(call) {
 
 async function checked(response) {
   if (response.ok) return response;
-  throw Problem.from(response.status, await response.text(), response.headers.get("retry-after"));
+  throw await Problem.of(response);
 }

@@ -3,6 +3,7 @@
 
 import { RateMeter } from "./rate.js";
 import { uploadView } from "./upload-view.js";
+import { said } from "./said.js";
 import { t } from "./words.js";
 
 /** An upload without a sign of life for this long is taken to have nobody sending it. */
@@ -75,7 +76,7 @@ export class ObservedUploads {
       this.#finish(row, {
         ...idle,
         state: "failed",
-        error: data.errorMessage ?? t("uploads.hasExpired"),
+        error: said(data.errorMessage) ?? t("uploads.hasExpired"),
       });
     }
     if (type === "task.cancelled") this.forget(data.taskId);

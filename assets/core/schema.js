@@ -2,6 +2,7 @@
 // of JSON Schema that operations use: strings, numbers, booleans, enums, lists of ids or words, objects, and a choice
 // between several forms.
 
+import { said } from "./said.js";
 import { humanised } from "./task-view.js";
 
 /**
@@ -22,7 +23,7 @@ import { humanised } from "./task-view.js";
 /** The forms that a schema lets one choose from; most have one. @returns {{title: string, schema: object}[]} */
 export function variantsOf(schema) {
   if (!schema.oneOf) return [{ title: "", schema }];
-  return schema.oneOf.map((variant) => ({ title: variant.title ?? "", schema: { ...variant, type: "object" } }));
+  return schema.oneOf.map((variant) => ({ title: said(variant.title ?? ""), schema: { ...variant, type: "object" } }));
 }
 
 /** @param {object} schema @returns {Field[]} in the schema's order, the required ones first */
@@ -40,7 +41,8 @@ export function constantsOf({ properties = {} }) {
 }
 
 function fieldOf(name, property, required) {
-  const { title = humanised(name), minimum, maximum, minLength, default: initial } = property;
+  const { minimum, maximum, minLength, default: initial } = property;
+  const title = property.title ? said(property.title) : humanised(name);
   const field = { name, title, required, of: subjectOf(name), initial, minimum, maximum, minLength };
   if (property.enum) return { ...field, kind: "enum", options: property.enum };
   switch (property.type) {

@@ -40,7 +40,7 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
     async text(file) {
       const headers = file.size > TEXT_MAX ? { Range: `bytes=0-${TEXT_MAX - 1}` } : {};
       const response = await fetch(file.url, { headers, credentials: "same-origin" });
-      if (!response.ok) throw Problem.from(response.status, await response.text(), null);
+      if (!response.ok) throw await Problem.of(response);
       return response.text();
     },
 

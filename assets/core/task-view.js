@@ -2,6 +2,7 @@
 
 import { bytes, bytesOf, percent, rate, timeLeft } from "./format.js";
 import { OPEN_STATUSES } from "./store.js";
+import { said } from "./said.js";
 import { locale, t } from "./words.js";
 
 export const isOpen = ({ status }) => OPEN_STATUSES.includes(status);
@@ -19,7 +20,7 @@ export const newest = (listed, known) => (known && !(listed.rev > known.rev) ? {
 /** The server's description where there is one; else its name, with the file it is about. */
 export function titleOf({ name, description, parameters }) {
   const fileName = parameters?.fileName;
-  const title = description || name || t("tasks.task");
+  const title = description || (name === fileName ? name : said(name)) || t("tasks.task"); // a file may be called "Archive"
   return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
 }
 
@@ -37,7 +38,7 @@ export function factsOf(task, perSecond = 0) {
   if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
   if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
   parts.push(percent((progress ?? 0) / 100));
-  if (status === "InProgress" && phase) parts.push(phase);
+  if (status === "InProgress" && phase) parts.push(said(phase));
   if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }));
   if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
   if (status === "InProgress" && perSecond > 0) parts.push(rate(perSecond));
@@ -62,5 +63,5 @@ const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) :
 /** "compressionRatio" as "Compression ratio", for what has no title. @param {string} key */
 export function humanised(key) {
   const words = key.replace(/([a-z0-9])([A-Z])/g, (_, before, after) => `${before} ${after.toLowerCase()}`);
-  return words.charAt(0).toUpperCase() + words.slice(1);
+  return said(words.charAt(0).toUpperCase() + words.slice(1));
 }

@@ -6,6 +6,7 @@ import { isSameFile } from "./resume.js";
 import { sleep as plainSleep } from "./retry.js";
 import { Upload } from "./upload.js";
 import { isOpen } from "./upload-view.js";
+import { said } from "./said.js";
 import { t } from "./words.js";
 
 const AT_ONCE = 2;
@@ -163,7 +164,7 @@ export class Uploader {
   #apply(upload, type, data) {
     const { taskId } = data;
     if (type === "task.completed") upload.completedAtServer();
-    if (type === "task.failed") upload.endedElsewhere(data.errorMessage ?? t("uploads.failedThere"));
+    if (type === "task.failed") upload.endedElsewhere(said(data.errorMessage) ?? t("uploads.failedThere"));
     if (type === "task.expired")
       upload.endedElsewhere(t("uploads.expired"));
     if (type === "task.cancelled") upload.endedElsewhere(t("uploads.cancelledElsewhere"));

@@ -74,6 +74,9 @@ export function t(key, values = {}) {
   });
 }
 
+/** The names that there are words for. @param {string} key @returns {string[]} */
+export const namesOf = (key) => [...texts.keys()].filter((one) => one.startsWith(`${key}-`)).map((one) => one.slice(key.length + 1));
+
 /** The word for a name that the server uses; the name itself where a newer server has one that is not known here. */
 export const named = (key, name) => (texts.has(`${key}-${name}`) ? t(`${key}-${name}`) : String(name ?? ""));
 

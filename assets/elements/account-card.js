@@ -3,6 +3,7 @@
 // Properties: `account` (its id), `store`, `said(sentence)`. Actions: "load-one-account" {id}, "change-account"
 // {id, …}, "make-grant" {id, bytes, expiresAt, reason?}, "end-grant" {id, grant}.
 
+import "./account-identities.js";
 import { bytes, exactBytes, exactTime } from "../core/format.js";
 import { parseSize, sizeText } from "../core/size.js";
 import { locale, named, t } from "../core/words.js";
@@ -59,10 +60,12 @@ export class AccountCard extends DriveElement {
     );
     const password = h("button", { type: "button", "data-action": "password", onclick: () => this.#setPassword() }, icon("key"), t("admin.setPassword"));
     const grant = h("button", { type: "button", "data-action": "grant", onclick: () => this.#makeGrant() }, icon("plus"), t("admin.makeGrant"));
+    const identities = Object.assign(h("account-identities"), { account: found, said: this.said });
     this.replaceChildren(
       h("section", {}, this.#name, this.#states, this.#room),
       section(t("admin.roleAndQuota"), this.#form),
       section(t("admin.grants"), h("p", { class: "quiet" }, t("admin.grantsText")), this.#none, this.#list, h("div", { class: "verbs" }, grant)),
+      identities,
       section(t("admin.access"), h("div", { class: "verbs" }, password, this.#factor, this.#toggle)),
     );
     this.update();

@@ -41,7 +41,7 @@ export class AccountsPage extends PageElement {
   }
 
   async #makeOne() {
-    const done = await ask({
+    const made = await ask({
       title: t("admin.makeAccount"),
       body: [
         field({ label: t("admin.name"), name: "name", help: t("admin.nameHelp"), autocapitalize: "none", spellcheck: "false", maxlength: 64 }),
@@ -55,9 +55,9 @@ export class AccountsPage extends PageElement {
         return this.act("make-account", { ...rest, name: rest.name.trim(), ...(quotaBytes.trim() === "" ? {} : { quotaBytes: quotaOf(quotaBytes) }) });
       },
     });
-    if (done === null) return;
-    this.put([...this.data, done.answer]);
-    this.say(t("admin.made", { name: done.answer.name }));
+    if (made === null) return;
+    this.put([...this.data, made]);
+    this.say(t("admin.made", { name: made.name }));
   }
 }
 

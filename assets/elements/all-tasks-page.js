@@ -2,6 +2,7 @@
 // Actions: "load-all-tasks" {account, status, q, cursor}, "load-accounts".
 
 import { ago, exactTime, percent } from "../core/format.js";
+import { said } from "../core/said.js";
 import { named, t } from "../core/words.js";
 import { h, icon } from "./dom.js";
 import { field, formError, select, showProblem, valuesOf } from "./form.js";
@@ -79,8 +80,9 @@ const heads = () => [t("admin.task"), t("admin.state"), t("admin.progress"), t("
 
 function row({ name, description, status, progress, errorMessage, lastActivity, createdAt }) {
   const when = lastActivity ?? createdAt;
-  const title = h("span", { class: "cut", title: description || name }, description || name);
-  const error = errorMessage && h("p", { class: "row-error" }, errorMessage);
+  const word = description || said(name);
+  const title = h("span", { class: "cut", title: word }, word);
+  const error = errorMessage && h("p", { class: "row-error" }, said(errorMessage));
   return tableRow(heads(), [[title, error || ""], badge(TONES[status] ?? "quiet", named("admin.status", status)), h("span", { class: "number" }, percent((progress ?? 0) / 100)), h("time", { datetime: when, title: exactTime(when) }, ago(when))]);
 }
 

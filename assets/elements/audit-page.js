@@ -2,22 +2,14 @@
 // "load-accounts".
 
 import { auditFile } from "../core/admin-commands.js";
-import { locale, t } from "../core/words.js";
+import { locale, named, namesOf, t } from "../core/words.js";
 import { exactTime } from "../core/format.js";
 import { h, icon, setAttribute } from "./dom.js";
 import { field, formError, select, showProblem, valuesOf } from "./form.js";
 import { badge, PageElement, section, table, tableRow } from "./page-element.js";
 import { showRows } from "./rows.js";
 
-/** What the log calls things; a filter may be any. */
-const ACTIONS = [
-  "account.setup", "account.sign_in", "account.sign_out", "account.password", "account.totp", "account.totp_on", "account.totp_off", "account.create", "account.change",
-  "session.end", "session.end_others", "token.create", "token.remove", "identity.link", "identity.unlink", "grant.create", "grant.end", "upload.create", "upload.complete", "upload.cancel", "upload.cleanup",
-  "file.create", "file.read", "file.archive", "file.key", "file.password", "file.change", "file.delete", "file.restore", "file.copy", "folder.create", "folder.delete", "folder.move", "trash.empty",
-  "bundle.create", "bundle.change", "bundle.remove", "share.unlock", "share.upload", "share.file", "task.create", "task.pause", "task.resume", "task.cancel", "task.retry", "task.change",
-  "task.complete", "task.fail", "task.cleanup", "notification.preferences", "notification.remove", "push.subscribe", "push.unsubscribe", "push.test", "webhook.create", "webhook.change",
-  "webhook.remove", "webhook.test", "usage.send",
-];
+/** How things may have ended, the usual ones; a filter may be any. */
 const OUTCOMES = ["ok", "FORBIDDEN", "NOT_SIGNED_IN", "SIGN_IN_FAILED", "CODE_REQUIRED", "PASSWORD_WRONG", "PASSCODE_WRONG", "NOT_FOUND", "INVALID_REQUEST", "CONFLICT", "TOO_MANY_REQUESTS"];
 
 export class AuditPage extends PageElement {
@@ -52,8 +44,8 @@ export class AuditPage extends PageElement {
     const any = ["", t("admin.any")];
     this.#form.replaceChildren(
       field({ label: t("admin.account"), name: "account", control: select([any, ...accounts.map(({ id, name }) => [id, name])], "") }),
-      field({ label: t("admin.action"), name: "action", control: select([any, ...ACTIONS.map((action) => [action, action])], "") }),
-      field({ label: t("admin.outcome"), name: "outcome", control: select([any, ...OUTCOMES.map((code) => [code, code === "ok" ? t("admin.went") : code])], "") }),
+      field({ label: t("admin.action"), name: "action", control: select([any, ...namesOf("audit.action").map((action) => [action, named("audit.action", action)])], "") }),
+      field({ label: t("admin.outcome"), name: "outcome", control: select([any, ...OUTCOMES.map((code) => [code, code === "ok" ? t("admin.went") : named("audit.outcome", code)])], "") }),
       field({ label: t("admin.after"), name: "after", type: "date" }),
       field({ label: t("admin.before"), name: "before", type: "date" }),
       formError(),
@@ -94,8 +86,8 @@ const heads = () => [t("admin.when"), t("admin.who"), t("admin.action"), t("admi
 
 function row({ at, account, action, object, address, outcome }) {
   const time = new Date(at).toLocaleString(locale(), { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
-  const result = outcome === "ok" ? badge("ok", t("admin.went")) : badge("warn", outcome);
-  return tableRow(heads(), [h("time", { datetime: at, title: exactTime(at), class: "number" }, time), account || "–", h("code", {}, action), object ? h("code", { class: "cut", title: object }, object) : "–", h("span", { class: "number" }, address || "–"), result]);
+  const result = outcome === "ok" ? badge("ok", t("admin.went")) : badge("warn", named("audit.outcome", outcome));
+  return tableRow(heads(), [h("time", { datetime: at, title: exactTime(at), class: "number" }, time), account || "–", h("span", { title: action }, named("audit.action", action)), object ? h("code", { class: "cut", title: object }, object) : "–", h("span", { class: "number" }, address || "–"), result]);
 }
 
 customElements.define("audit-page", AuditPage);

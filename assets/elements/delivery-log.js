@@ -4,6 +4,7 @@
 // "load-deliveries" {id, cursor}.
 
 import { ago, exactTime } from "../core/format.js";
+import { said } from "../core/said.js";
 import { locale, named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
@@ -71,7 +72,7 @@ function row({ event, state, createdAt, nextAt, attempts }) {
 
 function attempt({ at, status, error, milliseconds }) {
   const answer = h("span", {});
-  setText(answer, [error ?? t("settings.answered", { status: String(status) }), t("settings.took", { n: milliseconds })].join(" · "));
+  setText(answer, [said(error) ?? t("settings.answered", { status: String(status) }), t("settings.took", { n: milliseconds })].join(" · "));
   return h("li", {}, h("time", { class: "number", datetime: at, title: exactTime(at) }, time(at)), answer);
 }
 

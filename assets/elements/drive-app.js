@@ -5,6 +5,7 @@
 
 import { percent } from "../core/format.js";
 import { totals } from "../core/upload-view.js";
+import { loadSaid } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { VIEWS, viewsOf } from "../views/index.js";
 import { DriveElement } from "./element.js";
@@ -146,7 +147,7 @@ export class DriveApp extends DriveElement {
     const { store } = this;
     try {
       const module = await VIEWS.find((one) => one.view === view).load();
-      await loadPart(module);
+      await Promise.all([loadPart(module), loadSaid()]);
       this.opened(module);
       this.#places.set(view, Object.assign(h(module.tag), { store }));
     } catch (error) {

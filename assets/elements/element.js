@@ -20,6 +20,7 @@ export class DriveElement extends HTMLElement {
   #frame = 0;
 
   connectedCallback() {
+    if (!this.isConnected) return; // whatever holds it took it out again when it came in itself
     this.#life = new AbortController();
     if (!this.#isBuilt) {
       this.#isBuilt = true;
@@ -30,7 +31,7 @@ export class DriveElement extends HTMLElement {
   }
 
   disconnectedCallback() {
-    this.#life.abort();
+    this.#life?.abort();
     cancelAnimationFrame(this.#frame);
     this.#frame = 0;
   }

@@ -6,6 +6,7 @@ import { Later } from "../core/later.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, parentOf } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
+import { loadSaid, said } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { h, loadStyle } from "./dom.js";
 import { CARRIED } from "./pick-pointer.js";
@@ -28,8 +29,9 @@ const placeWord = (folder) => (folder === "/" ? t("files.top") : baseOf(folder))
 
 /** Dialogs and menus, which the first view does without. */
 const tools = new Later(async () => {
-  const { words, styles } = await import("../views/file-tools.js");
-  await Promise.all([loadWords(...words), ...styles.map(loadStyle)]);
+  const { words, styles, questions } = await import("../views/file-tools.js");
+  await Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
+  return questions;
 });
 
 const loadTools = () =>
@@ -86,8 +88,13 @@ export class FileWork {
     return this.#act("toast", toast);
   }
 
-  /** The element of a dialog, which answers `ask(…)`. */
-  async #dialog(tag) {
+  /** A question, and its answer. @param {string} name of those in views/file-tools.js */
+  async #ask(name, wish) {
+    return (await loadTools())[name](wish, (...act) => this.#act(...act));
+  }
+
+  /** An element that floats above the list. */
+  async #part(tag) {
     await loadTools();
     let dialog = this.#view.querySelector(tag);
     if (dialog === null) this.#view.append((dialog = h(tag)));
@@ -95,7 +102,7 @@ export class FileWork {
   }
 
   async menu(about) {
-    return this.quietly(async () => (await this.#dialog("context-menu")).open(about));
+    return this.quietly(async () => (await this.#part("context-menu")).open(about));
   }
 
   /** Runs work and tells its failure. */
@@ -123,9 +130,9 @@ export class FileWork {
       restore: () => this.#restore(items),
       purge: () => this.#purge(items),
       tag: () => this.#tag(items),
-      share: async () => (await this.#dialog("share-dialog")).ask({ items }),
+      share: () => this.#ask("link", { items }),
       details: () => this.#details(items[0]),
-      shortcuts: async () => (await this.#dialog("shortcut-sheet")).show(),
+      shortcuts: () => this.#ask("shortcuts"),
       "new-folder": () => this.#newFolder(),
       "empty-trash": () => this.#emptyTrash(),
     };
@@ -150,17 +157,17 @@ export class FileWork {
   /** What is inside an encrypted file: shown where that is possible, else saved. */
   async #unlock(item) {
     const work = (password) => this.#act("unlock", { file: item, password });
-    const blob = await (await this.#dialog("ask-dialog")).password({ item, work });
+    const blob = await this.#ask("password", { item, work });
     if (blob === null) return;
     const url = URL.createObjectURL(blob);
     const plain = { ...item, isEncrypted: false, size: blob.size, blob, url };
     setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
-    if (["image", "text"].includes(previewKind(plain))) (await this.#dialog("preview-dialog")).show([plain], 0);
+    if (["image", "text"].includes(previewKind(plain))) (await this.#part("preview-dialog")).show([plain], 0);
     else save(url, item.name);
   }
 
   async #preview(item) {
-    const dialog = await this.#dialog("preview-dialog");
+    const dialog = await this.#part("preview-dialog");
     const { listing } = this.#view;
     const loaded = Array.from({ length: Math.min(listing.total ?? 0, NEIGHBOURS) }, (_, at) => listing.at(at));
     const shown = loaded.filter((one) => one && !isFolder(one) && canPreview(one));
@@ -205,7 +212,7 @@ export class FileWork {
     } catch (problem) {
       listing.patch(named, item);
       if (problem.code !== "NAME_TAKEN") throw problem;
-      const onConflict = await (await this.#dialog("conflict-dialog")).ask({ items: [named], folder: originOf(item) });
+      const onConflict = await this.#ask("conflict", { items: [named], folder: originOf(item) });
       if (onConflict === null) return;
       await this.#act("rename", { item, name, onConflict });
     }
@@ -214,17 +221,15 @@ export class FileWork {
   }
 
   async #newFolder() {
-    const dialog = await this.#dialog("ask-dialog");
     const make = (name) => this.#act("make-folder", { path: join(this.#view.folder, name) });
-    const name = await dialog.name({ title: t("files.newFolder"), taken: this.#view.listing.folders.map((folder) => folder.name), work: make });
+    const name = await this.#ask("name", { title: t("files.newFolder"), taken: this.#view.listing.folders.map((folder) => folder.name), work: make });
     if (name === null) return;
     this.#view.listing.addFolder(join(this.#view.folder, name));
     this.#toast({ text: t("files.made", { name }) });
   }
 
   async #pickPlace(verb, items) {
-    const picker = await this.#dialog("place-picker");
-    const folder = await picker.ask({ verb, items, start: this.#view.mode === "files" ? this.#view.folder : originOf(items[0]) });
+    const folder = await this.#ask("place", { verb, items, start: this.#view.mode === "files" ? this.#view.folder : originOf(items[0]) });
     if (folder !== null) await this.#place(verb, items, folder);
   }
 
@@ -239,7 +244,7 @@ export class FileWork {
     const { conflicts } = await this.#act(verb, { items, folder });
     let placed = items.filter((item) => !conflicts.includes(item));
     if (conflicts.length > 0) {
-      const onConflict = await (await this.#dialog("conflict-dialog")).ask({ items: conflicts, folder });
+      const onConflict = await this.#ask("conflict", { items: conflicts, folder });
       if (onConflict === null) listing.refresh();
       else {
         await this.#act(verb, { items: conflicts, folder, onConflict });
@@ -336,7 +341,7 @@ export class FileWork {
 
   async #purge(items) {
     const work = () => this.#act("purge", { items });
-    if (!(await (await this.#dialog("ask-dialog")).confirm({ kind: "purge", items, work }))) return;
+    if ((await this.#ask("purge", { items, work })) === null) return;
     this.#view.listing.remove(items);
     this.#view.selection.drop(items);
     this.#view.focusList();
@@ -344,9 +349,8 @@ export class FileWork {
   }
 
   async #emptyTrash() {
-    const total = this.#view.listing.fileCount;
     const work = () => this.#act("empty-trash");
-    if (!(await (await this.#dialog("ask-dialog")).confirm({ kind: "empty", total, work }))) return;
+    if ((await this.#ask("empty", { total: this.#view.listing.fileCount, work })) === null) return;
     this.#view.selection.clear();
     this.#view.listing.refresh();
     this.#toast({ text: t("files.emptied") });
@@ -356,12 +360,11 @@ export class FileWork {
 
   async #tag(items) {
     const work = (answer) => this.#act("tag", { items, ...answer });
-    if (await (await this.#dialog("ask-dialog")).tags({ items, work })) this.#toast({ text: t("files.tagged") });
+    if (await this.#ask("tags", { items, work })) this.#toast({ text: t("files.tagged") });
   }
 
   async #details(item) {
-    const panel = await this.#dialog("details-panel");
-    panel.show(item);
+    (await this.#part("details-panel")).show(item);
   }
 
   /** The panel of details tells of the row that was chosen last. @param {object[]} items */
@@ -370,12 +373,11 @@ export class FileWork {
   }
 
   async #operate(verb, items) {
-    const dialog = await this.#dialog("operation-dialog");
-    const tasks = await dialog.ask({ verb, items, folder: this.#view.mode === "files" ? this.#view.folder : originOf(items[0]) });
+    const tasks = await this.#ask("operation", { verb, items, folder: this.#view.mode === "files" ? this.#view.folder : originOf(items[0]) });
     if (tasks === null) return;
     this.#view.selection.clear();
     const close = this.#toast({ text: t("files.started", { title: tasks[0].name }), word: t("files.showTasks"), href: "#/tasks" });
-    for (const { taskId, name } of tasks) this.#begun.set(taskId, { title: name, close });
+    for (const { taskId, name } of tasks) this.#begun.set(taskId, { title: said(name), close });
   }
 
   #onTask(task) {
@@ -384,7 +386,7 @@ export class FileWork {
     this.#begun.delete(task.taskId);
     close?.();
     if (task.status === "Completed") this.#toast({ text: t("files.ended", { title }) });
-    else this.#toast({ tone: "danger", text: t("files.wrong", { n: 1, what: title, problem: task.errorMessage ?? "" }), word: t("files.showTasks"), href: "#/tasks" });
+    else this.#toast({ tone: "danger", text: t("files.wrong", { n: 1, what: title, problem: said(task.errorMessage ?? "") }), word: t("files.showTasks"), href: "#/tasks" });
     this.#view.listing.refresh();
   }
 }

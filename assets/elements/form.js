@@ -6,20 +6,24 @@ import { h, icon, setAttribute, setText } from "./dom.js";
 let made = 0;
 
 /**
- * A labelled control. `name` is what the server calls the value, so that its error finds the field.
- * @param {{label: string, name: string, help?: string, control?: HTMLElement}} parts and attributes of the control
+ * A labelled control. `name` is what the server calls the value, so that its error finds the field; `around` is what
+ * holds the control, where something does.
+ * @param {{label: Node | string | (Node | string)[], name?: string, help?: string, control?: HTMLElement, around?: Node}} parts and
+ *   attributes of the control
  */
-export function field({ label, name, help = "", control, ...attributes }) {
+export function field({ label, name, help = "", control, around, ...attributes }) {
   const id = `field-${++made}`;
   const input = control ?? h("input", { type: "text", autocomplete: "off", ...attributes });
   const describedBy = `${help ? `${id}-help ` : ""}${id}-error`;
-  for (const [key, value] of Object.entries({ id, name, "aria-describedby": describedBy })) setAttribute(input, key, value);
+  setAttribute(input, "id", id);
+  setAttribute(input, "aria-describedby", describedBy);
+  if (name !== undefined) setAttribute(input, "name", name);
   input.addEventListener("input", () => forgive(input)); // what was wrong is being mended
   return h(
     "div",
     { class: "field" },
-    h("label", { for: id }, label),
-    input,
+    h("label", { for: id }, ...[label].flat()),
+    around ?? input,
     help && h("p", { class: "help", id: `${id}-help` }, help),
     h("p", { class: "field-error", id: `${id}-error`, hidden: true }),
   );
@@ -34,12 +38,27 @@ export function select(options, chosen, attributes = {}) {
   );
 }
 
+/** A box, or one of several, with its words behind it. @param {string} word @param {HTMLInputElement} control @param {string} [help] */
+export const choice = (word, control, help = "") =>
+  h("label", { class: "check" }, control, h("span", {}, word, help && h("small", {}, help)));
+
+/** A password that can be looked at while it is typed. @returns {{node: HTMLElement, input: HTMLInputElement}} */
+export function passwordField(attributes = {}) {
+  const input = h("input", { type: "password", autocomplete: "new-password", spellcheck: "false", ...attributes });
+  const show = h("button", { type: "button", class: "plain-button small", "aria-pressed": "false" }, t("pages.show"));
+  show.addEventListener("click", () => {
+    const isShown = input.type === "password";
+    input.type = isShown ? "text" : "password";
+    show.setAttribute("aria-pressed", String(isShown));
+    setText(show, t(isShown ? "pages.hide" : "pages.show"));
+  });
+  return { input, node: h("div", { class: "password" }, input, show) };
+}
+
 /** Boxes to check under one heading. @param {{legend: string, name: string, help?: string, options: [string, string, boolean][]}} parts */
 export function checks({ legend, name, help = "", options }) {
   const id = `field-${++made}`;
-  const boxes = options.map(([value, word, checked]) =>
-    h("label", { class: "check" }, h("input", { type: "checkbox", name, value, checked }), h("span", {}, word)),
-  );
+  const boxes = options.map(([value, word, checked]) => choice(word, h("input", { type: "checkbox", name, value, checked })));
   return h(
     "fieldset",
     { class: "field", "aria-describedby": `${id}-error` },
@@ -73,20 +92,25 @@ export function clearProblem(form) {
 
 /** Shows a problem at the field that the server named, else at the end of the form. @param {Error} problem */
 export function showProblem(form, problem) {
-  const named = problem.details?.field;
+  const named = problem.details?.field?.replace(/^parameters\.|\[\d+\]$/g, "");
   const input = named && [...form.elements].find(({ name }) => name === named);
-  const wrapper = input?.closest(".field");
-  if (!wrapper) return showSentence(form.querySelector(".error"), problem.message);
-  const error = wrapper.querySelector(".field-error");
-  error.replaceChildren(icon("warning"), h("span", {}, sentence(problem, named)));
+  if (input?.closest(".field")) showWrong(input, sentence(problem));
+  else showSentence(form.querySelector(".error"), problem.message);
+}
+
+/** Says at a field what is wrong with it, and goes there. @param {HTMLInputElement} input @param {string} text */
+export function showWrong(input, text) {
+  const error = input.closest(".field").querySelector(".field-error");
+  error.replaceChildren(icon("warning"), h("span", {}, text));
   error.hidden = false;
   input.setAttribute("aria-invalid", "true");
+  input.closest("details")?.setAttribute("open", "");
   input.focus();
   input.select?.();
 }
 
 /** The server begins its sentences with the field's name, which the label tells already. */
-function sentence({ message }, named) {
+function sentence({ message, details: { field: named } }) {
   const rest = message.startsWith(`${named} `) ? message.slice(named.length + 1) : message;
   return rest === message ? message : t("pages.it", { rest });
 }

@@ -1,6 +1,6 @@
 // <id-field>: names one or several files, by looking for them.
 //
-// Properties: `multiple`, `fieldId` (of its input), `value` (an id, or a list of them). Actions: "suggest" {kind, q}.
+// Properties: `multiple`, `control` (its input, for a label), `value` (an id, or a list of them). Actions: "suggest" {kind, q}.
 
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -10,7 +10,6 @@ const TYPING_MS = 200;
 
 export class IdField extends DriveElement {
   multiple = false;
-  fieldId = "";
   /** Chosen files by id. @type {Map<string, string>} */
   #chosen = new Map();
   #timer = null;
@@ -24,18 +23,17 @@ export class IdField extends DriveElement {
     return this.multiple ? ids : ids[0];
   }
 
+  get control() {
+    return this.#input;
+  }
+
   get isMissing() {
     return this.#chosen.size === 0;
   }
 
-  focus() {
-    this.#input.focus();
-  }
-
   build() {
-    this.#input.id = this.fieldId;
     this.#input.placeholder = t("tasks.searchFile");
-    this.#found.id = `${this.fieldId}-found`;
+    this.#found.id = `${this.#input.id}-found`;
     this.#input.setAttribute("aria-controls", this.#found.id);
     this.append(this.#chips, this.#input, this.#found);
   }

@@ -5,6 +5,8 @@
 
 import { ago, bytes, exactTime } from "../core/format.js";
 import { locale, t } from "../core/words.js";
+import { ask } from "./ask.js";
+import { askLink } from "./ask-link.js";
 import { copyText } from "./clipboard.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, placeholder, setText } from "./dom.js";
@@ -30,11 +32,9 @@ export class LinkList extends DriveElement {
   #problem = h("p", { class: "error", role: "alert", hidden: true });
   #list = h("ul", { class: "links" });
   #state = h("div", { class: "state" });
-  #ask = h("ask-dialog");
-  #share = h("share-dialog");
 
   build() {
-    this.append(h("div", { class: "tools" }, this.#new, this.#count), this.#problem, h("div", { class: "scroll" }, this.#list, this.#state), this.#ask, this.#share);
+    this.append(h("div", { class: "tools" }, this.#new, this.#count), this.#problem, h("div", { class: "scroll" }, this.#list, this.#state));
   }
 
   connected() {
@@ -158,7 +158,7 @@ export class LinkList extends DriveElement {
   }
 
   async #edit(link) {
-    if ((await this.#quietly(() => this.#share.ask({ link }))) != null) await this.#load();
+    if ((await this.#quietly(() => askLink({ link }, (...wish) => this.act(...wish)))) != null) await this.#load();
   }
 
   /** Shown at once; put back as it was when the server says no. */
@@ -181,8 +181,14 @@ export class LinkList extends DriveElement {
   }
 
   async #remove(link) {
-    const work = () => this.act("remove-link", { bundleId: link.id });
-    if ((await this.#ask.confirm({ kind: "link", items: [link], work })) === null) return;
+    const done = await ask({
+      title: t("filetools.linkTitle", { what: link.name }),
+      text: t("filetools.linkText"),
+      verb: t("filetools.linkRemove"),
+      danger: true,
+      submit: () => this.act("remove-link", { bundleId: link.id }),
+    });
+    if (done === null) return;
     this.#links = this.#links.filter(({ id }) => id !== link.id);
     this.requestUpdate();
     this.#new.focus();

@@ -2,6 +2,7 @@
 //
 // Properties: `store`.
 
+import { loadSaid } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, loadStyle, setAttribute, setText } from "./dom.js";
@@ -39,7 +40,7 @@ export class NotificationBell extends DriveElement {
   async #open() {
     if (this.#list !== null) return this.#list.look();
     try {
-      await Promise.all([import("./notification-list.js"), loadWords("pages", "notices"), loadStyle("elements/notification-list.css")]);
+      await Promise.all([import("./notification-list.js"), loadWords("pages", "notices"), loadSaid(), loadStyle("elements/notification-list.css")]);
     } catch (error) {
       this.#panel.replaceChildren(h("p", { class: "error", role: "alert" }, icon("warning"), error.message));
       return;

@@ -3,6 +3,7 @@
 // Properties: `store`. Actions: "load-notices" {cursor?}, "read-notices" {ids?}, "remove-notice" {id}.
 
 import { ago, exactTime } from "../core/format.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, placeholder } from "./dom.js";
@@ -64,7 +65,8 @@ export class NotificationList extends DriveElement {
   }
 
   #row(notice) {
-    const { id, event, title, body, taskId, createdAt, readAt } = notice;
+    const { id, event, taskId, createdAt, readAt } = notice;
+    const [title, body] = [said(notice.title), event === "file.shared" ? sentence(notice.body) : said(notice.body)];
     const name = taskId ? h("a", { class: "name", href: "#/tasks", onclick: () => this.#read([id]) }, title) : h("span", { class: "name" }, title);
     const words = h("div", { class: "words" }, name, body && h("p", {}, body), h("time", { datetime: createdAt, title: exactTime(createdAt) }, ago(createdAt)));
     const read = !readAt && iconButton("check", t("notices.read"), { "data-action": "read", "aria-label": t("notices.readOf", { title }), onclick: () => this.#read([id]) });
@@ -101,5 +103,8 @@ export class NotificationList extends DriveElement {
     this.#state.replaceChildren(h("p", { class: "error", role: "alert" }, icon("warning"), h("span", {}, problem.message)));
   }
 }
+
+/** What came by a link is told by its name alone, which may be any word. */
+const sentence = (text) => (text.endsWith(".") ? said(text) : text);
 
 customElements.define("notification-list", NotificationList);

@@ -1,13 +1,16 @@
 // <place-picker>: chooses a folder: a tree to be walked by keyboard, a field that narrows it, new folders in place, and the
 // last three that were chosen.
 //
-// `ask({ verb, items, start })` answers with a folder's path, or null.
+// Properties: `paths` (of all folders, the top first), `barred` (what nothing may go into). `choose(path)`; `chosen` is the
+// folder that is meant, and `take()` keeps it for the next time. Action: "make-folder" {path}.
 
 import { isFolder } from "../core/listing.js";
 import { baseOf, isWithin, join, nameFault, parentOf } from "../core/paths.js";
 import { t } from "../core/words.js";
+import { ask } from "./ask.js";
 import { h, icon, setAttribute } from "./dom.js";
-import { field, FormDialog } from "./form-dialog.js";
+import { DriveElement } from "./element.js";
+import { field, showSentence } from "./form.js";
 
 const RECENT = "drive-places";
 const RECENT_MAX = 3;
@@ -16,22 +19,45 @@ const SHOWN_MAX = 400;
 
 const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base" }).compare;
 
-export class PlacePicker extends FormDialog {
-  /** Paths of all folders, the top first. */
-  #paths = ["/"];
-  #open = new Set(["/"]);
-  #chosen = "/";
+/**
+ * @param {{verb: "move" | "copy", items: object[], start: string}} wish @param {(action: string) => Promise<any>} act
+ * @returns {Promise<string | null>} a folder's path
+ */
+export async function askPlace({ verb, items, start }, act) {
+  const tree = await act("load-folders");
+  const paths = ["/", ...tree.map(({ path }) => path).filter((path) => path !== "/")];
+  const picker = Object.assign(h("place-picker"), { paths, barred: items.filter(isFolder).map(({ path }) => path), chosen: start });
+  return ask({
+    title: t(verb === "copy" ? "filetools.copyTo" : "filetools.moveTo", { n: items.length, what: items[0].name }),
+    body: [picker],
+    verb: t(verb === "copy" ? "filetools.copyHere" : "filetools.moveHere"),
+    extra: [picker.maker],
+    submit: async () => picker.take(),
+  });
+}
+
+class PlacePicker extends DriveElement {
+  paths = ["/"];
   /** Folders that are being moved: nothing goes into itself. */
-  #barred = [];
+  barred = [];
+  chosen = "/";
+  /** Asks for a new folder; stands among the buttons of the dialog. */
+  maker = h("button", { type: "button", class: "new", onclick: () => this.#askName() }, icon("new-folder"), t("filetools.newHere"));
+  #open = new Set(["/"]);
   #recent = h("div", { class: "recent" });
   #search = h("input", { type: "search", autocomplete: "off", placeholder: t("filetools.searchFolders"), "aria-label": t("filetools.searchFolders") });
   #tree = h("ul", { role: "tree", class: "tree", "aria-label": t("filetools.folders") });
-  #where = h("p", { class: "hint", role: "status" });
-  #make = h("button", { type: "button", class: "small" }, icon("new-folder"), t("filetools.newHere"));
-  #maker = h("div", { class: "maker", hidden: true });
+  #where = h("p", { class: "help", role: "status" });
+  #new = h("div", { class: "maker", hidden: true });
+
+  build() {
+    this.append(this.#search, this.#recent, this.#tree, this.#new, this.#where);
+    this.#open.add(this.chosen);
+    this.#choose(this.chosen);
+    this.#drawRecent();
+  }
 
   connected() {
-    super.connected();
     this.listen(this.#search, "input", () => this.#draw());
     this.listen(this.#search, "keydown", (event) => {
       if (event.key !== "ArrowDown") return;
@@ -39,37 +65,26 @@ export class PlacePicker extends FormDialog {
       this.#tree.querySelector("[role=treeitem]")?.focus();
     });
     this.listen(this.#tree, "click", ({ target }) => this.#onClick(target));
-    this.listen(this.#tree, "dblclick", () => this.#isAllowed(this.#chosen) && this.close(this.#keep(this.#chosen)));
+    this.listen(this.#tree, "dblclick", () => this.#isAllowed(this.chosen) && this.#submit());
     this.listen(this.#tree, "keydown", (event) => this.#onKey(event));
-    this.listen(this.#make, "click", () => this.#askName());
+    requestAnimationFrame(() => this.#tree.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" }));
   }
 
-  /** @param {{verb: "move" | "copy", items: object[], start: string}} wish @returns {Promise<string | null>} */
-  async ask({ verb, items, start }) {
-    const tree = await this.act("load-folders");
-    this.#paths = ["/", ...tree.map(({ path }) => path).filter((path) => path !== "/")];
-    this.#barred = items.filter(isFolder).map(({ path }) => path);
-    this.#open = new Set(["/"]);
-    for (let path = start; path !== "/"; path = parentOf(path)) this.#open.add(path);
-    this.#search.value = "";
-    this.#maker.hidden = true;
-    this.#select(start);
-    this.#drawRecent();
-    const answer = this.openForm({
-      title: t(verb === "copy" ? "filetools.copyTo" : "filetools.moveTo", { n: items.length, what: items[0].name }),
-      fields: [this.#search, this.#recent, this.#tree, this.#maker, this.#where],
-      submit: t(verb === "copy" ? "filetools.copyHere" : "filetools.moveHere"),
-      extra: [this.#make],
-      work: async () => {
-        if (!this.#isAllowed(this.#chosen)) throw new Error(t("filetools.intoItself"));
-        return this.#keep(this.#chosen);
-      },
-    });
-    this.#tree.querySelector("[aria-selected=true]")?.scrollIntoView({ block: "nearest" });
-    return answer;
+  /** The folder that is meant, remembered; rejects where it may not be. */
+  take() {
+    if (!this.#isAllowed(this.chosen)) throw new Error(t("filetools.intoItself"));
+    return this.#keep(this.chosen);
   }
 
-  #isAllowed = (path) => !this.#barred.some((folder) => isWithin(path, folder));
+  #submit() {
+    this.closest("form").requestSubmit();
+  }
+
+  #complain(text) {
+    showSentence(this.closest("form").querySelector(".error"), text);
+  }
+
+  #isAllowed = (path) => !this.barred.some((folder) => isWithin(path, folder));
 
   #keep(path) {
     try {
@@ -81,7 +96,7 @@ export class PlacePicker extends FormDialog {
   }
 
   #drawRecent() {
-    const known = recentPlaces().filter((path) => this.#paths.includes(path) && this.#isAllowed(path));
+    const known = recentPlaces().filter((path) => this.paths.includes(path) && this.#isAllowed(path));
     const chip = (path) => h("button", { type: "button", class: "small", title: path, onclick: () => this.#choose(path) }, icon("clock"), h("span", {}, word(path)));
     this.#recent.hidden = known.length === 0;
     this.#recent.replaceChildren(...known.map(chip));
@@ -95,7 +110,7 @@ export class PlacePicker extends FormDialog {
   }
 
   #select(path) {
-    this.#chosen = path;
+    this.chosen = path;
     this.#where.textContent = path === "/" ? t("files.top") : path.slice(1).replaceAll("/", " / ");
     this.#draw();
   }
@@ -108,10 +123,10 @@ export class PlacePicker extends FormDialog {
   #rows() {
     const words = this.#search.value.toLocaleLowerCase().split(/\s+/).filter(Boolean);
     if (words.length > 0) {
-      const found = this.#paths.filter((path) => words.every((one) => path.toLocaleLowerCase().includes(one)));
+      const found = this.paths.filter((path) => words.every((one) => path.toLocaleLowerCase().includes(one)));
       return found.slice(0, SHOWN_MAX).map((path) => ({ path, depth: 0, isFound: true }));
     }
-    const children = Map.groupBy(this.#paths.slice(1), parentOf);
+    const children = Map.groupBy(this.paths.slice(1), parentOf);
     const rows = [];
     const walk = (path, depth) => {
       const below = children.get(path) ?? [];
@@ -126,9 +141,9 @@ export class PlacePicker extends FormDialog {
   #draw() {
     const focused = document.activeElement?.closest?.("[role=treeitem]")?.dataset.path;
     const rows = this.#rows();
-    const reach = rows.some(({ path }) => path === this.#chosen) ? this.#chosen : rows[0]?.path;
+    const reach = rows.some(({ path }) => path === this.chosen) ? this.chosen : rows[0]?.path;
     this.#tree.replaceChildren(...rows.map((row) => this.#row(row, row.path === reach)));
-    if (rows.length === 0) this.#tree.append(h("li", { class: "hint", role: "none" }, t("filetools.noFolder")));
+    if (rows.length === 0) this.#tree.append(h("li", { class: "help", role: "none" }, t("filetools.noFolder")));
     if (focused !== undefined) this.#item(focused)?.focus();
   }
 
@@ -141,7 +156,7 @@ export class PlacePicker extends FormDialog {
         tabindex: isReached ? 0 : -1,
         "data-path": path,
         "aria-level": depth + 1,
-        "aria-selected": String(path === this.#chosen),
+        "aria-selected": String(path === this.chosen),
         "aria-expanded": hasMore ? String(open) : null,
         "aria-disabled": this.#isAllowed(path) ? null : "true",
       },
@@ -185,7 +200,7 @@ export class PlacePicker extends FormDialog {
       ArrowRight: () => (expanded === "false" ? this.#toggle(path, true) : expanded && go(rows[at + 1])),
       ArrowLeft: () => (expanded === "true" && path !== "/" ? this.#toggle(path, false) : go(this.#item(parentOf(path)))),
       " ": () => this.#select(path),
-      Enter: () => this.#isAllowed(path) && (this.#select(path), this.close(this.#keep(path))),
+      Enter: () => this.#isAllowed(path) && (this.#select(path), this.#submit()),
     };
     if (!keys[event.key]) return;
     event.preventDefault();
@@ -196,33 +211,33 @@ export class PlacePicker extends FormDialog {
     const input = h("input", { autocomplete: "off", spellcheck: "false", maxlength: 255 });
     const make = async () => {
       const fault = nameFault(input.value);
-      if (fault) return this.complain(t(`files.${fault}`));
-      const path = join(this.#chosen, input.value);
+      if (fault) return this.#complain(t(`files.${fault}`));
+      const path = join(this.chosen, input.value);
       try {
         await this.act("make-folder", { path });
       } catch (problem) {
-        return this.complain(problem.message);
+        return this.#complain(problem.message);
       }
-      this.complain(null);
-      if (!this.#paths.includes(path)) this.#paths.push(path);
-      this.#open.add(this.#chosen);
-      this.#maker.hidden = true;
+      this.#complain("");
+      if (!this.paths.includes(path)) this.paths.push(path);
+      this.#open.add(this.chosen);
+      this.#new.hidden = true;
       this.#choose(path);
     };
     input.addEventListener("keydown", (event) => {
       if (event.key === "Escape") {
         event.preventDefault();
         event.stopPropagation();
-        this.#maker.hidden = true;
-        this.#make.focus();
+        this.#new.hidden = true;
+        this.maker.focus();
       }
       if (event.key !== "Enter") return;
       event.preventDefault();
       make();
     });
     const button = h("button", { type: "button", onclick: make }, t("filetools.create"));
-    this.#maker.replaceChildren(field(t("filetools.newIn", { name: word(this.#chosen) }), input), button);
-    this.#maker.hidden = false;
+    this.#new.replaceChildren(field({ label: t("filetools.newIn", { name: word(this.chosen) }), control: input }), button);
+    this.#new.hidden = false;
     setAttribute(input, "placeholder", t("files.newFolder"));
     input.focus();
   }

@@ -1,6 +1,7 @@
 // <pools-page>: where files lie: state, room, and what may be stored there. Action: "load-pools".
 
 import { bytes, exactBytes, percent } from "../core/format.js";
+import { said } from "../core/said.js";
 import { locale, named, t } from "../core/words.js";
 import { h } from "./dom.js";
 import { badge, PageElement } from "./page-element.js";
@@ -42,7 +43,7 @@ function card(pool) {
     policy.public !== undefined && fact(t("admin.links"), t(policy.public ? "admin.allowed" : "admin.notAllowed")),
     policy.recycleDays !== undefined && fact(t("admin.recycle"), policy.recycleDays === 0 ? t("admin.noTrash") : t("admin.recycleDays", { n: policy.recycleDays })),
   ];
-  const why = reason && h("p", { class: "error" }, reason);
+  const why = reason && h("p", { class: "error" }, said(reason));
   return h("section", { class: "card" }, title, why || "", ...disk(name, totalBytes, freeBytes), h("dl", { class: "facts" }, ...facts.filter(Boolean).flat()));
 }
 

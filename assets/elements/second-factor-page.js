@@ -43,7 +43,7 @@ export class SecondFactorPage extends PageElement {
       verb: t("pages.next"),
       submit: (form) => this.act("begin-second-factor", valuesOf(form)),
     });
-    if (begun !== null) this.#showSecret(begun.answer);
+    if (begun !== null) this.#showSecret(begun);
   }
 
   /** Three steps on the page: read the code, and tell what the app shows. */

@@ -64,7 +64,7 @@ export class SignInsPage extends PageElement {
       submit: () => this.act("end-other-sign-ins"),
     });
     if (done === null) return;
-    this.say(t("settings.endedOthers", { n: done.answer.ended }));
+    this.say(t("settings.endedOthers", { n: done.ended }));
     this.focusHeading();
     await this.reload();
   }

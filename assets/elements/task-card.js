@@ -7,6 +7,7 @@
 import { ago, exactTime } from "../core/format.js";
 import { RateMeter } from "../core/rate.js";
 import { factsOf, isOpen, statusWords, titleOf, verbsOf } from "../core/task-view.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
@@ -79,7 +80,7 @@ export class TaskCard extends DriveElement {
     setText(this.#facts, factsOf(task, this.#meter.perSecond(performance.now())));
     setText(this.#owner, this.isOwn ? "" : (task.account ?? ""));
     this.#updateTime(task);
-    const problem = task.problem ?? (isOpen(task) ? "" : task.errorMessage) ?? "";
+    const problem = task.problem ?? said(isOpen(task) ? "" : task.errorMessage) ?? "";
     setText(this.#error, problem);
     setAttribute(this.#error, "title", problem || null);
     this.#bar.hidden = !isOpen(task);

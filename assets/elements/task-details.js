@@ -6,6 +6,7 @@
 import { contentUrl } from "../core/api.js";
 import { exactTime } from "../core/format.js";
 import { factsOf, humanised, isOpen, newest, resultFacts, resultFiles, statusWords, titleOf, verbsOf } from "../core/task-view.js";
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
@@ -84,7 +85,7 @@ export class TaskDetails extends DriveElement {
     setAttribute(this.#status, "data-status", task.status);
     this.#bar.hidden = !isOpen(task);
     this.#bar.show({ value: (task.progress ?? 0) / 100, label: title });
-    const problem = task.problem ?? task.errorMessage ?? "";
+    const problem = task.problem ?? said(task.errorMessage) ?? "";
     this.#error.hidden = problem === "";
     if (problem) this.#error.replaceChildren(icon("warning"), h("span", {}, problem));
     this.#updateVerbs(task);
@@ -149,7 +150,7 @@ export class TaskDetails extends DriveElement {
   #failures() {
     const failed = this.#more?.failed ?? [];
     if (failed.length === 0) return null;
-    const rows = failed.slice(0, SHOWN).map(({ name, errorMessage, errorCode }) => h("li", {}, h("strong", {}, name ?? "–"), h("span", {}, errorMessage ?? errorCode ?? "")));
+    const rows = failed.slice(0, SHOWN).map(({ name, errorMessage, errorCode }) => h("li", {}, h("strong", {}, name ?? "–"), h("span", {}, said(errorMessage) ?? errorCode ?? "")));
     const rest = failed.length - rows.length;
     return h("section", {}, h("h3", {}, t("tasks.failedFiles", { n: failed.length })), h("ul", { class: "list" }, ...rows), rest > 0 && h("p", {}, t("tasks.andMore", { n: rest })));
   }
@@ -160,7 +161,7 @@ export class TaskDetails extends DriveElement {
     const rows = attempts.map(({ startedAt, outcome, errorMessage }) => {
       const known = ["completed", "failed", "paused", "cancelled"].includes(outcome);
       const word = outcome ? (known ? t(`tasks.outcome-${outcome}`) : humanised(outcome)) : t("tasks.InProgress");
-      return h("li", {}, h("strong", {}, word), h("time", { datetime: startedAt }, exactTime(startedAt)), errorMessage && h("span", {}, errorMessage));
+      return h("li", {}, h("strong", {}, word), h("time", { datetime: startedAt }, exactTime(startedAt)), errorMessage && h("span", {}, said(errorMessage)));
     });
     return h("section", {}, h("h3", {}, t("tasks.attempts")), h("ol", { class: "list" }, ...rows));
   }

@@ -6,6 +6,7 @@
 import { Pager } from "../core/pager.js";
 import { newest } from "../core/task-view.js";
 import { t } from "../core/words.js";
+import { askTask } from "./ask-task.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setAttribute, setText } from "./dom.js";
 import { TaskSelection } from "./task-selection.js";
@@ -45,7 +46,6 @@ export class TaskList extends DriveElement {
   #search = h("input", { type: "search", class: "search", placeholder: t("tasks.search"), "aria-label": t("tasks.search") });
   #count = h("span", { class: "total number", role: "status" });
   #tiles = h("lane-tiles");
-  #form = h("task-form");
   #details = h("task-details");
   #body = h("div", { role: "list", class: "cards", "aria-label": t("tasks.tasks") });
   #scroller = h("div", { class: "scroller" }, this.#body);
@@ -66,7 +66,7 @@ export class TaskList extends DriveElement {
   build() {
     this.#details.store = this.store;
     this.#owner.hidden = this.store.account?.role !== "admin";
-    const create = h("button", { type: "button", class: "primary", title: t("tasks.new"), onclick: () => this.#form.open() }, icon("plus"), t("tasks.new"));
+    const create = h("button", { type: "button", class: "primary", title: t("tasks.new"), onclick: () => this.#make() }, icon("plus"), t("tasks.new"));
     create.hidden = this.store.account?.role === "guest";
     this.append(
       h("div", { class: "tools" }, create, this.#search, this.#status, this.#type, this.#owner, this.#sort),
@@ -76,7 +76,6 @@ export class TaskList extends DriveElement {
       this.#state,
       this.#selection.bar,
       this.#details,
-      this.#form,
     );
     this.#ask();
   }
@@ -156,6 +155,14 @@ export class TaskList extends DriveElement {
       this.#refreshedAt = performance.now();
       if (this.isConnected) this.#pager.refresh();
     }, wait);
+  }
+
+  async #make() {
+    try {
+      await askTask((...wish) => this.act(...wish));
+    } catch (problem) {
+      this.act("toast", { tone: "danger", text: problem.message });
+    }
   }
 
   #onAction(event) {

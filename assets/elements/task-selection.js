@@ -1,6 +1,7 @@
 // Which tasks of a list are selected, some or all that match its filter, and the bar with what can be done to them. A verb
 // for all that match is counted by the server first, and asked about.
 
+import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { h, icon, iconButton, setText } from "./dom.js";
 
@@ -157,7 +158,7 @@ export class TaskSelection {
 
   #finish(succeeded, wrong) {
     this.#ask(null);
-    if (wrong.length > 0) return this.#tell(t("tasks.changedSome", { done: succeeded, n: wrong.length, reason: wrong[0].error.message }));
+    if (wrong.length > 0) return this.#tell(t("tasks.changedSome", { done: succeeded, n: wrong.length, reason: said(wrong[0].error.message) }));
     this.clear();
     this.#list.tell(t("tasks.changed", { n: succeeded }));
   }

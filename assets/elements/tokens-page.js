@@ -63,7 +63,7 @@ export class TokensPage extends PageElement {
       },
     });
     if (done === null) return;
-    const { token, ...made } = done.answer;
+    const { token, ...made } = done;
     this.put([{ ...made, lastSeen: null }, ...this.data]);
     const box = secretBox({ label: t("settings.token"), value: token }, copyButton(token, t("pages.copy")));
     await tell({ title: t("settings.tokenMade", { name: made.name }), text: t("settings.tokenOnce"), body: [box] });

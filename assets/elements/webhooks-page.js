@@ -47,7 +47,7 @@ export class WebhooksPage extends PageElement {
       submit: (form) => this.act("make-webhook", wanted(form)),
     });
     if (done === null) return;
-    const { secret, ...made } = done.answer;
+    const { secret, ...made } = done;
     this.put([...this.data, made]);
     await this.#tellSecret(secret);
     location.hash = `#/settings/webhooks/${made.id}`;

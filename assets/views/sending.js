@@ -11,6 +11,7 @@ import { sendChunk } from "../core/chunk-sender.js";
 import { Hasher } from "../core/hasher.js";
 import { ObservedUploads } from "../core/observed-uploads.js";
 import { openMemory } from "../core/resume.js";
+import { loadSaid } from "../core/said.js";
 import { createUploadCommands } from "../core/upload-commands.js";
 import { Uploader } from "../core/uploader.js";
 
@@ -22,7 +23,7 @@ const SAY_MS = 300;
 
 /** @param {{store: import("../core/store.js").Store, api: object, say: (sentence: string) => void, onSignedOut: () => void}} means */
 export async function createSending({ store, api, say, onSignedOut }) {
-  const memory = await openMemory();
+  const [memory] = await Promise.all([openMemory(), loadSaid()]);
   const observed = new ObservedUploads({ store });
   const hasher = new Hasher({
     spawn: () => new Worker(new URL("../core/hash-worker.js", import.meta.url), { type: "module" }),

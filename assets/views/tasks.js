@@ -5,12 +5,11 @@ import "../elements/lane-tiles.js";
 import "../elements/schema-form.js";
 import "../elements/task-card.js";
 import "../elements/task-details.js";
-import "../elements/task-form.js";
 import "../elements/task-list.js";
 
 export const tag = "task-list";
-export const words = ["tasks"];
-export const styles = ["lane-tiles", "schema-form", "task-card", "task-details", "task-form", "task-list"].map((name) => `elements/${name}.css`);
+export const words = ["pages", "tasks"];
+export const styles = ["lane-tiles", "schema-form", "task-card", "task-details", "task-list", "ask"].map((name) => `elements/${name}.css`).concat("styles/forms.css");
 
 /** Work items that are looked at; more are counted by the list itself. */
 const ITEMS_MAX = 500;

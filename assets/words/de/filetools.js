@@ -1,12 +1,8 @@
 // Die Dialoge der Orte, die Dateien zeigen.
 
 export default {
-  save: "Speichern",
   create: "Anlegen",
   continue: "Weiter",
-  done: "Fertig",
-  show: "Zeigen",
-  hide: "Verbergen",
   more: "Mehr",
   andMore: { one: "und {n} weitere", other: "und {n} weitere" },
   folderThere: "Einen Ordner „{name}“ gibt es hier schon.",

@@ -74,7 +74,6 @@ export default {
   files: "Dateien",
   folder: "Ordner",
   photo: "Foto aufnehmen",
-  add: "Hochladen",
 
   conflict: "Eine Datei dieses Namens ist schon da",
   conflicts: { one: "{n} Datei ist schon da", other: "{n} Dateien sind schon da" },

@@ -1,12 +1,8 @@
 // The dialogs of the places that list files.
 
 export default {
-  save: "Save",
   create: "Create",
   continue: "Continue",
-  done: "Done",
-  show: "Show",
-  hide: "Hide",
   more: "More options",
   andMore: { one: "and {n} more", other: "and {n} more" },
   folderThere: "There is a folder “{name}” here already.",

@@ -4,6 +4,8 @@ export default {
   done: "Done",
   save: "Save",
   next: "Next",
+  show: "Show",
+  hide: "Hide",
   copy: "Copy",
   copied: "Copied",
   copyFailed: "Select it and copy it",

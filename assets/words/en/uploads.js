@@ -74,7 +74,6 @@ export default {
   files: "Files",
   folder: "Folder",
   photo: "Take a photo",
-  add: "Upload",
 
   conflict: "There is a file of this name already",
   conflicts: { one: "{n} file is there already", other: "{n} files are there already" },

@@ -2,13 +2,15 @@
 // log, health; and that nobody else gets there.
 
 import assert from "node:assert/strict";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { createHmac, randomBytes } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { Faults, photograph } from "./harness.mjs";
 import { Places, totp } from "./places.mjs";
 
+const ISSUER = { iss: "https://id.example/realms/home", aud: "drive", secret: randomBytes(48).toString("hex") };
 const BEN = { name: "ben", password: "a quiet evening" };
 
 let places;
@@ -21,15 +23,27 @@ const said = (text) => page.locator("live-region", { hasText: text }).waitFor();
 /** Signs in beside the page. */
 const tokenOf = async (who) => (await places.ask("POST", "/api/auth/login", who, null)).accessToken;
 
+/** What the issuer gives somebody. @param {string} sub */
+function vouched(sub) {
+  const now = Math.floor(Date.now() / 1000);
+  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
+  const words = `${part({ alg: "HS256", typ: "JWT" })}.${part({ iss: ISSUER.iss, aud: ISSUER.aud, sub, preferred_username: "ben.outside", iat: now, exp: now + 600 })}`;
+  return `${words}.${createHmac("sha256", ISSUER.secret).update(words).digest("base64url")}`;
+}
+
 before(async () => {
   pool = await mkdtemp(path.join(tmpdir(), "drive-page-pool-"));
-  places = await Places.open({ DRIVE_POOL2_NAME: "cold storage", DRIVE_POOL2_PATH: pool, DRIVE_POOL2_MAX_FILE_SIZE: "5000000000", DRIVE_POOL2_ACCEPT_TYPES: "image/*,video/*", DRIVE_POOL2_QUOTA_MULTIPLIER: "0.5" });
+  const key = path.join(pool, "..", `${path.basename(pool)}.key`);
+  await writeFile(key, ISSUER.secret, { mode: 0o600 });
+  const outside = { DRIVE_AUTH_JWT_ISSUER: ISSUER.iss, DRIVE_AUTH_JWT_AUDIENCE: ISSUER.aud, DRIVE_AUTH_JWT_ALGORITHM: "HS256", DRIVE_AUTH_JWT_KEY_FILE: key };
+  places = await Places.open({ ...outside, DRIVE_POOL2_NAME: "cold storage", DRIVE_POOL2_PATH: pool, DRIVE_POOL2_MAX_FILE_SIZE: "5000000000", DRIVE_POOL2_ACCEPT_TYPES: "image/*,video/*", DRIVE_POOL2_QUOTA_MULTIPLIER: "0.5" });
   ({ page } = places);
 });
 
 after(async () => {
   await places?.close();
   await rm(pool, { recursive: true, force: true });
+  await rm(`${pool}.key`, { force: true });
 });
 
 test("an account is made; what is wrong is told at its field", async () => {
@@ -132,6 +146,47 @@ test("the second factor is taken away from somebody who lost it", async () => {
   assert.ok(await button("Take second factor away").isHidden());
 });
 
+test("an outside identity is linked, signs in to the account, and is unlinked", async () => {
+  const card = page.locator("account-identities");
+  await card.getByText("None.").waitFor();
+  await button("Link an identity").click();
+  await dialog().getByLabel("Issuer").fill("https://elsewhere.example");
+  await dialog().getByLabel("Subject").fill("4711");
+  places.faults.forgive("400");
+  await button("Link", dialog()).click();
+  await dialog().locator(".field", { hasText: "As the issuer calls itself" }).getByText(ISSUER.iss).last().waitFor();
+  await dialog().getByLabel("Issuer").fill(ISSUER.iss);
+  await dialog().getByLabel("Subject").fill("");
+  await button("Link", dialog()).click();
+  await dialog().locator(".field", { hasText: "What tells people apart" }).getByText("This must have 1 to 512 bytes.").waitFor();
+  places.faults.forgive();
+  await dialog().getByLabel("Subject").fill("4711");
+  await photograph(page, "admin-link");
+  await places.check("an identity");
+  await button("Link", dialog()).click();
+  await said("The identity signs in to ben now");
+  await card.getByText("4711").waitFor();
+  assert.equal((await places.ask("GET", "/api/account", undefined, vouched("4711"))).name, "ben");
+  await page.reload();
+  await card.getByText(ISSUER.iss).waitFor();
+  await button("Link an identity").click();
+  assert.equal(await dialog().getByLabel("Issuer").inputValue(), ISSUER.iss, "the next one is most likely of the same issuer");
+  await dialog().getByLabel("Subject").fill("4711");
+  places.faults.forgive("409");
+  await button("Link", dialog()).click();
+  await dialog().locator(".field-error", { hasText: "This identity signs in to an account already" }).waitFor();
+  places.faults.forgive();
+  await page.keyboard.press("Escape");
+  await photograph(page, "admin-identities");
+  await places.check("an account with an identity");
+  await button("Unlink 4711").click();
+  await dialog().getByText("all sign-ins of the account end now").waitFor();
+  await button("Unlink", dialog()).click();
+  await card.getByText("None.").waitFor();
+  await page.waitForFunction(() => document.activeElement?.dataset.action === "link");
+  assert.deepEqual(await places.ask("GET", `/api/accounts/${page.url().split("/").pop()}/identities`), []);
+});
+
 test("an account is disabled, which says what happens, and enabled again", async () => {
   const token = await tokenOf(BEN);
   await button("Disable account").click();
@@ -188,7 +243,7 @@ test("the tasks of everybody are listed and filtered", async () => {
 test("the audit log is filtered, paged and exported", async () => {
   for (let at = 0; at < 120; at++) await places.ask("POST", "/api/folders", { path: `/f${at}` });
   await places.go("admin/audit");
-  await page.getByRole("row", { name: /folder\.create/ }).first().waitFor();
+  await page.getByRole("row", { name: /Made a folder/ }).first().waitFor();
   const rows = page.locator("audit-page tbody tr");
   assert.equal(await rows.count(), 100);
   await photograph(page, "admin-audit");
@@ -203,7 +258,7 @@ test("the audit log is filtered, paged and exported", async () => {
   assert.ok(lines.every(({ action }) => action === "folder.create"));
   await page.getByLabel("Action").selectOption("account.change");
   await page.getByLabel("Outcome").selectOption("ok");
-  await page.getByRole("row", { name: /account\.change/ }).first().waitFor();
+  await page.getByRole("row", { name: /Changed an account/ }).first().waitFor();
   await page.getByLabel("From").fill("2090-01-01");
   await page.getByText("Nothing fits this filter.").waitFor();
 });

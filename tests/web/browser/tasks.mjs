@@ -107,7 +107,7 @@ step("a field that is missing or wrong is named, and what was typed stays", asyn
   await dialog.getByRole("button", { name: "dunes.txt" }).click();
   await dialog.getByLabel("Password").fill("short");
   await dialog.getByRole("button", { name: "Start" }).click();
-  await dialog.locator(".wrong:not([hidden])").waitFor();
+  await dialog.locator(".field-error:not([hidden])").waitFor();
   await photograph(page, "tasks-wrong");
   await dialog.getByRole("button", { name: "Cancel" }).click();
 });
