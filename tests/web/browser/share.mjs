@@ -6,7 +6,6 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { photograph, sha256, World } from "./harness.mjs";
 
-
 const world = new World();
 const { faults } = world;
 let server, page;
