@@ -50,7 +50,7 @@ const calm = Promise.withResolvers();
 const sending = new Later(async () => {
   const { createSending, styles } = await import("./views/sending.js");
   await Promise.all(styles.map(loadStyle));
-  const made = await createSending({ store, api, say: (sentence) => app.say(sentence), onSignedOut: () => session.ended() });
+  const made = await createSending({ store, api, say: (sentence) => app.say(sentence), onSignedOut: () => session.ended(), onLeft: () => session.goOn() });
   made.uploader.setOnline(isOnline);
   made.uploader.setAccount(store.account?.id ?? null);
   return made;

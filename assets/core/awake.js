@@ -7,28 +7,41 @@ export class Awake {
   #request;
   #lock = null;
   #isAsking = false;
+  #wasRefused = false;
 
   /** @param {{store: import("./store.js").Store, request?: () => Promise<WakeLockSentinel>}} means absent: not possible here */
   constructor({ store, request }) {
     this.#store = store;
     this.#request = request;
-    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, () => this.look());
+    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, () => this.#follow());
   }
 
   /** Also called when the page is looked at again, for a hidden page loses its lock. */
-  async look() {
-    if (this.#request === undefined || this.#isAsking) return;
-    const isNeeded = this.#store.uploads.size > 0 && [...this.#store.uploads.values()].some((view) => view.driven && isMoving(view));
-    if (isNeeded === (this.#lock !== null && !this.#lock.released)) return;
+  look() {
+    this.#wasRefused = false;
+    return this.#follow();
+  }
+
+  async #follow() {
+    if (this.#request === undefined || this.#isAsking || this.#wasRefused) return;
     this.#isAsking = true;
     try {
-      if (isNeeded) this.#lock = await this.#request();
-      else await this.#lock.release();
-      if (!isNeeded) this.#lock = null;
+      while (this.#isNeeded !== this.#isHeld) { // sending may end while the browser is asked
+        if (this.#isNeeded) this.#lock = await this.#request();
+        else await this.#lock.release();
+      }
     } catch {
-      this.#lock = null; // refused: low battery, or a page that is not in front
+      this.#wasRefused = true; // low battery, or a page that is not in front: not asked with every chunk
     } finally {
       this.#isAsking = false;
     }
+  }
+
+  get #isNeeded() {
+    return [...this.#store.uploads.values()].some((view) => view.driven && isMoving(view));
+  }
+
+  get #isHeld() {
+    return this.#lock !== null && !this.#lock.released;
   }
 }

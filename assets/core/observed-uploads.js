@@ -15,6 +15,8 @@ const ECHO_MS = 3000;
 /**
  * @typedef {object} Sign what is known of a watched upload's sender
  * @property {boolean} isOurs begun in this browser
+ * @property {boolean} isHeld another page of this browser sends it
+ * @property {boolean} isWatched
  * @property {number} seenAt
  * @property {number} movedAt
  * @property {RateMeter} meter
@@ -28,30 +30,42 @@ export class ObservedUploads {
   /** Keys of the rows shown from here; finished ones have no sign any more. */
   #rows = new Set();
   #groupOf = () => null;
+  #isOurs;
+  #left;
+  #onLeft;
 
-  /** @param {{store: import("./store.js").Store, now?: () => number}} means */
-  constructor({ store, now = () => Date.now() }) {
+  /**
+   * @param {{store: import("./store.js").Store, now?: () => number, isOurs?: (taskId: string) => Promise<boolean>,
+   *          left?: (taskId: string) => Promise<void>, onLeft?: () => void}} means `isOurs`: it was begun in this browser;
+   *   `left` waits until no page of this browser sends it; `onLeft`: a row asks for its file that did not before
+   */
+  constructor({ store, now = () => Date.now(), isOurs = async () => false, left = async () => {}, onLeft = () => {} }) {
     this.#store = store;
     this.#now = now;
+    this.#isOurs = isOurs;
+    this.#left = left;
+    this.#onLeft = onLeft;
   }
 
   /**
    * The open uploads as the server lists them.
    * @param {object[]} uploads
-   * @param {(taskId: string) => boolean} isOurs begun in this browser, so after a reload nobody is sending it
-   * @param {(taskId: string) => boolean} isDriven
-   * @param {(taskId: string) => {group: string, groupName: string} | null} [groupOf] the folder it came with
+   * @param {object} facts
+   * @param {(taskId: string) => boolean} facts.isOurs begun in this browser, so nobody is sending it unless it is held
+   * @param {(taskId: string) => boolean} [facts.isHeld] by another page of this browser, which sends it
+   * @param {(taskId: string) => boolean} facts.isDriven
+   * @param {(taskId: string) => {group: string, groupName: string} | null} [facts.groupOf] the folder it came with
    */
-  seed(uploads, isOurs, isDriven, groupOf = () => null) {
+  seed(uploads, { isOurs, isHeld = () => false, isDriven, groupOf = () => null }) {
     this.#groupOf = groupOf;
     const open = new Set(uploads.map(({ taskId }) => taskId));
     for (const taskId of [...this.#signs.keys()]) if (!open.has(taskId)) this.forget(taskId);
     for (const facts of uploads) {
       const { taskId, lastActivity } = facts;
       if (isDriven(taskId)) continue;
-      const ours = isOurs(taskId);
-      const movedAt = ours || !lastActivity ? 0 : Date.parse(lastActivity);
-      if (!this.#signs.has(taskId)) this.#signs.set(taskId, this.#newSign(ours, movedAt));
+      const [ours, held] = [isOurs(taskId), isHeld(taskId)];
+      const movedAt = held ? this.#now() : ours || !lastActivity ? 0 : Date.parse(lastActivity);
+      if (!this.#signs.has(taskId)) this.#signs.set(taskId, { ...this.#newSign(ours, movedAt), isHeld: held });
       this.#show(facts);
     }
   }
@@ -84,11 +98,28 @@ export class ObservedUploads {
 
   /** Called now and then: rows whose sender has fallen silent ask for their file. */
   tick() {
-    for (const [taskId, sign] of this.#signs) {
-      const row = this.#store.uploads.get(rowKey(taskId));
-      if (row?.state !== "sending" || this.#now() - sign.movedAt <= SILENCE_MS) continue;
-      this.#store.putUpload({ ...row, state: "needs-file", remote: false, note: "", rate: 0, secondsLeft: null });
-    }
+    for (const [taskId, sign] of this.#signs) if (this.#now() - sign.movedAt > SILENCE_MS) this.#stop(taskId);
+  }
+
+  /** Nobody sends it any more. */
+  #stop(taskId) {
+    const row = this.#store.uploads.get(rowKey(taskId));
+    if (row?.state !== "sending") return;
+    this.#signs.get(taskId).isHeld = false;
+    this.#store.putUpload({ ...row, state: "needs-file", remote: false, note: "", rate: 0, secondsLeft: null });
+    this.#onLeft();
+  }
+
+  /** Hears at once when another page of this browser stops sending it. */
+  async #watch(taskId, sign) {
+    if (sign.isWatched) return;
+    sign.isWatched = true;
+    if (!(await this.#isOurs(taskId))) return; // another device's
+    Object.assign(sign, { isOurs: true, isHeld: true });
+    await this.#left(taskId);
+    if (this.#signs.get(taskId) !== sign) return; // over
+    Object.assign(sign, { isWatched: false, isHeld: false, movedAt: 0, seenAt: this.#now() });
+    this.#stop(taskId);
   }
 
   /** Takes the row away: cancelled, cleared, or driven by this page from now on (in its own row, or in this one). */
@@ -113,7 +144,7 @@ export class ObservedUploads {
     const sign = this.#signs.get(data.taskId) ?? this.#newSign(false, 0);
     this.#signs.set(data.taskId, sign);
     const now = this.#now();
-    if (!sign.isOurs || now - sign.seenAt > ECHO_MS) {
+    if (!sign.isOurs || sign.isHeld || now - sign.seenAt > ECHO_MS) {
       sign.movedAt = now;
       sign.meter.add(durableBytes(data), now);
     }
@@ -121,12 +152,12 @@ export class ObservedUploads {
   }
 
   #newSign(isOurs, movedAt) {
-    return { isOurs, movedAt, seenAt: this.#now(), meter: new RateMeter() };
+    return { isOurs, isHeld: false, isWatched: false, movedAt, seenAt: this.#now(), meter: new RateMeter() };
   }
 
   #stood(row, isPaused, idle) {
-    const { isOurs } = this.#signs.get(row.taskId);
-    this.#store.putUpload({ ...row, ...idle, state: isPaused && !isOurs ? "paused" : "needs-file", remote: false });
+    const state = isPaused && !isLeft(this.#signs.get(row.taskId)) ? "paused" : "needs-file";
+    this.#store.putUpload({ ...row, ...idle, state, remote: false });
   }
 
   #finish(row, fields) {
@@ -140,7 +171,8 @@ export class ObservedUploads {
     const now = this.#now();
     const sign = this.#signs.get(taskId);
     const isMoving = status !== "Paused" && now - sign.movedAt <= SILENCE_MS;
-    const isPaused = status === "Paused" && !sign.isOurs;
+    const isPaused = status === "Paused" && !isLeft(sign);
+    if (isMoving) this.#watch(taskId, sign).catch(() => {}); // silence tells it too
     const durable = durableBytes(facts);
     const key = rowKey(taskId);
     const view = {
@@ -166,6 +198,9 @@ export class ObservedUploads {
     this.#store.putUpload(uploadView(view));
   }
 }
+
+/** Begun in this browser, and no page sends it any more. */
+const isLeft = ({ isOurs, isHeld }) => isOurs && !isHeld;
 
 const rowKey = (taskId) => `task-${taskId}`;
 

@@ -65,6 +65,9 @@ export class MemoryInPage {
   async remove(taskId) {
     this.#memos.delete(taskId);
   }
+  async has(taskId) {
+    return this.#memos.has(taskId);
+  }
   async all(accountId) {
     return [...this.#memos.values()].filter((memo) => memo.accountId === accountId);
   }
@@ -83,6 +86,9 @@ class MemoryInDatabase {
   }
   async remove(taskId) {
     await answer(this.#store("readwrite").delete(taskId));
+  }
+  async has(taskId) {
+    return (await answer(this.#store("readonly").count(taskId))) > 0;
   }
   async all(accountId) {
     const memos = await answer(this.#store("readonly").getAll());

@@ -9,13 +9,14 @@ export class Session {
   #live;
   #sending;
   #calm;
+  #looking = Promise.resolve();
   /** Whether this page goes on by itself with files that it can open. */
   leads = false;
 
   /**
    * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
    *          sending: import("./later.js").Later<{uploader: import("./uploader.js").Uploader, observed: object,
-   *            memory: object, uploads: object}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
+   *            memory: object, holds: import("./leader.js").Holds, uploads: object}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
    */
   constructor({ api, store, live, sending, calm = Promise.resolve() }) {
     this.#api = api;
@@ -71,13 +72,21 @@ export class Session {
   async refresh() {
     const { account } = this.#store;
     const quota = this.#api.quota().then((found) => this.#store.set("quota", found));
-    await Promise.all([quota, this.#loadOpenTasks(), this.#lookAtUploads(account)]);
+    await Promise.all([quota, this.#loadOpenTasks(), this.#lookInTurn(account)]);
+  }
+
+  /** One look after the other, so that no file is opened twice. */
+  #lookInTurn(account) {
+    const look = this.#looking.then(() => this.#lookAtUploads(account));
+    this.#looking = look.catch(() => {});
+    return look;
   }
 
   async #lookAtUploads(account) {
     await this.#calm;
-    const { uploader, observed, memory } = await this.#sending.get();
+    const { uploader, observed, memory, holds } = await this.#sending.get();
     const [uploads, all] = await Promise.all([this.#api.openUploads(), memory.all(account.id)]);
+    const elsewhere = await holds.others();
     if (this.#store.account?.id !== account.id) return;
     const memos = all.filter(({ folderOf }) => folderOf === undefined);
     const known = new Map(all.map((memo) => [memo.taskId, memo]));
@@ -86,18 +95,24 @@ export class Session {
       const folder = known.get(known.get(taskId)?.group);
       return folder ? { group: folder.taskId, groupName: folder.folderOf.name } : null;
     };
-    observed.seed(uploads, (taskId) => known.has(taskId), isDriven, groupOf);
+    observed.seed(uploads, { isOurs: (taskId) => known.has(taskId), isHeld: (taskId) => elsewhere.has(taskId), isDriven, groupOf });
     const open = new Set(uploads.map(({ taskId }) => taskId));
-    const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId));
+    const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId) && !elsewhere.has(taskId));
     await Promise.all(ended.map(({ taskId }) => memory.remove(taskId)));
-    this.#showFolders(all.filter(({ folderOf }) => folderOf !== undefined));
+    this.#showFolders(all.filter(({ taskId, folderOf }) => folderOf !== undefined && !elsewhere.has(taskId)));
     if (this.leads) await this.#openHandles(known);
   }
 
   /** This page goes on with what can be opened; others of this browser watch. */
   lead() {
     this.leads = true;
-    if (this.#store.account) this.refresh().catch(() => {}); // as in #enter
+    this.goOn();
+  }
+
+  /** Uploads of this browser were left alone by whoever sent them. */
+  goOn() {
+    const { account } = this.#store;
+    if (this.leads && account) this.#lookInTurn(account).catch(() => {}); // the next event or visit brings it again
   }
 
   /** A folder that was being sent when the page went is a row that asks for it. */

@@ -19,11 +19,11 @@ const FITS = Object.freeze({
 
 /**
  * @param {{uploader: import("./uploader.js").Uploader, observed: import("./observed-uploads.js").ObservedUploads,
- *          store: import("./store.js").Store, api: object, memory: object,
+ *          store: import("./store.js").Store, api: object, memory: object, holds: import("./leader.js").Holds,
  *          decide: (conflicts: object[]) => Promise<("keepBoth" | "replace" | "skip")[] | null>}} means `decide` asks the
  *   person what to do with files of the same name; null: send nothing
  */
-export function createUploadCommands({ uploader, observed, store, api, memory, decide }) {
+export function createUploadCommands({ uploader, observed, store, api, memory, holds, decide }) {
   const watched = {
     pause: ({ taskId }) => api.pauseTask(taskId),
     resume: ({ taskId }) => api.resumeTask(taskId),
@@ -83,7 +83,9 @@ export function createUploadCommands({ uploader, observed, store, api, memory, d
       if (![...store.uploads.values()].some(isOpen)) this.clearFinished();
       const wanted = await withoutConflicts(items);
       const { id: accountId } = store.account ?? {};
-      for (const { key, name, folder, handle } of groups) {
+      const sent = new Set(wanted.map(({ group }) => group));
+      for (const { key, name, folder, handle } of groups.filter((group) => sent.has(group.key))) {
+        holds.take(key);
         const memo = { taskId: key, accountId, folderOf: { name, folder } };
         memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
       }
@@ -100,6 +102,7 @@ export function createUploadCommands({ uploader, observed, store, api, memory, d
         if (file && isHere(item.file, file)) item.here = file;
       });
       store.removeUpload(key);
+      holds.take(key);
       uploader.add(items);
     },
 

@@ -1,7 +1,8 @@
-// The line of uploads that this page drives: at most two at a time, started, paused and resumed by key. Connects each
+// The line of uploads that this page drives: two at a time, or four small ones, started, paused and resumed by key. Connects each
 // Upload with the server, the store and the memory, and tells it when trying again makes sense.
 
 import { ChunkLimit } from "./chunk-limit.js";
+import { Holds } from "./leader.js";
 import { isSameFile } from "./resume.js";
 import { sleep as plainSleep } from "./retry.js";
 import { Upload } from "./upload.js";
@@ -10,12 +11,16 @@ import { said } from "./said.js";
 import { t } from "./words.js";
 
 const AT_ONCE = 2;
+/** Small files wait for the server's disk more than for the line, and it flushes several together. */
+const SMALL_AT_ONCE = 4;
+const SMALL_BYTES = 1 << 20;
 
 export class Uploader {
   #means;
   #store;
   #transport;
   #memory;
+  #holds;
   #takesOver;
   /** @type {Map<string, Upload>} by key, in the order they were added */
   #uploads = new Map();
@@ -40,12 +45,13 @@ export class Uploader {
   /**
    * @param {{store: import("./store.js").Store, transport: object, memory: object, hasher: {hash: Function},
    *          now?: () => number, random?: () => number, sleep?: typeof plainSleep,
-   *          takesOver?: (taskId: string, key: string) => void}} means `takesOver`: this page now drives that task, in
-   *   the row of that key
+   *          takesOver?: (taskId: string, key: string) => void, holds?: Holds}} means `takesOver`: this page now drives
+   *   that task, in the row of that key; `holds`: what other pages of this browser know of it
    */
-  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, takesOver = () => {} }) {
+  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, takesOver = () => {}, holds = new Holds() }) {
     this.#store = store;
     this.#memory = memory;
+    this.#holds = holds;
     this.#takesOver = takesOver;
     this.#transport = { ...transport, resumeTask: (taskId) => this.#resumeAtServer(transport, taskId) };
     this.#means = {
@@ -74,6 +80,7 @@ export class Uploader {
       return this.#make(file, { ...view, ...known }).view;
     });
     this.#store.putUploads(views);
+    for (const group of new Set(views.map((view) => view.group))) this.#forgetGroup(group); // all of it may be here already
     this.#pump();
   }
 
@@ -93,6 +100,7 @@ export class Uploader {
     }
     this.#uploads.get(key)?.abandon();
     this.#own.add(view.taskId);
+    this.#holds.take(view.taskId);
     this.#takesOver(view.taskId, key);
     const { taskId, folder, name, group, groupName, sent, durable } = view;
     const upload = this.#make(file, { key, taskId, folder, name, group, groupName, sent, durable });
@@ -203,6 +211,7 @@ export class Uploader {
     }
     this.#own.clear();
     this.#byTask.clear();
+    this.#holds.dropAll();
   }
 
   #make(file, view) {
@@ -222,6 +231,7 @@ export class Uploader {
 
   #forgetTask(taskId, upload) {
     if (this.#byTask.get(taskId) === upload) this.#byTask.delete(taskId);
+    this.#holds.drop(taskId);
     this.#memory.remove(taskId).catch(() => {});
   }
 
@@ -231,16 +241,17 @@ export class Uploader {
     for (const { view } of this.#uploads.values()) {
       if (view.group === group && (isOpen(view) || view.state === "failed")) return;
     }
+    this.#holds.drop(group);
     this.#memory.remove(group).catch(() => {});
   }
 
   #pump() {
     const all = [...this.#uploads.values()];
-    let free = AT_ONCE - all.filter((upload) => upload.isRunning).length;
+    const running = all.filter((upload) => upload.isRunning);
     for (const upload of all) {
-      if (free <= 0) return;
       if (upload.state !== "queued" || this.#pausing.has(upload.view.key)) continue;
-      free--;
+      running.push(upload);
+      if (running.length > (running.every(({ file }) => file.size <= SMALL_BYTES) ? SMALL_AT_ONCE : AT_ONCE)) return;
       upload.start().finally(() => this.#pump());
     }
   }
@@ -265,6 +276,7 @@ export class Uploader {
     if (other !== undefined && other !== upload && other.view.taskId === taskId) this.#remove(other); // dropped twice
     this.#own.add(taskId);
     this.#byTask.set(taskId, upload);
+    this.#holds.take(taskId); // before it is remembered: what is remembered and not held has been left
     this.#takesOver(taskId, key);
     const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample, group };
     const handle = this.#handles.get(upload.file);

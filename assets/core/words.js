@@ -9,6 +9,8 @@ const KEPT = "drive-language";
 
 const texts = new Map();
 let chosen = "en";
+/** Made once, for it takes a while. */
+let rules = new Intl.PluralRules(chosen);
 
 /** The language in use: "en" or "de". */
 export const language = () => chosen;
@@ -46,6 +48,7 @@ function read() {
 /** Before anything else is said. @param {string} name */
 export function useLanguage(name) {
   chosen = name;
+  rules = new Intl.PluralRules(name);
   texts.clear();
 }
 
@@ -80,4 +83,4 @@ export const namesOf = (key) => [...texts.keys()].filter((one) => one.startsWith
 /** The word for a name that the server uses; the name itself where a newer server has one that is not known here. */
 export const named = (key, name) => (texts.has(`${key}-${name}`) ? t(`${key}-${name}`) : String(name ?? ""));
 
-const plural = (number) => new Intl.PluralRules(chosen).select(Number(number));
+const plural = (number) => rules.select(Number(number));

@@ -33,6 +33,8 @@ export class FileView extends DriveElement {
   #sort = remembered("drive-sort", { key: "name", descends: false });
   #look = remembered("drive-look", "list");
   #pools = 1;
+  /** Whether the listing is told of the present place. */
+  #isAsked = false;
   #refreshing = null;
   #refreshedAt = -Infinity;
   #leave = () => {};
@@ -77,9 +79,9 @@ export class FileView extends DriveElement {
   /** @param {{folder: string, q: string}} place */
   set place(place) {
     const isSame = place.folder === this.#place.folder && place.q === this.#place.q;
-    if (isSame && this.isConnected) return;
     this.#place = place;
-    if (!isSame || this.listing.total === null) this.#ask();
+    if (!isSame) this.#isAsked = false;
+    if (this.isConnected && !this.#isAsked) this.#ask(); // elsewhere nobody would answer
   }
 
   build() {
@@ -88,7 +90,6 @@ export class FileView extends DriveElement {
     const tools = h("div", { class: "tools" }, this.#upload, this.#newFolder, this.#empty, this.#count, this.#order, this.#turn, this.#looks, this.#info);
     this.#body.append(this.#list, ...this.#states.nodes, this.#bar);
     this.append(h("div", { class: "column" }, tools, this.#note, this.#body));
-    this.#ask();
   }
 
   connected() {
@@ -100,7 +101,8 @@ export class FileView extends DriveElement {
     this.listen(window, "keydown", (event) => this.#onKey(event));
     const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
     this.#leave = () => clearInterval(clock);
-    if (this.listing.total !== null) this.listing.refresh(); // it may have changed while another view was shown
+    if (!this.#isAsked || this.listing.total === null) this.#ask();
+    else this.listing.refresh(); // it may have changed while another view was shown
     this.act("load-pools")?.then((pools) => (this.#pools = pools.length), () => {});
     this.#work.prepare();
   }
@@ -112,6 +114,7 @@ export class FileView extends DriveElement {
   }
 
   #ask() {
+    this.#isAsked = true;
     const { key, descends } = this.#sort;
     this.selection.clear();
     this.listing.show({ mode: this.mode, ...this.#place, sort: key, descends });
@@ -189,6 +192,7 @@ export class FileView extends DriveElement {
     const may = new Set(this.actionsFor(items).map((action) => action.verb));
     if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.release();
     if (verb === "hold" && !getSelection().isCollapsed) return;
+    if (verb === "paste" && !this.#work.holdsAny()) return; // the browser's own: what it brings is uploaded
     event.preventDefault();
     if (verb === "all") return this.#selectAll();
     if (verb === "up") return this.#up();

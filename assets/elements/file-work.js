@@ -283,8 +283,9 @@ export class FileWork {
     this.#view.markCut(held?.isCut ? held.items : []);
   }
 
+  holdsAny = () => held !== null;
+
   paste() {
-    if (held === null) return;
     const { items, isCut } = held;
     if (isCut) this.release();
     return this.quietly(() => this.#place(isCut ? "move" : "copy", items, this.#view.folder), items);

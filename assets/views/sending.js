@@ -9,6 +9,7 @@ import { Announcer } from "../core/announcer.js";
 import { Awake } from "../core/awake.js";
 import { sendChunk } from "../core/chunk-sender.js";
 import { Hasher } from "../core/hasher.js";
+import { Holds } from "../core/leader.js";
 import { ObservedUploads } from "../core/observed-uploads.js";
 import { openMemory } from "../core/resume.js";
 import { loadSaid } from "../core/said.js";
@@ -21,10 +22,14 @@ const WATCH_MS = 5000;
 /** Changes of uploads that are looked at together, for what is said aloud. */
 const SAY_MS = 300;
 
-/** @param {{store: import("../core/store.js").Store, api: object, say: (sentence: string) => void, onSignedOut: () => void}} means */
-export async function createSending({ store, api, say, onSignedOut }) {
+/**
+ * @param {{store: import("../core/store.js").Store, api: object, say: (sentence: string) => void, onSignedOut: () => void,
+ *          onLeft: () => void}} means `onLeft`: an upload stands still that this browser began
+ */
+export async function createSending({ store, api, say, onSignedOut, onLeft }) {
   const [memory] = await Promise.all([openMemory(), loadSaid()]);
-  const observed = new ObservedUploads({ store });
+  const holds = new Holds(navigator.locks);
+  const observed = new ObservedUploads({ store, isOurs: (taskId) => memory.has(taskId), left: (taskId) => holds.free(taskId), onLeft });
   const hasher = new Hasher({
     spawn: () => new Worker(new URL("../core/hash-worker.js", import.meta.url), { type: "module" }),
     subtle: isSecureContext ? crypto.subtle : undefined,
@@ -39,12 +44,12 @@ export async function createSending({ store, api, say, onSignedOut }) {
   };
   const transport = { ...api, sendChunk: sendSignedIn };
   const takesOver = (taskId, key) => observed.forget(taskId, key);
-  const uploader = new Uploader({ store, memory, hasher, transport, takesOver });
-  const uploads = createUploadCommands({ uploader, observed, store, api, memory, decide });
+  const uploader = new Uploader({ store, memory, hasher, transport, takesOver, holds });
+  const uploads = createUploadCommands({ uploader, observed, store, api, memory, holds, decide });
   new Announcer(store, say, SAY_MS);
   const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
   setInterval(() => observed.tick(), WATCH_MS);
-  return { uploader, observed, memory, uploads, awake };
+  return { uploader, observed, memory, holds, uploads, awake };
 }
 
 /** Asks what to do with files whose names are taken; the question is loaded when it is first asked. */

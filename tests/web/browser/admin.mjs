@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { Faults, photograph } from "./harness.mjs";
+import { photograph } from "./harness.mjs";
 import { Places, totp } from "./places.mjs";
 
 const ISSUER = { iss: "https://id.example/realms/home", aud: "drive", secret: randomBytes(48).toString("hex") };
@@ -227,7 +227,7 @@ test("the tasks of everybody are listed and filtered", async () => {
   const token = await tokenOf(BEN);
   const make = async (name, owner) => (await places.ask("POST", "/api/tasks", { type: "Custom", name, parameters: {} }, owner)).taskId;
   await places.ask("POST", `/api/tasks/${await make("Back-up of ben", token)}/fail`, { errorMessage: "tar failed in part 3" }, token);
-  await make("Back-up of anna", places.token);
+  await make("Back-up of anna", places.server.token);
   await places.go("admin/tasks");
   await page.getByText("Back-up of ben").waitFor();
   await page.getByText("Back-up of anna").waitFor();
@@ -293,18 +293,15 @@ test("a page that cannot be loaded says so, and is tried again", async () => {
 });
 
 test("others do not get here", async () => {
-  const context = await places.browser.newContext();
-  const other = await context.newPage();
-  const faults = new Faults();
-  faults.forgive("401");
-  await faults.watch(other);
+  const other = await places.newPage();
+  places.faults.forgive("401");
   await other.goto(`${places.server.url}/#/admin/accounts`);
-  await places.signIn(BEN, other);
+  await places.enter(other, BEN);
+  places.faults.forgive();
   assert.equal(await other.getByRole("link", { name: "Administration" }).count(), 0);
   await other.getByRole("heading", { name: "No files yet" }).waitFor();
   assert.equal(await other.locator("admin-view").count(), 0);
-  assert.deepEqual(faults.list, []);
-  await context.close();
+  await other.context().close();
 });
 
 test("German says it all too", async () => {

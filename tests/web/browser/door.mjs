@@ -4,16 +4,14 @@ import assert from "node:assert/strict";
 import { createHash, createHmac, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { Faults, launch, photograph, Server } from "./harness.mjs";
+import { ACCOUNT, photograph, World } from "./harness.mjs";
 
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
 const CLIENT = "drive";
 
 let provider;
-let server;
-let browser;
 let page;
-const faults = new Faults();
+const world = new World();
+const { faults } = world;
 
 /** An OpenID Connect provider that signs in whoever comes, or refuses with `denies`. */
 class Provider {
@@ -85,22 +83,18 @@ function totp(secret) {
 
 before(async () => {
   provider = await Provider.start();
-  server = await Server.start({
+  const settings = {
     DRIVE_OIDC_ISSUER: provider.issuer,
     DRIVE_OIDC_CLIENT_ID: CLIENT,
     DRIVE_OIDC_LABEL: "Example",
     DRIVE_OIDC_ALLOW_PRIVATE: "true",
-  });
-  browser = await launch();
-  page = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  page.setDefaultTimeout(30_000);
-  await faults.watch(page);
+  };
+  ({ page } = await world.open({ settings, isSetUp: false }));
   faults.forgive("401"); // asking who is signed in, before anybody is; and the request for the code
 });
 
 after(async () => {
-  await browser?.close();
-  await server?.remove();
+  await world.close();
   provider?.http.close();
 });
 
@@ -119,19 +113,17 @@ const elsewhere = () => page.getByRole("link", { name: "Sign in with Example" })
 test("the door", async (t) => {
   let codes;
   await t.test("sets up, without a button that leads elsewhere", async () => {
-    await page.goto(server.setupUrl);
+    await page.goto(world.server.setupUrl);
     await page.getByRole("heading", { name: "Welcome to Drive" }).waitFor();
     assert.equal(await elsewhere().count(), 0);
-    await page.fill("input[name=name]", ACCOUNT.name);
-    await page.fill("input[name=password]", ACCOUNT.password);
-    await page.click("sign-in button[type=submit]");
+    await world.enter();
     await page.getByRole("heading", { name: "No files yet" }).waitFor();
     const { secret } = await post("/api/account/totp", { currentPassword: ACCOUNT.password });
     codes = (await post("/api/account/totp/confirm", { code: totp(secret) })).recoveryCodes;
     await post("/api/auth/logout");
   });
   await t.test("asks for the code of the second factor", async () => {
-    await page.goto(server.url);
+    await page.goto(world.server.url);
     await elsewhere().waitFor();
     assert.ok(await page.locator("input[name=code]").isHidden());
     await page.fill("input[name=name]", ACCOUNT.name);
@@ -149,7 +141,7 @@ test("the door", async (t) => {
     await post("/api/auth/logout");
   });
   await t.test("leads to the provider and back", async () => {
-    await page.goto(server.url);
+    await page.goto(world.server.url);
     await elsewhere().click();
     await page.getByRole("heading", { name: "No files yet" }).waitFor();
     const account = await page.evaluate(async () => (await fetch("/api/account")).json());
@@ -158,7 +150,7 @@ test("the door", async (t) => {
   });
   await t.test("says why it did not work", async () => {
     provider.denies = "access_denied";
-    await page.goto(server.url);
+    await page.goto(world.server.url);
     await elsewhere().click();
     await page.locator("sign-in .error", { hasText: "Signing in there did not work" }).waitFor();
     await photograph(page, "refused");

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ACCOUNT, FilesWorld } from "./files-world.mjs";
+import { FilesWorld } from "./files-world.mjs";
 import { ARTIFACTS, photograph } from "./harness.mjs";
 
 const world = new FilesWorld();
@@ -20,7 +20,7 @@ before(async () => {
   await put("table.csv", "/Photos/2026", "name,count\nboat,2\n", "text/csv");
   await put("letter.txt", "/Letters", "Dear all");
   await put("top.txt", "/", "<b>not bold</b>");
-  await world.signIn(page, ACCOUNT);
+  await world.signIn();
   await go("#/files/Photos/2026");
 });
 
@@ -223,12 +223,10 @@ async function tellsFailure() {
 }
 
 async function speaksGerman() {
-  const german = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: "de-DE", storageState: await context.storageState() });
-  const other = await german.newPage();
-  await faults.watch(other);
+  const other = await world.newPage({ locale: "de-DE", storageState: await context.storageState() });
   await other.goto(`${server.url}/#/files/Photos/2026`);
   await other.locator('file-row[data-name="table.csv"]').click({ button: "right" });
   await other.getByRole("menuitem", { name: "Umbenennen" }).waitFor();
   await other.screenshot({ path: `${ARTIFACTS}files-german.png` });
-  await german.close();
+  await other.context().close();
 }

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ACCOUNT, FilesWorld } from "./files-world.mjs";
+import { FilesWorld } from "./files-world.mjs";
 import { ARTIFACTS, photograph } from "./harness.mjs";
 
 const GUEST = { name: "gustav", password: "correct horse battery" };
@@ -43,7 +43,7 @@ test("the file places", (t) =>
   ]));
 
 async function walksFolders() {
-  await world.signIn(page, ACCOUNT);
+  await world.signIn();
   await row("Photos").waitFor();
   assert.deepEqual(await page.locator("file-row").evaluateAll((rows) => rows.map((one) => one.dataset.name)), ["Letters", "Photos", "top.txt"]);
   await row("Photos").click();
@@ -243,13 +243,11 @@ async function pastesAndDrags() {
 }
 
 async function choosesByTouch() {
-  const phone = await browser.newContext({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, storageState: await context.storageState() });
-  const small = await phone.newPage();
-  await faults.watch(small);
+  const small = await world.newPage({ viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true, storageState: await context.storageState() });
   await small.goto(`${server.url}/#/files/Photos/2026`);
   const target = small.locator('file-row[data-name="table.csv"]');
   const { x, y } = await target.boundingBox();
-  const session = await phone.newCDPSession(small);
+  const session = await small.context().newCDPSession(small);
   await session.send("Input.dispatchTouchEvent", { type: "touchStart", touchPoints: [{ x: x + 150, y: y + 20 }] });
   await small.locator("selection-bar", { hasText: "1 selected" }).waitFor();
   await session.send("Input.dispatchTouchEvent", { type: "touchEnd", touchPoints: [] });
@@ -257,13 +255,12 @@ async function choosesByTouch() {
   await small.locator("selection-bar", { hasText: "2 selected" }).waitFor();
   await small.screenshot({ path: `${ARTIFACTS}files-touch.png` });
   assert.ok(await small.evaluate(() => document.documentElement.scrollWidth <= innerWidth), "nothing sticks out");
-  await phone.close();
+  await small.context().close();
 }
 
 async function guestsOnlyRead() {
-  await world.api("POST", "/api/accounts", { ...GUEST, role: "guest" });
-  const other = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  await faults.watch(other);
+  await server.ask("POST", "/api/accounts", { ...GUEST, role: "guest" });
+  const other = await world.newPage();
   await world.signIn(other, GUEST);
   await other.getByRole("heading", { name: "No files yet" }).waitFor();
   assert.equal(await other.getByRole("button", { name: "New folder" }).count(), 0);

@@ -3,10 +3,9 @@
 // node tests/web/browser/fresh.mjs 8080, with the port that the server listens at.
 
 import { readFile } from "node:fs/promises";
-import http from "node:http";
-import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { startProxy } from "./proxy.mjs";
 
 const ASSETS = fileURLToPath(new URL("../../../assets/", import.meta.url));
 const TYPES = {
@@ -25,7 +24,7 @@ function fileOf(url) {
   return /^\/a\/[^/]+\/([\w./-]+)$/.exec(pathname)?.[1] ?? null;
 }
 
-/** @param {number} port of the server @param {number} [own] 0: a free one @returns {Promise<http.Server>} */
+/** @param {number} port of the server @param {number} [own] 0: a free one @returns {Promise<import("node:http").Server>} */
 export async function serveFresh(port, own = 0) {
   const send = async (response, file, headers) => {
     const text = await readFile(path.join(ASSETS, path.normalize(file)));
@@ -34,32 +33,14 @@ export async function serveFresh(port, own = 0) {
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
     response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store" }).end(body);
   };
-  const server = http.createServer((request, response) => {
-    const options = { host: "127.0.0.1", port, method: request.method, path: request.url, headers: request.headers };
-    const onward = http.request(options, (answer) => {
-      const file = fileOf(request.url);
-      if (file === null) return answer.pipe(response.writeHead(answer.statusCode, answer.headers));
-      answer.resume();
-      send(response, file, answer.headers).catch(() => response.writeHead(404).end());
-    });
-    onward.on("error", () => response.destroy());
-    response.on("close", () => onward.destroy());
-    request.pipe(onward);
-  });
-  server.on("upgrade", (request, socket, head) => {
-    const onward = net.connect(port, "127.0.0.1", () => {
-      const lines = request.rawHeaders.flatMap((text, at) => (at % 2 === 0 ? [`${text}: ${request.rawHeaders[at + 1]}`] : []));
-      onward.write(`GET ${request.url} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
-      onward.write(head);
-      socket.pipe(onward).pipe(socket);
-    });
-    for (const end of [socket, onward]) {
-      end.on("error", () => {});
-      end.on("close", () => [socket, onward].forEach((other) => other.destroy()));
-    }
-  });
-  await new Promise((resolve) => server.listen(own, "127.0.0.1", resolve));
-  return server;
+  const answers = (request, response, answer) => {
+    const file = fileOf(request.url);
+    if (file === null) return false;
+    answer.resume();
+    send(response, file, answer.headers).catch(() => response.writeHead(404).end());
+    return true;
+  };
+  return startProxy(port, { own, answers });
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

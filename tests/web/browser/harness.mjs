@@ -1,8 +1,10 @@
-// What the browser test stands on: a Drive server of its own in a temporary folder, Chromium, and files to send.
+// What the walks stand on: a Drive server of its own in a temporary folder, Chromium, files to send, and a World that holds
+// them all together with a page.
 //
 // Environment: DRIVE_BIN the server binary, CHROMIUM the browser (default /usr/bin/chromium), DRIVE_ASSETS=1 the client as
 // it lies in assets/ instead of the one in the binary.
 
+import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { createHash, randomBytes } from "node:crypto";
 import { createReadStream } from "node:fs";
@@ -15,6 +17,7 @@ import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { serveFresh } from "./fresh.mjs";
 
+export const ACCOUNT = { name: "anna", password: "correct horse battery" };
 export const ARTIFACTS = fileURLToPath(new URL("../artifacts/", import.meta.url));
 const BROWSER_FLAGS = [
   "--no-sandbox",
@@ -32,6 +35,8 @@ const START_MS = 30_000;
 /** A server in a folder of its own; can be killed and started again on the same port. */
 export class Server {
   #child = null;
+  /** Of the first account, once it is set up. */
+  token = null;
 
   /** @param {Record<string, string>} [settings] by their variables, such as DRIVE_OIDC_ISSUER */
   static async start(settings = {}) {
@@ -100,6 +105,30 @@ export class Server {
     await rm(this.folder, { recursive: true, force: true });
   }
 
+  /** Makes the first account, as the page at `setupUrl` does. */
+  async setUp(account = ACCOUNT) {
+    const code = new URL(this.setupUrl).hash.replace("#setup=", "");
+    this.token = (await this.ask("POST", "/api/auth/setup", { code, ...account })).accessToken;
+  }
+
+  /**
+   * A request beside the page, as the first account unless another token is given.
+   * @param {string} method @param {string} where @param {object | string | Uint8Array} [body] an object is sent as JSON
+   */
+  async ask(method, where, body, token = this.token) {
+    const isPlain = body === undefined || typeof body === "string" || body instanceof Uint8Array;
+    const type = body !== undefined && { "content-type": isPlain ? "application/octet-stream" : "application/json" };
+    const headers = { ...type, ...(token && { authorization: `Bearer ${token}` }) };
+    const response = await fetch(this.url + where, { method, headers, body: isPlain ? body : JSON.stringify(body) });
+    const text = await response.text();
+    assert.ok(response.ok, `${method} ${where}: ${response.status} ${text}`);
+    return /json/.test(response.headers.get("content-type")) ? JSON.parse(text) : text;
+  }
+
+  /** Stores a file. @param {object} [more] what the request can tell beside */
+  put = (fileName, folder = "/", body = fileName, contentType = "text/plain", more = {}) =>
+    this.ask("PUT", `/api/files/upload/direct?${new URLSearchParams({ fileName, folder, contentType, ...more })}`, body);
+
   /** A file of random bytes below the server's folder. @param {string} name @param {number} size bytes */
   async file(name, size) {
     const folder = path.join(this.folder, "files");
@@ -156,6 +185,81 @@ export class Faults {
   }
 }
 
+/** A server, a browser and a page before its door. */
+export class World {
+  faults = new Faults();
+
+  /** @param {{settings?: Record<string, string>, options?: object, isSetUp?: boolean}} wishes `options` of the page's context */
+  async open({ settings, options, isSetUp = true } = {}) {
+    this.server = await Server.start(settings);
+    this.browser = await launch();
+    this.page = await this.newPage(options);
+    this.context = this.page.context();
+    if (isSetUp) await this.server.setUp();
+    return this;
+  }
+
+  async close() {
+    await this.browser?.close();
+    await this.server?.remove();
+  }
+
+  /** A page of a browser of its own. */
+  async newPage(options = {}) {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, ...options });
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    await this.faults.watch(page);
+    return page;
+  }
+
+  async signIn(page = this.page, account = ACCOUNT) {
+    this.faults.forgive("401"); // asking who is signed in, before anybody is
+    await page.goto(this.server.url);
+    await this.enter(page, account);
+    this.faults.forgive();
+  }
+
+  /** At the door. */
+  async enter(page = this.page, { name, password } = ACCOUNT) {
+    await page.fill("input[name=name]", name);
+    await page.fill("input[name=password]", password);
+    await page.click("sign-in button[type=submit]");
+    await page.locator("side-bar").waitFor();
+  }
+
+  go = (hash, page = this.page) => page.evaluate((to) => (location.hash = to), hash);
+  dialog = (page = this.page) => page.locator("dialog[open]");
+
+  /** Steps that stand on each other: the first that fails is the last. @param {[string, () => Promise<void>][]} steps */
+  async walk(t, steps) {
+    for (const [name, run] of steps) {
+      let passed = false;
+      await t.test(name, async () => {
+        try {
+          await run();
+          assert.deepEqual(this.faults.list, [], "faults on the page");
+          passed = true;
+        } catch (error) {
+          await this.page.screenshot({ path: `${ARTIFACTS}failure.png` }).catch(() => {});
+          console.error(["The server's log:", ...this.server.log.slice(-40)].join("\n"));
+          throw error;
+        }
+      });
+      if (!passed) return;
+    }
+  }
+}
+
+/** Looks again and again. @param {() => Promise<boolean>} condition @param {string} what is waited for */
+export async function until(condition, what, ms = 60_000) {
+  for (const end = Date.now() + ms; Date.now() < end; ) {
+    if (await condition()) return;
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+  assert.fail(`never happened: ${what}`);
+}
+
 /** Lines as slow as a real one, so that there is a middle to interrupt. @param {number} bytesPerSecond */
 export async function slowDown(page, bytesPerSecond) {
   const session = await page.context().newCDPSession(page);
@@ -163,6 +267,20 @@ export async function slowDown(page, bytesPerSecond) {
   await session.send("Network.enable");
   await session.send("Network.emulateNetworkConditions", settings);
   return (faster) => session.send("Network.emulateNetworkConditions", { ...settings, uploadThroughput: faster });
+}
+
+/**
+ * Files and folders of this machine fall onto the page, as a desktop drops them: the browser makes its own entries and
+ * handles of them.
+ * @param {string[]} files @param {import("playwright-core").Locator} [target] or the middle of the page
+ */
+export async function drop(page, files, target) {
+  const { width, height } = page.viewportSize();
+  const box = target ? await target.boundingBox() : { x: 0, y: 0, width, height };
+  const session = await page.context().newCDPSession(page);
+  const event = { x: box.x + box.width / 2, y: box.y + box.height / 2, data: { items: [], files, dragOperationsMask: 1 } };
+  for (const type of ["dragEnter", "dragOver", "drop"]) await session.send("Input.dispatchDragEvent", { type, ...event });
+  await session.detach();
 }
 
 /** Pictures of the present state at both widths and in both themes. @param {string} name */

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ACCOUNT, FilesWorld } from "./files-world.mjs";
+import { FilesWorld } from "./files-world.mjs";
 import { photograph } from "./harness.mjs";
 
 const world = new FilesWorld();
@@ -21,7 +21,7 @@ before(async () => {
   await put("harbour.txt", "/Photos", "A picture of the harbour");
   await put("dunes.txt", "/Photos", "A picture of the dunes");
   await put("map.txt", "/", "Here be dragons");
-  await world.signIn(page, ACCOUNT);
+  await world.signIn();
 });
 
 after(() => world.close());
@@ -76,8 +76,7 @@ async function sharesFolder() {
 }
 
 async function visitorSees() {
-  const visitor = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
-  await faults.watch(visitor);
+  const visitor = await world.newPage();
   faults.forgive("401");
   await visitor.goto(url);
   await visitor.getByLabel("Passcode").fill("salt water");

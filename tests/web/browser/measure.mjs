@@ -1,30 +1,20 @@
 // Measures the client on loopback: the first view, 1 GiB sent by the page beside the same without hashing and beside one
-// plain request, 10,000 tasks in the list, and the memory that 5 GiB take. Not part of tests/run.
-// `node browser/measure.mjs [first] [tasks] [speed] [memory]`, see harness.mjs.
+// plain request, 10,000 tasks in the list, a dropped folder of 10,000 files, and the memory that 5 GiB take. Not part of
+// tests/run. `node browser/measure.mjs [first] [tasks] [folder] [speed] [memory]`, see harness.mjs.
 
-import { mkdir, open, readFile, truncate } from "node:fs/promises";
+import { mkdir, open, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
-import { launch, Server } from "./harness.mjs";
+import { drop, World } from "./harness.mjs";
 
 const GIB = 2 ** 30;
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
+const FILES = Number(process.env.FILES ?? 10_000);
 const HASHING_OFF = 'export class Hasher { hash() { return Promise.reject(new Error("off")); } }';
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "speed", "memory"];
-const server = await Server.start({ UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) });
-const browser = await launch();
-const context = await browser.newContext();
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "folder", "speed", "memory"];
+const world = await new World().open({ settings: { UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) } });
+const { browser, context, page, server } = world;
 context.setDefaultTimeout(550_000);
-const page = await context.newPage();
 const say = (...words) => console.log(...words);
-
-async function setUp() {
-  await page.goto(server.setupUrl);
-  await page.fill("input[name=name]", ACCOUNT.name);
-  await page.fill("input[name=password]", ACCOUNT.password);
-  await page.click("sign-in button[type=submit]");
-  await page.getByRole("heading", { name: "No files yet" }).waitFor();
-}
 
 async function sparse(name, size) {
   const where = path.join(server.folder, name);
@@ -86,6 +76,38 @@ async function tasks() {
     return { median: gaps[120], worst: gaps[239], cards: document.querySelectorAll("task-card").length };
   });
   say(`${made} tasks: first cards after ${painted} ms; scrolled through in 240 steps: a frame takes ${frames.median.toFixed(1)} ms, the longest ${frames.worst.toFixed(1)} ms; ${frames.cards} cards drawn`);
+}
+
+/** Small files in nested folders, some with more than the hundred entries that a browser tells at a time. */
+async function folder() {
+  const root = path.join(server.folder, "archive");
+  for (let at = 0; at < FILES; at++) {
+    const inside = path.join(root, `week ${at % 5}`, `day ${at % 50}`);
+    if (at < 50) await mkdir(inside, { recursive: true });
+    await writeFile(path.join(inside, `${at}.txt`), `file ${at}`);
+  }
+  await page.goto(`${server.url}/#/files`);
+  await page.locator("upload-tray").waitFor({ state: "attached" });
+  await page.evaluate(() => {
+    globalThis.gaps = [];
+    let last = performance.now();
+    const look = (now) => {
+      gaps.push(now - last);
+      last = now;
+      requestAnimationFrame(look);
+    };
+    requestAnimationFrame(look);
+  });
+  const began = performance.now();
+  await drop(page, [root]);
+  const row = page.locator("upload-group", { hasText: "archive" });
+  await row.waitFor();
+  const read = (performance.now() - began) / 1000;
+  await row.and(page.locator("[data-state=done]")).waitFor({ timeout: 3_000_000 });
+  const seconds = (performance.now() - began) / 1000;
+  const total = await page.evaluate(async () => (await fetch("/api/files?folder=/archive&deep=true&limit=1")).headers.get("x-total"));
+  const worst = await page.evaluate(() => Math.round(Math.max(...gaps)));
+  say(`${total} of ${FILES} files of a dropped folder: one row after ${read.toFixed(1)} s, all there after ${seconds.toFixed(0)} s, ${(FILES / seconds).toFixed(0)} a second; the longest frame ${worst} ms`);
 }
 
 async function send(where, label) {
@@ -151,10 +173,8 @@ async function memory() {
 }
 
 try {
-  await mkdir(server.folder, { recursive: true });
-  await setUp();
-  for (const what of wanted) await { first, tasks, speed, memory }[what]();
+  await world.signIn();
+  for (const what of wanted) await { first, tasks, folder, speed, memory }[what]();
 } finally {
-  await browser.close();
-  await server.remove();
+  await world.close();
 }

@@ -3,37 +3,26 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ARTIFACTS, Faults, launch, photograph, Server, sha256, slowDown } from "./harness.mjs";
+import { ACCOUNT, photograph, sha256, slowDown, until, World } from "./harness.mjs";
 
 const MB = 1_000_000;
 const BIG = 200 * MB;
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
 
-let server;
-let browser;
-let context;
-let page;
-const faults = new Faults();
+const world = new World();
+const { faults } = world;
+let server, context, page;
 /** Chunks the server took, as "task index", in order. */
 const taken = [];
 
 before(async () => {
-  server = await Server.start({ DRIVE_SERVER_ALLOWED_HOSTS: "drive.test" });
-  browser = await launch();
-  context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true });
-  context.setDefaultTimeout(30_000);
-  page = await context.newPage();
-  await faults.watch(page);
+  ({ server, context, page } = await world.open({ settings: { DRIVE_SERVER_ALLOWED_HOSTS: "drive.test" }, isSetUp: false }));
   page.on("response", (response) => {
     const chunk = /\/upload\/chunk\/([^/]+)\/(\d+)$/.exec(response.url());
     if (chunk && response.ok()) taken.push(`${chunk[1]} ${chunk[2]}`);
   });
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+after(() => world.close());
 
 const row = (name) => page.locator("upload-row", { hasText: name });
 const inState = (name, state, options) =>
@@ -54,25 +43,8 @@ async function stored(name, percent) {
 const taskOf = (name) => row(name).getAttribute("data-task");
 const ask = (path) => page.evaluate(async (url) => (await fetch(url)).json(), path);
 
-/** @returns {Promise<boolean>} whether it passed */
-async function step(t, name, run) {
-  let passed = false;
-  await t.test(name, async () => {
-    try {
-      await run();
-      assert.deepEqual(faults.list, [], "faults on the page");
-      passed = true;
-    } catch (error) {
-      await page.screenshot({ path: `${ARTIFACTS}failure.png` }).catch(() => {});
-      console.error(["The server's log:", ...server.log.slice(-60)].join("\n"));
-      throw error;
-    }
-  });
-  return passed;
-}
-
-test("the page", async (t) => {
-  const steps = [
+test("the page", (t) =>
+  world.walk(t, [
     ["sets up the first account", setsUp],
     ["resumes after a reload with the same file, sending only what is missing", resumesAfterReload],
     ["pauses and resumes, at the server too", pausesAndResumes],
@@ -84,20 +56,14 @@ test("the page", async (t) => {
     ["names every control, and can be walked by keyboard", isAccessible],
     ["works on plain http, where the browser has no digest", worksInsecurely],
     ["signs out and in", signsOutAndIn],
-  ];
-  for (const [name, run] of steps) {
-    if (!(await step(t, name, run))) return; // later steps stand on this one
-  }
-});
+  ]));
 
 async function setsUp() {
   faults.forgive("401"); // asking who is signed in, before anybody is
   await page.goto(server.setupUrl);
   await page.getByRole("heading", { name: "Welcome to Drive" }).waitFor();
   await photograph(page, "set-up");
-  await page.fill("input[name=name]", ACCOUNT.name);
-  await page.fill("input[name=password]", ACCOUNT.password);
-  await page.click("sign-in button[type=submit]");
+  await world.enter();
   await page.getByRole("heading", { name: "No files yet" }).waitFor();
   assert.ok(!page.url().includes("setup"), "the code is gone from the address");
   await photograph(page, "empty");
@@ -272,14 +238,11 @@ async function isAccessible() {
 }
 
 async function worksInsecurely() {
-  const plain = await (await browser.newContext()).newPage();
-  await faults.watch(plain);
+  const plain = await world.newPage();
   faults.forgive("401");
   await plain.goto(`http://drive.test:${new URL(server.url).port}/`);
   assert.equal(await plain.evaluate(() => isSecureContext), false);
-  await plain.fill("input[name=name]", ACCOUNT.name);
-  await plain.fill("input[name=password]", ACCOUNT.password);
-  await plain.click("sign-in button[type=submit]");
+  await world.enter(plain);
   await plain.locator("file-row").first().waitFor();
   await plain.setInputFiles("input[data-role=upload]", await server.file("plain.bin", 12 * MB));
   const there = plain.locator("upload-row", { hasText: "plain.bin" });
@@ -289,9 +252,19 @@ async function worksInsecurely() {
 }
 
 async function signsOutAndIn() {
+  const other = await context.newPage();
+  await faults.watch(other);
+  const sockets = [];
+  for (const one of [page, other]) one.on("websocket", (socket) => sockets.push(socket));
+  await Promise.all([page.reload(), other.goto(server.url)]);
+  await until(async () => sockets.length === 2, "both pages listen");
+  faults.forgive("401", "WebSocket"); // what the browser itself says of it
   await page.locator("account-menu .avatar").click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.locator("sign-in").waitFor();
+  await other.locator("sign-in").waitFor();
+  await until(async () => sockets.every((socket) => socket.isClosed()), "the sockets are closed");
+  await other.close();
   faults.forgive("401");
   await page.fill("input[name=name]", ACCOUNT.name);
   await page.fill("input[name=password]", "wrong password");

@@ -1,67 +1,20 @@
-// What the walks through usage, settings and administration share: a server with somebody signed in, requests beside the
-// page, the check for people who cannot see it well, codes of a second factor.
+// What the walks through usage, settings and administration share: a world with somebody signed in, the check for people
+// who cannot see it well, codes of a second factor.
 
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { isClean } from "./axe.mjs";
-import { Faults, launch, Server } from "./harness.mjs";
+import { World } from "./harness.mjs";
 
-export const ACCOUNT = { name: "anna", password: "correct horse battery" };
-
-export class Places {
-  faults = new Faults();
-
+export class Places extends World {
   /** @param {Record<string, string>} [settings] of the server @param {object} [options] of the browser's context */
   static async open(settings = {}, options = {}) {
-    const places = new Places();
-    places.server = await Server.start(settings);
-    places.browser = await launch();
-    places.context = await places.browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, ...options });
-    places.context.setDefaultTimeout(20_000);
-    places.page = await places.context.newPage();
-    await places.faults.watch(places.page);
-    places.faults.forgive("401"); // asking who is signed in, before anybody is
-    const code = new URL(places.server.setupUrl).hash.replace(/^#setup=/, "");
-    const { accessToken } = await places.ask("POST", "/api/auth/setup", { code, ...ACCOUNT });
-    places.token = accessToken;
-    await places.page.goto(places.server.url);
-    await places.signIn(ACCOUNT);
-    places.faults.forgive();
+    const places = await new Places().open({ settings, options });
+    await places.signIn();
     return places;
   }
 
-  async signIn({ name, password }, page = this.page) {
-    await page.fill("input[name=name]", name);
-    await page.fill("input[name=password]", password);
-    await page.click("sign-in button[type=submit]");
-    await page.locator("side-bar").waitFor();
-  }
-
-  async close() {
-    await this.browser?.close();
-    await this.server?.remove();
-  }
-
-  /** A request beside the page, as the first account unless another token is given. */
-  async ask(method, path, body, token = this.token) {
-    const headers = { ...(token && { authorization: `Bearer ${token}` }), ...(body && { "content-type": "application/json" }) };
-    const response = await fetch(this.server.url + path, { method, headers, body: body && JSON.stringify(body) });
-    const text = await response.text();
-    assert.ok(response.ok, `${method} ${path}: ${response.status} ${text}`);
-    return text && /json/.test(response.headers.get("content-type")) ? JSON.parse(text) : text;
-  }
-
-  async put(name, content, contentType, folder = "/") {
-    const query = new URLSearchParams({ fileName: name, folder, contentType });
-    const headers = { authorization: `Bearer ${this.token}`, "content-type": "application/octet-stream" };
-    const response = await fetch(`${this.server.url}/api/files/upload/direct?${query}`, { method: "PUT", headers, body: content });
-    assert.ok(response.ok, await response.clone().text());
-    return response.json();
-  }
-
-  async go(place) {
-    await this.page.evaluate((hash) => (location.hash = hash), `#/${place}`);
-  }
+  ask = (...request) => this.server.ask(...request);
 
   heading(name) {
     return this.page.getByRole("heading", { name, exact: true });

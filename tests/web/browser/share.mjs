@@ -4,28 +4,13 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { Faults, launch, photograph, Server, sha256 } from "./harness.mjs";
+import { photograph, sha256, World } from "./harness.mjs";
 
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
+const world = new World();
+const { faults } = world;
+let server, page;
 
-let server;
-let browser;
-let page;
-let token;
-const faults = new Faults();
-
-async function api(method, where, body, type = "application/json") {
-  const headers = token ? { authorization: `Bearer ${token}`, "content-type": type } : { "content-type": type };
-  const response = await fetch(server.url + where, { method, headers, body: type === "application/json" && body ? JSON.stringify(body) : body });
-  const text = await response.text();
-  assert.ok(response.ok, `${method} ${where}: ${response.status} ${text}`);
-  return text ? JSON.parse(text) : null;
-}
-
-async function put(name, bundle, folder, body, contentType) {
-  const query = new URLSearchParams({ fileName: name, bundleId: bundle, folder, contentType });
-  return api("PUT", `/api/files/upload/direct?${query}`, body, "application/octet-stream");
-}
+const put = (name, bundleId, folder, body, contentType) => server.put(name, folder, body, contentType, { bundleId });
 
 /** A picture in two colours, without a library: PNG made by the browser. */
 async function picture(label, hue) {
@@ -49,20 +34,10 @@ async function picture(label, hue) {
 }
 
 before(async () => {
-  server = await Server.start();
-  browser = await launch();
-  const context = await browser.newContext({ acceptDownloads: true });
-  page = await context.newPage();
-  await faults.watch(page);
-  const code = new URL(server.setupUrl).hash.replace(/^#?(setup=)?/, "") || new URL(server.setupUrl).searchParams.get("code");
-  const session = await api("POST", "/api/auth/setup", { code, ...ACCOUNT });
-  token = session.accessToken;
+  ({ server, page } = await world.open());
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+after(() => world.close());
 
 let link;
 
@@ -75,7 +50,7 @@ test("a link with a passcode asks for it, and opens", async () => {
     expiredAt: "2999-07-01T00:00:00Z",
     uploadInto: "/inbox",
   };
-  const bundle = await api("POST", "/api/bundles", wish);
+  const bundle = await server.ask("POST", "/api/bundles", wish);
   link = bundle.url;
   await put("harbour.png", bundle.id, "/photos/sea", await picture("Harbour", 210), "image/png");
   await put("dunes in the evening light, seen from the old road.png", bundle.id, "/photos/sea/day 2", await picture("Dunes", 70), "image/png");
@@ -125,15 +100,15 @@ test("a visitor leaves files, and their owner has them", async () => {
   await page.locator("share-inbox input").setInputFiles([file]);
   await page.getByText("Sent ·").waitFor({ timeout: 30_000 });
   await photograph(page, "share-inbox");
-  const [stored] = await api("GET", "/api/files?folder=/inbox");
+  const [stored] = await server.ask("GET", "/api/files?folder=/inbox");
   assert.equal(stored.name, path.basename(file));
   assert.equal(stored.hash, `sha256:${await sha256(file)}`);
   assert.equal(await page.locator("share-page .files li").count(), 4, "others are not shown what was left");
 });
 
 test("a link that was taken back says so", async () => {
-  const [bundle] = await api("GET", "/api/bundles");
-  await api("DELETE", `/api/bundles/${bundle.id}`);
+  const [bundle] = await server.ask("GET", "/api/bundles");
+  await server.ask("DELETE", `/api/bundles/${bundle.id}`);
   faults.forgive("404");
   await page.goto(link);
   await page.getByRole("heading", { name: "Nothing here" }).waitFor();

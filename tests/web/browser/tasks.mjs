@@ -4,58 +4,32 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ARTIFACTS, Faults, launch, photograph, Server } from "./harness.mjs";
+import { ARTIFACTS, photograph, World } from "./harness.mjs";
 
-const ACCOUNT = { name: "anna", password: "correct horse battery" };
 const MANY = 2400;
 /** An account may have 1,000 open ones. */
 const OPEN = 900;
 
-let server;
-let browser;
-let page;
-let token;
-const faults = new Faults();
+const world = new World();
+let server, page;
 
-async function api(method, where, body, type = "application/json") {
-  const headers = { "content-type": type, ...(token && { authorization: `Bearer ${token}` }) };
-  const response = await fetch(server.url + where, { method, headers, body: body && type === "application/json" ? JSON.stringify(body) : body });
-  const text = await response.text();
-  assert.ok(response.ok, `${method} ${where}: ${response.status} ${text}`);
-  return text ? JSON.parse(text) : null;
-}
-
-async function signedIn(options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, acceptDownloads: true, ...options });
-  context.setDefaultTimeout(20_000);
-  const opened = await context.newPage();
-  await faults.watch(opened);
-  faults.forgive("401"); // asking who is signed in, before anybody is
-  await opened.goto(server.url);
-  await opened.fill("input[name=name]", ACCOUNT.name);
-  await opened.fill("input[name=password]", ACCOUNT.password);
-  await opened.click("sign-in button[type=submit]");
-  await opened.locator("side-bar").waitFor();
-  faults.forgive();
-  return opened;
+async function signedIn(options) {
+  const other = await world.newPage(options);
+  await world.signIn(other);
+  return other;
 }
 
 before(async () => {
-  server = await Server.start();
-  browser = await launch();
-  const code = new URL(server.setupUrl).hash.replace("#setup=", "");
-  token = (await api("POST", "/api/auth/setup", { code, ...ACCOUNT })).accessToken;
-  page = await signedIn();
+  ({ server, page } = await world.open());
+  await world.signIn();
 });
 
-after(async () => {
-  await browser?.close();
-  await server?.remove();
-});
+after(() => world.close());
+
+const api = (...request) => server.ask(...request);
 
 const card = (name, on = page) => on.locator("task-card", { hasText: name });
 const inStatus = (locator, status) => locator.and(page.locator(`[data-status=${status}]`)).waitFor();
-const put = (name, text) => api("PUT", `/api/files/upload/direct?fileName=${encodeURIComponent(name)}`, text, "application/octet-stream");
 const filter = (name) => page.locator(`task-list [data-filter=${name}]`);
 const total = (n) => page.locator("task-list .total", { hasText: new RegExp(`^${n.toLocaleString("en")} task`) }).waitFor();
 
@@ -73,7 +47,7 @@ step("a place without tasks says so", async () => {
 });
 
 step("a task is made from what the server offers, and its result is a link", async () => {
-  for (const name of ["harbour one.txt", "harbour two.txt", "dunes.txt"]) await put(name, `${name}, `.repeat(2000));
+  for (const name of ["harbour one.txt", "harbour two.txt", "dunes.txt"]) await server.put(name, "/", `${name}, `.repeat(2000));
   await page.getByRole("button", { name: "New task" }).click();
   const dialog = page.getByRole("dialog");
   await dialog.getByLabel("What to do").selectOption("FileCompress");
@@ -114,7 +88,7 @@ step("a field that is missing or wrong is named, and what was typed stays", asyn
 
 step("what went wrong is told with its attempts, and tried again", async () => {
   const begun = Buffer.from("89504e470d0a1a0a0000000d494844520000001000000010080200000090916836000001f449444154789c", "hex"); // a PNG of 16 x 16 that breaks off
-  const { id } = await put("broken picture.png", begun);
+  const { id } = await server.put("broken picture.png", "/", begun, "image/png");
   await api("POST", "/api/tasks", { type: "FileConversion", parameters: { fileId: id, targetFormat: "jpg" } });
   const failed = card("Convert broken picture");
   await inStatus(failed, "Failed");
@@ -215,10 +189,8 @@ step("thousands scroll, are filtered, and are changed at once", async () => {
 
 step("administrators see everybody's, and leave them alone", async () => {
   await api("POST", "/api/accounts", { name: "berta", password: "another long password" });
-  const admin = token;
-  token = (await api("POST", "/api/auth/login", { name: "berta", password: "another long password" })).accessToken;
-  await api("POST", "/api/tasks", { type: "Custom", name: "Berta's own work" });
-  token = admin;
+  const { accessToken } = await api("POST", "/api/auth/login", { name: "berta", password: "another long password" });
+  await api("POST", "/api/tasks", { type: "Custom", name: "Berta's own work" }, accessToken);
   await filter("owner").selectOption("all");
   const hers = card("Berta's own work");
   await hers.getByText("berta", { exact: true }).waitFor();
@@ -250,19 +222,4 @@ step("it speaks German, fits a narrow phone and a wide screen", async () => {
   await german.context().close();
 });
 
-test("tasks", async (t) => {
-  for (const [name, run] of steps) {
-    let passed = false;
-    await t.test(name, async () => {
-      try {
-        await run();
-        assert.deepEqual(faults.list, [], "faults on the page");
-        passed = true;
-      } catch (error) {
-        await page.screenshot({ path: `${ARTIFACTS}tasks-failure.png` }).catch(() => {});
-        throw error;
-      }
-    });
-    if (!passed) return; // later steps stand on this one
-  }
-});
+test("tasks", (t) => world.walk(t, steps));

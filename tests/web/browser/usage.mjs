@@ -27,7 +27,7 @@ test("an empty drive says so, and leads to the files", async () => {
 
 test("what comes in is shown by itself", async () => {
   const sizes = [["harbour.jpg", "image/jpeg", 9_000_000], ["film.mp4", "video/mp4", 12_000_000], ["notes.txt", "text/plain", 1200], ["report.pdf", "application/pdf", 2_400_000], ["old.bin", "x-thing/none", 3_000_000]];
-  for (const [name, type, size] of sizes) await places.put(name, Buffer.alloc(size, name), type);
+  for (const [name, type, size] of sizes) await places.server.put(name, "/", Buffer.alloc(size, name), type);
   const [old] = await places.ask("GET", "/api/files?q=old");
   await places.ask("DELETE", `/api/files/${old.id}`);
   await places.ask("POST", "/api/files/upload/create", { fileName: "later.iso", fileSize: 5_000_000 });

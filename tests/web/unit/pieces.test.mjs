@@ -180,3 +180,25 @@ test("the screen stays on while this page sends, and no longer", async () => {
   await put({ state: "done", driven: true });
   assert.equal(locks[1].released, true);
 });
+
+test("an upload that ends while the browser is asked leaves no screen on; a refusal is not asked again with each chunk", async () => {
+  const store = new Store();
+  const put = (fields) => store.putUpload(uploadView({ key: "a", name: "a", size: 1, driven: true, ...fields }));
+  let give;
+  const lock = { released: false, release: async () => (lock.released = true) };
+  new Awake({ store, request: () => new Promise((resolve) => (give = () => resolve(lock))) });
+  put({ state: "sending" });
+  put({ state: "done" });
+  give();
+  await new Promise(setImmediate);
+  assert.equal(lock.released, true);
+  let asked = 0;
+  const awake = new Awake({ store, request: () => Promise.reject(++asked) });
+  for (const sent of [0, 0.5]) {
+    put({ state: "sending", sent });
+    await new Promise(setImmediate);
+  }
+  assert.equal(asked, 1);
+  await awake.look();
+  assert.equal(asked, 2, "the page is in front again");
+});

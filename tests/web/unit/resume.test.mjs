@@ -81,11 +81,7 @@ test("after a reload only the missing chunks are sent, and the row stays the sam
   await memory.put(memo);
   const observed = new ObservedUploads({ store });
   const open = { taskId: "task1", fileName: "boat.txt", fileSize: TEXT.length, folder: "/Songs", status: "InProgress" };
-  observed.seed(
-    [{ ...open, chunksUploaded: 3, chunksCount: 5 }],
-    () => true,
-    () => false,
-  );
+  observed.seed([{ ...open, chunksUploaded: 3, chunksCount: 5 }], { isOurs: () => true, isDriven: () => false });
   const { key, state, durable } = rowOf(store);
   assert.equal(state, "needs-file");
   assert.ok(durable > 0);
@@ -174,11 +170,7 @@ test("another device's upload is shown with its rate, asks for its file when sil
 
 test("our own upload after a reload asks for its file at once, whatever its last chunks still report", () => {
   const { store, clock, observed } = watch();
-  observed.seed(
-    [upload({ lastActivity: new Date(clock.now).toISOString() })],
-    () => true,
-    () => false,
-  );
+  observed.seed([upload({ lastActivity: new Date(clock.now).toISOString() })], { isOurs: () => true, isDriven: () => false });
   assert.equal(rowOf(store).state, "needs-file");
   clock.now += 500;
   observed.handleEvent("upload.progress", upload({ chunksUploaded: 3 }));
@@ -188,19 +180,24 @@ test("our own upload after a reload asks for its file at once, whatever its last
   assert.deepEqual([rowOf(store).state, rowOf(store).note], ["sending", "From another tab"]);
 });
 
+test("another page's upload is told apart, and asks for its file as soon as that page is gone", async () => {
+  const store = new Store();
+  let close;
+  const closed = new Promise((resolve) => (close = resolve));
+  const observed = new ObservedUploads({ store, isOurs: async () => true, left: () => closed });
+  observed.seed([upload({})], { isOurs: () => true, isHeld: () => true, isDriven: () => false });
+  assert.deepEqual([rowOf(store).state, rowOf(store).note], ["sending", "From another tab"]);
+  observed.handleEvent("upload.progress", upload({ chunksUploaded: 3 }));
+  assert.equal(rowOf(store).durable, 300, "it is no echo of our own");
+  close();
+  await until(store, () => rowOf(store).state === "needs-file");
+});
+
 test("the server's list is the truth: what is not in it any more goes, what is driven here is left alone", () => {
   const { store, observed } = watch();
-  observed.seed(
-    [upload({ taskId: "a" }), upload({ taskId: "b" })],
-    () => true,
-    () => false,
-  );
+  observed.seed([upload({ taskId: "a" }), upload({ taskId: "b" })], { isOurs: () => true, isDriven: () => false });
   assert.equal(store.uploads.size, 2);
-  observed.seed(
-    [upload({ taskId: "b" }), upload({ taskId: "c" })],
-    () => true,
-    (taskId) => taskId === "c",
-  );
+  observed.seed([upload({ taskId: "b" }), upload({ taskId: "c" })], { isOurs: () => true, isDriven: (taskId) => taskId === "c" });
   assert.deepEqual(
     [...store.uploads.values()].map(({ taskId }) => taskId),
     ["b"],

@@ -19,7 +19,8 @@ function setUp(answer) {
   const store = new Store();
   const idle = { setAccount() {}, start() {}, seed() {}, drives: () => false };
   const memory = { all: async () => [] };
-  const sending = new Later(async () => ({ uploader: idle, observed: idle, memory }));
+  const holds = { others: async () => new Set() };
+  const sending = new Later(async () => ({ uploader: idle, observed: idle, memory, holds }));
   const api = createApi({ fetch });
   return { asked, store, session: new Session({ api, store, live: idle, sending }) };
 }

@@ -43,18 +43,23 @@ test("an empty file needs no chunk", async () => {
   assert.deepEqual(server.calls, ["create empty", "complete task1"]);
 });
 
-test("at most two files at a time, in the order they came", async () => {
+test("four small files at a time, two that are larger, in the order they came", async () => {
   const { server, store, uploader } = setUp();
   const all = gate();
   server.onChunk = () => all.passed;
-  uploader.add(["a", "b", "c"].map((name) => ({ file: file(name, name), folder: "/" })));
-  await until(store, () => server.calls.filter((call) => call.startsWith("chunk")).length === 2);
-  assert.deepEqual(
-    [...store.uploads.values()].map(({ state }) => state),
-    ["sending", "sending", "queued"],
-  );
+  const states = () => [...store.uploads.values()].map(({ state }) => state);
+  uploader.add(["a", "b", "c", "d", "e"].map((name) => ({ file: file(name, name), folder: "/" })));
+  await until(store, () => server.calls.filter((call) => call.startsWith("chunk")).length === 4);
+  assert.deepEqual(states(), ["sending", "sending", "sending", "sending", "queued"]);
   all.open();
-  await until(store, () => [...store.uploads.values()].every(({ state }) => state === "done"));
+  await until(store, () => states().every((state) => state === "done"));
+  uploader.clear();
+  server.onChunk = () => new Promise(() => {});
+  const large = "x".repeat((1 << 20) + 1);
+  uploader.add(["f", "g", "h"].map((name) => ({ file: file(name, name === "g" ? "g" : large), folder: "/" })));
+  await until(store, () => states().filter((state) => state === "sending").length === 2);
+  assert.deepEqual(states(), ["sending", "sending", "queued"]);
+  uploader.clear();
 });
 
 test("a lost connection is waited out, with growing waits, and sends nothing twice", async () => {
