@@ -54,7 +54,8 @@ export const errorCodes = () => wordsOf("domain/error.rs", /^        [A-Z]\w+ = 
 export async function auditActions() {
   const routes = await wordsOf("http/mod.rs", /^ +(?:GET|HEAD|POST|PUT|PATCH|DELETE) .*"([a-z]+\.[a-z_]+)" +=>/gm);
   const written = await wordsOf("notify/billing.rs", /"(usage\.[a-z_]+)"/g);
-  return [...new Set([...routes, ...written])];
+  const commands = [...(await wordsOf("cli/mod.rs", /"(account\.[a-z_]+)"/g)), ...(await wordsOf("app/transfer.rs", /"(files\.[a-z_]+)"/g))];
+  return [...new Set([...routes, ...written, ...commands])];
 }
 
 /** @returns {Promise<string[]>} what people are told about */
