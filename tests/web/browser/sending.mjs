@@ -12,8 +12,8 @@ import { startProxy } from "./proxy.mjs";
 
 const MB = 1_000_000;
 /** Some folders hold more than the hundred that a browser tells at a time. Ten thousand are in measure.mjs. */
-const MANY = 260;
-const IN_ONE = 130;
+const MANY = 160;
+const IN_ONE = 120;
 
 const world = new World();
 const { faults } = world;
