@@ -14,6 +14,8 @@ import { createWasmCompressor } from "./sha256-wasm.js";
 
 /** How often it is looked whether to go on. */
 const SLICE_BYTES = 4 << 20;
+/** How much is read at once, where it may be chosen. */
+const READ_BYTES = 1 << 20;
 
 /** WebAssembly where the page may use it, else plain JavaScript. @returns {Compressor} */
 export function bestCompressor() {
@@ -75,7 +77,8 @@ export function sha256Hex(data) {
 }
 
 /**
- * Hashes a file as one stream: slices in memory, and a stream for each, would pile up faster than browsers collect them.
+ * Hashes a file as one stream that fills the same buffer again and again: what is made anew for each piece piles up
+ * faster than browsers collect it.
  * @param {Blob} blob
  * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor,
  *          sliceBytes?: number}} [options] after each slice it is told how far it is, and looked whether to go on
@@ -83,10 +86,10 @@ export function sha256Hex(data) {
  */
 export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES } = {}) {
   const hash = new Sha256(compressor);
-  const reader = blob.stream().getReader();
+  const next = pieces(blob);
   let at = 0;
   try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    for (let part = await next.read(); !part.done; part = await next.read()) {
       for (let rest = part.value; rest.length > 0; ) {
         const piece = rest.subarray(0, sliceBytes - (at % sliceBytes));
         hash.update(piece);
@@ -98,7 +101,26 @@ export async function hashBlob(blob, { signal, onProgress, compressor, sliceByte
       }
     }
   } finally {
-    reader.cancel().catch(() => {});
+    next.cancel();
   }
   return hash.hex();
+}
+
+/** Reads into one buffer where the browser can; what was read holds until the next `read`. @param {Blob} blob */
+function pieces(blob) {
+  const stream = blob.stream();
+  const cancel = (reader) => () => reader.cancel().catch(() => {});
+  try {
+    const reader = stream.getReader({ mode: "byob" });
+    let buffer = new ArrayBuffer(READ_BYTES);
+    const read = async () => {
+      const part = await reader.read(new Uint8Array(buffer));
+      if (part.value) buffer = part.value.buffer;
+      return part;
+    };
+    return { read, cancel: cancel(reader) };
+  } catch {
+    const reader = stream.getReader(); // an older browser, whose streams of files make their own buffers
+    return { read: () => reader.read(), cancel: cancel(reader) };
+  }
 }

@@ -107,6 +107,34 @@ test("a blob is hashed slice by slice, tells how far it is, and can be stopped",
   await assert.rejects(stopped, { name: "AbortError" });
 });
 
+/** A file whose stream fills the reader's own buffer, or hands out its own where `type` is undefined. */
+function streamed(bytes, type) {
+  const seen = [];
+  const step = 300;
+  let at = 0;
+  const pull = (control) => {
+    const view = control.byobRequest?.view;
+    const length = Math.min(step, bytes.length - at, view?.byteLength ?? step);
+    const piece = bytes.subarray(at, (at += length));
+    seen.push(view?.byteLength);
+    if (length === 0) return [control.close(), control.byobRequest?.respond(0)];
+    if (view === undefined || view === null) return control.enqueue(piece.slice());
+    new Uint8Array(view.buffer, view.byteOffset).set(piece);
+    return control.byobRequest.respond(length);
+  };
+  return { seen, size: bytes.length, stream: () => new ReadableStream({ type, pull }) };
+}
+
+test("a file is read into one buffer where the browser can, and from its own pieces where not", async () => {
+  const bytes = randomBytes(10_000);
+  const modern = streamed(bytes, "bytes");
+  assert.equal(await hashBlob(modern), oracle(bytes));
+  assert.ok(modern.seen.every((length) => length === 1 << 20), "each time the whole of one buffer");
+  const older = streamed(bytes);
+  assert.equal(await hashBlob(older), oracle(bytes));
+  assert.ok(older.seen.length > 30 && older.seen.every((length) => length === undefined));
+});
+
 /** A worker of the same behaviour as hash-worker.js, in this thread. */
 class FakeWorker extends EventTarget {
   static made = [];
