@@ -200,6 +200,10 @@ pub const FILES: &[Asset] = embed![
     "elements/webhooks-page.js",
     "favicon.svg",
     "icons.svg",
+    "icons/any-192.png",
+    "icons/any-512.png",
+    "icons/maskable-512.png",
+    "icons/touch-180.png",
     "index.html",
     "manifest.webmanifest",
     "share.html",
@@ -287,7 +291,8 @@ fn page(path: &str) -> String {
 
 /// What is text, packed once: a page comes in a third of its bytes.
 static PACKED: LazyLock<HashMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
-    FILES.iter().filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
+    let texts = FILES.iter().filter(|(path, _)| !path.ends_with(".png"));
+    texts.filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
 });
 
 fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -353,6 +358,7 @@ pub async fn asset(
         Some("js") => SCRIPT,
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         _ => HTML,
     };
     let mut answer = HttpResponse::Ok();
