@@ -7,6 +7,7 @@ import http from "node:http";
 import net from "node:net";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 
 const ASSETS = fileURLToPath(new URL("../../../assets/", import.meta.url));
 const TYPES = {
@@ -33,7 +34,10 @@ export async function serveFresh(port, own = 0) {
     const type = TYPES[path.extname(file)] ?? "text/html; charset=utf-8";
     const body = /html|manifest/.test(type) ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
-    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store" }).end(body);
+    // Packed as the server packs them, so that what is measured is what would come.
+    const packing = /html|manifest|png/.test(type) ? {} : { "content-encoding": "gzip", vary: "accept-encoding" };
+    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store", ...packing });
+    response.end(packing.vary ? gzipSync(body, { level: 9 }) : body);
   };
   const server = http.createServer((request, response) => {
     const options = { host: "127.0.0.1", port, method: request.method, path: request.url, headers: request.headers };
