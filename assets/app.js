@@ -57,8 +57,9 @@ const sending = new Later(async () => {
 });
 const session = new Session({ api, store, live, sending, calm: calm.promise });
 
-/** Once it is painted. */
-const listed = () => requestAnimationFrame(() => setTimeout(calm.resolve));
+/** The two answers that the first list is made of. Calm comes once it is painted. */
+const first = { "list-files": Promise.withResolvers(), "load-folders": Promise.withResolvers() };
+Promise.allSettled(Object.values(first).map(({ promise }) => promise)).then(() => requestAnimationFrame(() => setTimeout(calm.resolve)));
 
 /** As the browser tells it, while it tells: it may be wrong about the beginning. */
 let isOnline = true;
@@ -103,7 +104,7 @@ const app = Object.assign(document.createElement("drive-app"), {
 });
 app.addEventListener("drive-action", (event) => {
   event.answer = actions[event.action]?.(event.detail);
-  if (event.action === "list-files") event.answer.then(listed, listed);
+  first[event.action]?.resolve(event.answer);
 });
 store.addEventListener("notice", () => store.notice && app.say(said(store.notice.title)));
 setTimeout(calm.resolve, CALM_MS);

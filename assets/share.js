@@ -21,7 +21,8 @@ const page = document.createElement("share-page");
 const actions = {
   load: ({ offset }) => share.list(offset),
   unlock: ({ passcode }) => share.unlock(passcode),
-  "read-file": ({ file }) => share.text(file),
+  "read-text": ({ file }) => share.text(file),
+  "read-whole": ({ file, signal }) => share.whole(file, signal),
   send: ({ file, signal, onProgress }) => share.send(file, { signal, onProgress }),
 };
 

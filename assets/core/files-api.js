@@ -1,12 +1,10 @@
 // The requests about stored files, folders, links and the tasks over them, as plain calls.
 
-import { Problem } from "./api.js";
+import { checked, createReading } from "./reading.js";
 
 /** Rows that one request of a long list brings, and ids that one action takes at most. */
 const PAGE = 500;
 export const ITEMS_MAX = 10_000;
-/** Characters of a text that are shown; more is for downloading. */
-const TEXT_MAX = 256 * 1024;
 
 const id = encodeURIComponent;
 
@@ -57,11 +55,7 @@ export function createFilesApi({ call, send }) {
       return (await checked(await send("/api/files/archive", { method: "POST", body, headers }))).blob();
     },
 
-    /** The beginning of a text file. @param {{url: string, size: number}} file */
-    async text(file) {
-      const headers = file.size > TEXT_MAX ? { Range: `bytes=0-${TEXT_MAX - 1}` } : {};
-      return (await checked(await send(file.url, { headers }))).text();
-    },
+    ...createReading(send),
 
     /** What is inside an encrypted file. @returns {Promise<Blob>} */
     async unlocked(file, password) {
@@ -80,9 +74,4 @@ async function everyBundle(call) {
     cursor = headers.get("x-next-cursor") ?? undefined;
     if (cursor === undefined || rows.length === 0) return found;
   }
-}
-
-async function checked(response) {
-  if (response.ok) return response;
-  throw await Problem.of(response);
 }

@@ -14,6 +14,9 @@ import { createWasmCompressor } from "./sha256-wasm.js";
 
 /** How often it is looked whether to go on. */
 const SLICE_BYTES = 4 << 20;
+/** How much is read at once, where it may be chosen, and how long that may take. */
+const READ_BYTES = 1 << 20;
+const STALL_MS = 10_000;
 
 /** WebAssembly where the page may use it, else plain JavaScript. @returns {Compressor} */
 export function bestCompressor() {
@@ -75,30 +78,81 @@ export function sha256Hex(data) {
 }
 
 /**
- * Hashes a file as one stream: slices in memory, and a stream for each, would pile up faster than browsers collect them.
+ * Hashes a file without holding it in memory.
  * @param {Blob} blob
  * @param {{signal?: AbortSignal, onProgress?: (bytes: number) => void, compressor?: Compressor,
- *          sliceBytes?: number}} [options] after each slice it is told how far it is, and looked whether to go on
+ *          sliceBytes?: number, stallMs?: number}} [options] after each slice it is told how far it is, and looked whether to
+ *   go on
  * @returns {Promise<string>}
  */
-export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES } = {}) {
+export async function hashBlob(blob, { signal, onProgress, compressor, sliceBytes = SLICE_BYTES, stallMs = STALL_MS } = {}) {
   const hash = new Sha256(compressor);
-  const reader = blob.stream().getReader();
   let at = 0;
-  try {
-    for (let part = await reader.read(); !part.done; part = await reader.read()) {
-      for (let rest = part.value; rest.length > 0; ) {
-        const piece = rest.subarray(0, sliceBytes - (at % sliceBytes));
-        hash.update(piece);
-        at += piece.length;
-        rest = rest.subarray(piece.length);
-        if (at % sliceBytes !== 0 && at !== blob.size) continue;
-        signal?.throwIfAborted();
-        onProgress?.(at);
-      }
+  for await (let rest of pieces(blob, stallMs)) {
+    while (rest.length > 0) {
+      const piece = rest.subarray(0, sliceBytes - (at % sliceBytes));
+      hash.update(piece);
+      at += piece.length;
+      rest = rest.subarray(piece.length);
+      if (at % sliceBytes !== 0 && at !== blob.size) continue;
+      signal?.throwIfAborted();
+      onProgress?.(at);
     }
+  }
+  return hash.hex();
+}
+
+/**
+ * The bytes of a file, through one buffer that is filled again and again: buffers made anew for each piece, slices and
+ * streams of them pile up to hundreds of megabytes before browsers collect them. But Chromium's reader into a buffer now
+ * and then brings nothing more for ever; then another goes on where it stopped, and where that does not help or there is
+ * none, the plain one. What was given holds until the next is asked for.
+ */
+async function* pieces(blob, stallMs) {
+  let at = 0;
+  for (let before = -1; before < at; ) {
+    before = at;
+    for await (const piece of filled(blob.slice(at), stallMs)) {
+      at += piece.length;
+      yield piece;
+    }
+    if (at >= blob.size) return;
+  }
+  const reader = blob.slice(at).stream().getReader();
+  try {
+    for (let part = await reader.read(); !part.done; part = await reader.read()) yield part.value;
   } finally {
     reader.cancel().catch(() => {});
   }
-  return hash.hex();
+}
+
+/** Ends with the file, or earlier where it brings nothing for too long. */
+async function* filled(blob, stallMs) {
+  const reader = filling(blob.stream());
+  try {
+    for (let buffer = new ArrayBuffer(READ_BYTES); reader !== null; ) {
+      const part = await inTime(reader.read(new Uint8Array(buffer)), stallMs);
+      if (part === null || part.done) return;
+      const { buffer: again } = part.value;
+      yield part.value;
+      buffer = again;
+    }
+  } finally {
+    reader?.cancel().catch(() => {});
+  }
+}
+
+function filling(stream) {
+  try {
+    return stream.getReader({ mode: "byob" });
+  } catch {
+    return null; // an older browser
+  }
+}
+
+/** @returns {Promise<any>} null when it takes too long */
+function inTime(work, ms) {
+  let timer;
+  const late = new Promise((resolve) => (timer = setTimeout(resolve, ms, null)));
+  return Promise.race([work, late]).finally(() => clearTimeout(timer));
 }

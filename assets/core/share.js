@@ -2,17 +2,16 @@
 
 import { createApi, Problem } from "./api.js";
 import { put } from "./chunk-sender.js";
+import { createReading } from "./reading.js";
 import { canRetry, retryDelay, sleep } from "./retry.js";
 
 const PAGE = 200;
-/** Characters of a text that are shown; more is for downloading. */
-export const TEXT_MAX = 256 * 1024;
 
 /**
  * @param {{slug: string, fetch: typeof fetch, sendPiece?: typeof put, wait?: typeof sleep}} means
  */
 export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
-  const { call } = createApi({ fetch });
+  const { call, send } = createApi({ fetch });
   const base = `/api/share/${encodeURIComponent(slug)}`;
 
   /** Tries what can still succeed again, until it does or the signal says stop. */
@@ -36,13 +35,7 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
     /** The cookie that comes with the answer opens the rest. @param {string} passcode */
     unlock: async (passcode) => void (await call("POST", base, { body: { passcode } })),
 
-    /** The beginning of a text file. @param {{url: string, size: number}} file */
-    async text(file) {
-      const headers = file.size > TEXT_MAX ? { Range: `bytes=0-${TEXT_MAX - 1}` } : {};
-      const response = await fetch(file.url, { headers, credentials: "same-origin" });
-      if (!response.ok) throw await Problem.of(response);
-      return response.text();
-    },
+    ...createReading(send),
 
     /**
      * Sends one file in chunks. A chunk that fails is sent again; a refusal ends it, and gives its room back.

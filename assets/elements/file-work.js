@@ -162,7 +162,7 @@ export class FileWork {
     const url = URL.createObjectURL(blob);
     const plain = { ...item, isEncrypted: false, size: blob.size, blob, url };
     setTimeout(() => URL.revokeObjectURL(url), KEPT_MS);
-    if (["image", "text"].includes(previewKind(plain))) (await this.#part("preview-dialog")).show([plain], 0);
+    if (["image", "markdown", "pdf", "text"].includes(previewKind(plain))) (await this.#part("preview-dialog")).show([plain], 0);
     else save(url, item.name);
   }
 

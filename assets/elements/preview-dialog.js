@@ -1,13 +1,16 @@
-// <preview-dialog>: a picture, film, sound or text, large and above the page.
+// <preview-dialog>: a picture, film, sound, text or PDF, large and above the page.
 //
 // Call show(files, at): the files that can be looked at, and which one first. Arrow keys and buttons go on.
-// Action "read-file" {file}: answers with the beginning of a text.
+// Actions: "read-text" {file} answers with the beginning of a text, "read-whole" {file, signal} with all of a file.
 
 import { bytes } from "../core/format.js";
 import { previewKind } from "../core/preview.js";
+import { TEXT_MAX } from "../core/reading.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setText } from "./dom.js";
+import "./markdown-view.js";
+import { canShowPdf, PDF_MAX_BYTES } from "./pdf-view.js";
 
 /** A file that was unlocked lies in this page already. */
 const inline = (file) => (file.blob ? file.url : `${file.url}?inline=true`);
@@ -15,6 +18,8 @@ const inline = (file) => (file.blob ? file.url : `${file.url}?inline=true`);
 export class PreviewDialog extends DriveElement {
   #files = [];
   #at = 0;
+  /** Ends what is still being read of the file that is shown. */
+  #shown = new AbortController();
   #title = h("h2", { id: "preview-title" });
   #about = h("span", { class: "about" });
   #stage = h("div", { class: "stage" });
@@ -35,7 +40,7 @@ export class PreviewDialog extends DriveElement {
   }
 
   connected() {
-    this.listen(this.#dialog, "close", () => this.#stage.replaceChildren());
+    this.listen(this.#dialog, "close", () => this.#stand());
     this.listen(this.#dialog, "click", ({ target }) => target === this.#stage && this.#dialog.close());
     this.listen(this.#dialog, "keydown", ({ key }) => {
       if (key === "ArrowLeft") this.#go(-1);
@@ -56,12 +61,20 @@ export class PreviewDialog extends DriveElement {
     if (file === undefined || !this.#dialog.open) return;
     setText(this.#title, file.name);
     const place = this.#files.length > 1 ? ` · ${t("preview.place", { at: this.#at + 1, all: this.#files.length })}` : "";
-    setText(this.#about, `${bytes(file.size)}${place}`);
+    const part = ["markdown", "text"].includes(previewKind(file)) && file.size > TEXT_MAX ? ` · ${t("preview.beginning", { size: bytes(TEXT_MAX) })}` : "";
+    setText(this.#about, `${bytes(file.size)}${part}${place}`);
     this.#download.href = file.url;
     this.#download.setAttribute("download", file.name);
     this.#before.hidden = this.#at === 0;
     this.#after.hidden = this.#at === this.#files.length - 1;
-    this.#stage.replaceChildren(this.#picture(file));
+    this.#stand();
+    this.#stage.append(this.#picture(file, this.#shown.signal));
+  }
+
+  #stand(...nodes) {
+    this.#shown.abort();
+    this.#shown = new AbortController();
+    this.#stage.replaceChildren(...nodes);
   }
 
   #go(step) {
@@ -71,17 +84,33 @@ export class PreviewDialog extends DriveElement {
     this.update();
   }
 
-  #picture(file) {
-    const failed = () => this.#stage.replaceChildren(h("p", { class: "sorry" }, t("preview.cannot")));
+  #picture(file, signal) {
+    const failed = () => signal.aborted || this.#stand(this.#offer(file, t("preview.cannot")));
     const source = { src: inline(file), onerror: failed };
     const kind = previewKind(file);
     if (kind === "image") return h("img", { ...source, alt: file.name });
     if (kind === "video") return h("video", { ...source, controls: true, playsinline: true });
     if (kind === "audio") return h("audio", { ...source, controls: true });
-    const text = h("pre", { tabindex: 0 });
-    const read = file.blob ? file.blob.text() : this.act("read-file", { file });
-    read?.then((words) => setText(text, words), failed);
-    return text;
+    if (kind === "pdf") return this.#pdf(file, signal, failed);
+    const view = kind === "markdown" ? document.createElement("markdown-view") : h("pre", { tabindex: 0 });
+    const read = file.blob ? file.blob.slice(0, TEXT_MAX).text() : this.act("read-text", { file });
+    read?.then((words) => (kind === "markdown" ? view.show(words) : setText(view, words)), failed);
+    return view;
+  }
+
+  #pdf(file, signal, failed) {
+    if (!canShowPdf()) return this.#offer(file, t("preview.noViewer"));
+    if (file.size > PDF_MAX_BYTES) return this.#offer(file, t("preview.tooLarge", { most: bytes(PDF_MAX_BYTES) }));
+    const view = document.createElement("pdf-view");
+    const read = file.blob ? Promise.resolve(file.blob) : this.act("read-whole", { file, signal });
+    read?.then((blob) => signal.aborted || view.show(blob, file.name), failed);
+    return view;
+  }
+
+  /** What cannot be shown can still be had. */
+  #offer({ url, name }, text) {
+    const download = h("a", { class: "button primary", href: url, download: name }, icon("download"), t("preview.download"));
+    return h("div", { class: "sorry" }, h("p", {}, text), download);
   }
 }
 

@@ -48,6 +48,7 @@ pub const FILES: &[Asset] = embed![
     "core/leader.js",
     "core/listing.js",
     "core/live.js",
+    "core/markdown.js",
     "core/notice-commands.js",
     "core/observed-uploads.js",
     "core/own-commands.js",
@@ -60,6 +61,7 @@ pub const FILES: &[Asset] = embed![
     "core/qr.js",
     "core/rate.js",
     "core/readable.js",
+    "core/reading.js",
     "core/resume.js",
     "core/retry.js",
     "core/said.js",
@@ -128,6 +130,7 @@ pub const FILES: &[Asset] = embed![
     "elements/link-list.css",
     "elements/link-list.js",
     "elements/live-region.js",
+    "elements/markdown-view.js",
     "elements/notices-page.js",
     "elements/notification-bell.css",
     "elements/notification-bell.js",
@@ -136,6 +139,7 @@ pub const FILES: &[Asset] = embed![
     "elements/page-element.js",
     "elements/paged-view.js",
     "elements/password-page.js",
+    "elements/pdf-view.js",
     "elements/pick-pointer.js",
     "elements/place-picker.css",
     "elements/place-picker.js",
@@ -199,6 +203,10 @@ pub const FILES: &[Asset] = embed![
     "elements/webhooks-page.js",
     "favicon.svg",
     "icons.svg",
+    "icons/any-192.png",
+    "icons/any-512.png",
+    "icons/maskable-512.png",
+    "icons/touch-180.png",
     "index.html",
     "manifest.webmanifest",
     "share.html",
@@ -290,7 +298,8 @@ fn page(path: &str) -> String {
 
 /// What is text, packed once: a page comes in a third of its bytes.
 static PACKED: LazyLock<HashMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
-    FILES.iter().filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
+    let texts = FILES.iter().filter(|(path, _)| !path.ends_with(".png"));
+    texts.filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
 });
 
 fn pack(content: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -356,6 +365,7 @@ pub async fn asset(
         Some("js") => SCRIPT,
         Some("css") => "text/css; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("png") => "image/png",
         _ => HTML,
     };
     let mut answer = HttpResponse::Ok();

@@ -17,9 +17,12 @@ use super::origin;
 use super::problem::{self, Problem};
 use crate::domain::error::Error;
 
-/// What pages of ours may do. WebAssembly is compiled from bytes the page itself makes, for hashing.
+/// What pages of ours may do. WebAssembly is compiled from bytes the page itself makes, for hashing. A frame shows nothing
+/// from any address, but bytes that the page itself made a `blob:` of, and `elements/pdf-view.js` is the only place that
+/// does: always as `application/pdf`, whatever the file says it is. So a frame can hold the browser's viewer of PDFs and
+/// nothing else; bytes that are no PDF are not read in another way, and a blob inherits this policy besides.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; img-src 'self' blob: data:; \
-    connect-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    connect-src 'self'; frame-src blob:; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 const HEADERS: [(&str, &str); 4] = [
     ("x-content-type-options", "nosniff"),

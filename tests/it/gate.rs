@@ -123,10 +123,14 @@ async fn every_answer_carries_the_headers_that_protect_its_reader() {
         assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
         assert_eq!(answer.header("referrer-policy"), "no-referrer", "{path}");
         let policy = answer.header("content-security-policy");
-        assert!(
-            policy.contains("default-src 'self'") && policy.contains("frame-ancestors 'none'"),
-            "{path}"
-        );
+        for part in [
+            "default-src 'self'",
+            "frame-src blob:;",
+            "object-src 'none'",
+            "frame-ancestors 'none'",
+        ] {
+            assert!(policy.contains(part), "{path}: {part}");
+        }
         assert_eq!(answer.header("access-control-allow-origin"), "", "{path}");
         let uncached =
             path.starts_with("/api") || path.starts_with("/drive") || path.starts_with("/health");

@@ -6,4 +6,8 @@ export default {
   download: "Herunterladen",
   place: "{at} von {all}",
   cannot: "Diese Datei lässt sich hier nicht zeigen. Laden Sie sie herunter, um sie zu öffnen.",
+  noViewer: "Dieser Browser kann PDFs nicht in einer Seite zeigen. Laden Sie die Datei herunter, um sie mit einer anderen App zu öffnen.",
+  tooLarge: "PDFs über {most} werden hier nicht gezeigt. Laden Sie die Datei herunter, um sie zu öffnen.",
+  source: "Quelltext",
+  beginning: "die ersten {size} werden gezeigt",
 };

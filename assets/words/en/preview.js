@@ -6,4 +6,8 @@ export default {
   download: "Download",
   place: "{at} of {all}",
   cannot: "This file cannot be shown here. Download it to open it.",
+  noViewer: "This browser cannot show PDFs in a page. Download it to open it with another app.",
+  tooLarge: "PDFs above {most} are not shown here. Download it to open it.",
+  source: "Source",
+  beginning: "the first {size} are shown",
 };

@@ -110,6 +110,24 @@ const post = (path, body) =>
 
 const elsewhere = () => page.getByRole("link", { name: "Sign in with Example" });
 
+test("every icon that an installed page may get is as large as it says", async () => {
+  await page.goto(server.url);
+  const icons = await page.evaluate(async () => {
+    const { icons: named } = await (await fetch(document.querySelector("link[rel=manifest]").href)).json();
+    const touch = document.querySelector("link[rel=apple-touch-icon]").href;
+    const look = async ({ src, sizes, type, purpose }) => {
+      const answer = await fetch(src);
+      const image = Object.assign(new Image(), { src });
+      await image.decode();
+      const size = sizes === "any" ? sizes : `${image.naturalWidth}x${image.naturalHeight}`;
+      return { size, type: answer.headers.get("content-type"), wanted: [sizes, type].join(), purpose };
+    };
+    return Promise.all([...named, { src: touch, sizes: "180x180", type: "image/png", purpose: "touch" }].map(look));
+  });
+  for (const { size, type, wanted } of icons) assert.equal([size, type].join(), wanted);
+  assert.deepEqual(icons.map(({ size, purpose }) => `${purpose} ${size}`), ["any any", "any 192x192", "any 512x512", "maskable 512x512", "touch 180x180"]);
+});
+
 test("the door", async (t) => {
   let codes;
   await t.test("sets up, without a button that leads elsewhere", async () => {

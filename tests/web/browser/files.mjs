@@ -116,7 +116,7 @@ async function looks() {
   await row("Harbour").click();
   await row("boats.md").locator(".open").focus();
   await page.keyboard.press("Enter");
-  await dialog().getByText("Two of them.").waitFor();
+  await dialog().locator("article").getByText("Two of them.").waitFor();
   await photograph(page, "files-preview");
   await isClean(page, "a preview");
   await page.keyboard.press("Escape");

@@ -5,6 +5,7 @@
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
 import { startProxy } from "./proxy.mjs";
 
 const ASSETS = fileURLToPath(new URL("../../../assets/", import.meta.url));
@@ -12,6 +13,7 @@ const TYPES = {
   ".js": "text/javascript; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".svg": "image/svg+xml",
+  ".png": "image/png",
   ".webmanifest": "application/manifest+json",
 };
 
@@ -31,7 +33,10 @@ export async function serveFresh(port, own = 0) {
     const type = TYPES[path.extname(file)] ?? "text/html; charset=utf-8";
     const body = /html|manifest/.test(type) ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
-    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store" }).end(body);
+    // Packed as the server packs them, so that what is measured is what would come.
+    const packing = /html|manifest|png/.test(type) ? {} : { "content-encoding": "gzip", vary: "accept-encoding" };
+    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store", ...packing });
+    response.end(packing.vary ? gzipSync(body, { level: 9 }) : body);
   };
   const answers = (request, response, answer) => {
     const file = fileOf(request.url);

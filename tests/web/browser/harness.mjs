@@ -155,8 +155,12 @@ export async function sha256(file) {
   return hash.digest("hex");
 }
 
-export const launch = () =>
-  chromium.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS });
+const options = () => ({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: BROWSER_FLAGS });
+
+export const launch = () => chromium.launch(options());
+
+/** A browser with settings of its own. @param {string} profile the folder where they lie */
+export const launchWith = (profile) => chromium.launchPersistentContext(profile, { ...options(), acceptDownloads: true });
 
 /** Faults a page may not show. `forgive` takes a piece of text, while a step provokes one. */
 export class Faults {

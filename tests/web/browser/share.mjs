@@ -81,6 +81,8 @@ test("files are looked at, by mouse and keyboard", async () => {
   await page.waitForFunction(() => document.querySelector("preview-dialog img")?.naturalWidth === 1200);
   await photograph(page, "share-preview");
   await page.keyboard.press("ArrowRight");
+  await page.locator("pdf-view").waitFor();
+  await page.keyboard.press("ArrowRight");
   await dialog.getByText("<b>not bold</b>").waitFor();
   await page.keyboard.press("Escape");
   assert.equal(await dialog.count(), 0);

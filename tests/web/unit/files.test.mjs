@@ -143,7 +143,9 @@ test("what can be shown, and how", () => {
   assert.equal(previewKind({ contentType: "image/png" }), "image");
   assert.equal(previewKind({ contentType: "image/svg+xml" }), "text", "a picture that could act is shown as its text");
   assert.equal(previewKind({ contentType: "application/json" }), "text");
-  assert.equal(previewKind({ contentType: "application/pdf" }), null);
+  assert.equal(previewKind({ contentType: "application/pdf" }), "pdf");
+  assert.equal(previewKind({ contentType: "text/markdown" }), "markdown");
+  assert.equal(previewKind({ contentType: "application/zip" }), null);
   assert.equal(canPreview({ contentType: "image/png", isEncrypted: true }), false);
 });
 

@@ -107,6 +107,57 @@ test("a blob is hashed slice by slice, tells how far it is, and can be stopped",
   await assert.rejects(stopped, { name: "AbortError" });
 });
 
+/**
+ * A file whose streams fill the reader's own buffer, or hand out their own where `type` is undefined; the first `stalls`
+ * of them stop for ever after some bytes.
+ */
+function streamed(bytes, { type, stalls = 0, after = 3000 }) {
+  const seen = { views: [], streams: 0 };
+  const from = (start) => ({
+    size: bytes.length - start,
+    slice: (skip) => from(start + skip),
+    stream: () => {
+      const doesStall = seen.streams++ < stalls;
+      let at = start;
+      const pull = (control) => {
+        if (doesStall && at - start >= after) return new Promise(() => {});
+        const view = control.byobRequest?.view ?? null;
+        const length = Math.min(300, bytes.length - at);
+        const piece = bytes.slice(at, (at += length));
+        seen.views.push(view?.byteLength);
+        if (length === 0) return [control.close(), control.byobRequest?.respond(0)];
+        if (view === null) return control.enqueue(new Uint8Array(piece));
+        new Uint8Array(view.buffer, view.byteOffset).set(piece);
+        return control.byobRequest.respond(length);
+      };
+      return new ReadableStream({ type, pull });
+    },
+  });
+  return Object.assign(from(0), { seen });
+}
+
+test("a file is read into one buffer where the browser can, and from its own pieces where not", async () => {
+  const bytes = randomBytes(10_000);
+  const modern = streamed(bytes, { type: "bytes" });
+  assert.equal(await hashBlob(modern), oracle(bytes));
+  assert.ok(modern.seen.views.every((length) => length === 1 << 20), "each time the whole of one buffer");
+  assert.equal(modern.seen.streams, 1);
+  const older = streamed(bytes, {});
+  assert.equal(await hashBlob(older), oracle(bytes));
+  assert.ok(older.seen.views.length > 30 && older.seen.views.every((length) => length === undefined));
+});
+
+test("a reader that stops for ever is given up, and another goes on where it stopped", async () => {
+  const bytes = randomBytes(10_000);
+  const sometimes = streamed(bytes, { type: "bytes", stalls: 2 });
+  assert.equal(await hashBlob(sometimes, { stallMs: 20 }), oracle(bytes));
+  assert.equal(sometimes.seen.streams, 3);
+  assert.ok(!sometimes.seen.views.includes(undefined));
+  const atOnce = streamed(bytes, { type: "bytes", stalls: 1, after: 0 });
+  assert.equal(await hashBlob(atOnce, { stallMs: 20 }), oracle(bytes), "by the plain reader");
+  assert.equal(atOnce.seen.streams, 2);
+});
+
 /** A worker of the same behaviour as hash-worker.js, in this thread. */
 class FakeWorker extends EventTarget {
   static made = [];

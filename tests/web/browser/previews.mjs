@@ -1,0 +1,213 @@
+// Looking at PDFs and Markdown in a real browser against a real server: on the page, unlocked in it, behind a link, and in
+// a browser without a viewer of PDFs. `node browser/previews.mjs`, see harness.mjs.
+
+import assert from "node:assert/strict";
+import { mkdir, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { after, before, test } from "node:test";
+import { isClean } from "./axe.mjs";
+import { ACCOUNT, FilesWorld } from "./files-world.mjs";
+import { launchWith, photograph } from "./harness.mjs";
+
+const PASSWORD = "salt water 7";
+
+const LOGBOOK = `# Logbook
+
+Left the harbour at **six**, wind from the *west*. The [tides](https://example.org/tides) were kind,
+the [chart](javascript:alert(1)) was not: <script>alert(1)</script>
+
+## Crew
+
+1. Anna, at the wheel
+2. Gustav
+   - and his dog
+
+> Red sky at night.
+
+\`\`\`
+course 270, speed 5.2 kn
+\`\`\`
+
+---
+
+| Buoy | Passed |
+|------|--------|
+| 12   | 07:40  |
+`;
+
+const world = new FilesWorld();
+const { faults, dialog, menu, put, row } = world;
+let page, server;
+
+/** A PDF of one page, by hand. @param {string} words */
+function pdf(words) {
+  const drawing = `BT /F1 28 Tf 60 700 Td (${words}) Tj ET`;
+  const objects = [
+    "<< /Type /Catalog /Pages 2 0 R >>",
+    "<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> >>",
+    `<< /Length ${drawing.length} >>\nstream\n${drawing}\nendstream`,
+    "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+  ];
+  let text = "%PDF-1.4\n";
+  const places = objects.map((body, at) => {
+    const place = text.length;
+    text += `${at + 1} 0 obj\n${body}\nendobj\n`;
+    return `${String(place).padStart(10, "0")} 00000 n \n`;
+  });
+  const table = text.length;
+  return `${text}xref\n0 6\n0000000000 65535 f \n${places.join("")}trailer\n<< /Size 6 /Root 1 0 R >>\nstartxref\n${table}\n%%EOF\n`;
+}
+
+before(async () => {
+  await world.open();
+  ({ page, server } = world);
+  await put("chart.pdf", "/", pdf("Harbour chart"), "application/pdf");
+  await put("page.pdf", "/", "<script>document.title = 'run'</script><h1>No PDF</h1>", "application/pdf");
+  await put("logbook.md", "/", LOGBOOK, "text/markdown");
+  await put("report.pdf", "/Sealed", pdf("Sealed report"), "application/pdf");
+});
+
+after(() => world.close());
+
+test("previews", (t) =>
+  world.walk(t, [
+    ["a PDF is shown by the browser's own viewer, and let go of", showsPdf],
+    ["what is no PDF is shown as nothing else", showsNothingElse],
+    ["a PDF above what a page can hold is offered for downloading", offersLarge],
+    ["a PDF that was unlocked in the page", showsUnlocked],
+    ["a PDF behind a link", showsShared],
+    ["Markdown is shown as it is meant, and as it was written", showsMarkdown],
+    ["a browser without a viewer offers the download", offersWithoutViewer],
+  ]));
+
+/** Waits until the viewer of a page has drawn: it tells the number of pages. @param {import("playwright-core").Page} where */
+async function viewer(where) {
+  await where.locator("preview-dialog iframe[src^=blob]").waitFor();
+  const deadline = performance.now() + 15_000;
+  for (;;) {
+    const frame = where.frames().find((one) => one.url().startsWith("chrome-extension:"));
+    const pages = await frame?.locator("#pagelength").textContent({ timeout: 1000 }).catch(() => null);
+    if (Number(pages) > 0) return Number(pages);
+    assert.ok(performance.now() < deadline, "the viewer shows no pages");
+    await where.waitForTimeout(50);
+  }
+}
+
+async function showsPdf() {
+  await world.signIn(page, ACCOUNT);
+  await page.evaluate(() => {
+    const [made, gone] = [[], []];
+    const { createObjectURL, revokeObjectURL } = URL;
+    URL.createObjectURL = (blob) => (made.push([createObjectURL(blob), blob.type]), made.at(-1)[0]);
+    URL.revokeObjectURL = (url) => (gone.push(url), revokeObjectURL(url));
+    window.objectUrls = { made, gone };
+  });
+  await row("chart.pdf").locator(".open").focus();
+  await page.keyboard.press("Enter");
+  assert.equal(await viewer(page), 1);
+  await photograph(page, "preview-pdf");
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog().count(), 0);
+  const { made, gone } = await page.evaluate(() => window.objectUrls);
+  assert.deepEqual(made.map(([, type]) => type), ["application/pdf"]);
+  assert.deepEqual(gone, made.map(([url]) => url), "nothing stays in memory");
+  assert.equal(await world.focused(), "chart.pdf");
+}
+
+async function showsNothingElse() {
+  await row("page.pdf").click();
+  await page.locator("preview-dialog iframe[src^=blob]").waitFor();
+  await page.waitForTimeout(1500); // long enough for a page to be shown, if it were one
+  for (const frame of page.frames()) assert.equal(await frame.getByText("No PDF").count().catch(() => 0), 0, frame.url());
+  assert.notEqual(await page.title(), "run");
+  await dialog().getByRole("button", { name: "Close" }).click();
+}
+
+async function offersLarge() {
+  const where = path.join(server.folder, "atlas.pdf");
+  await writeFile(where, Buffer.alloc((64 << 20) + 1));
+  await page.setInputFiles("input[data-role=upload]", where);
+  await page.locator("upload-row[data-state=done]").waitFor({ timeout: 120_000 });
+  await row("atlas.pdf").click();
+  await dialog().getByText("PDFs above").waitFor();
+  await isClean(page, "a PDF that is too large");
+  const [download] = await Promise.all([page.waitForEvent("download"), dialog().locator(".stage a").click()]);
+  assert.equal(download.suggestedFilename(), "atlas.pdf");
+  await download.cancel();
+  await page.keyboard.press("Escape");
+}
+
+async function showsUnlocked() {
+  await row("Sealed").click();
+  await menu("report.pdf", "encrypt");
+  await dialog().getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await dialog().getByLabel("Repeat the password").fill(PASSWORD);
+  await dialog().getByRole("button", { name: "Encrypt" }).click();
+  await row("report.pdf").getByRole("img", { name: "Encrypted" }).waitFor();
+  await row("report.pdf").locator(".open").click();
+  await dialog().getByLabel("Password", { exact: true }).fill(PASSWORD);
+  await page.keyboard.press("Enter");
+  assert.equal(await viewer(page), 1);
+  await dialog().getByRole("button", { name: "Close" }).click();
+}
+
+async function share() {
+  const { id, url } = await world.api("POST", "/api/bundles", { name: "Charts", slug: "charts" });
+  const query = new URLSearchParams({ fileName: "chart.pdf", bundleId: id, folder: "/shared", contentType: "application/pdf" });
+  await world.api("PUT", `/api/files/upload/direct?${query}`, pdf("Shared chart"), true);
+  return url;
+}
+
+let link;
+
+async function showsMarkdown() {
+  await world.go("#/files");
+  await row("logbook.md").click();
+  const view = page.locator("markdown-view");
+  await view.getByRole("heading", { name: "Logbook", level: 3 }).waitFor();
+  assert.deepEqual(await view.locator("article a").evaluateAll((links) => links.map((one) => [one.href, one.rel, one.target])), [
+    ["https://example.org/tides", "noopener noreferrer", "_blank"],
+  ]);
+  assert.equal(await view.locator("article :is(script, img, iframe)").count(), 0, "tags are text");
+  await view.locator("article").getByText("<script>").waitFor();
+  await photograph(page, "preview-markdown");
+  await isClean(page, "Markdown");
+  await view.getByRole("button", { name: "Source" }).click();
+  await view.locator("pre", { hasText: "# Logbook" }).waitFor();
+  assert.equal(await view.getByRole("heading", { name: "Logbook" }).count(), 0);
+  await isClean(page, "the source of Markdown");
+  await page.keyboard.press("Escape");
+}
+
+async function showsShared() {
+  link = await share();
+  const visitor = await (await world.browser.newContext()).newPage();
+  await faults.watch(visitor);
+  await visitor.goto(link);
+  await visitor.getByRole("button", { name: "chart.pdf" }).click();
+  assert.equal(await viewer(visitor), 1);
+  await visitor.context().close();
+}
+
+async function offersWithoutViewer() {
+  const profile = path.join(server.folder, "no-viewer");
+  await mkdir(path.join(profile, "Default"), { recursive: true });
+  await writeFile(path.join(profile, "Default", "Preferences"), JSON.stringify({ plugins: { always_open_pdf_externally: true } }));
+  const context = await launchWith(profile);
+  try {
+    const [visitor] = context.pages();
+    await faults.watch(visitor);
+    await visitor.goto(link);
+    assert.equal(await visitor.evaluate(() => navigator.pdfViewerEnabled), false);
+    await visitor.getByRole("button", { name: "chart.pdf" }).click();
+    await visitor.getByText("This browser cannot show PDFs").waitFor();
+    assert.equal(await visitor.locator("iframe").count(), 0);
+    await photograph(visitor, "preview-no-viewer");
+    await isClean(visitor, "a browser without a viewer");
+    const [download] = await Promise.all([visitor.waitForEvent("download"), visitor.locator(".stage a").click()]);
+    assert.equal(download.suggestedFilename(), "chart.pdf");
+  } finally {
+    await context.close();
+  }
+}
