@@ -2,7 +2,7 @@
 // when the change is made, or with what stands in its way: `{ conflicts }` are rows whose names are taken at the goal.
 
 import { createFilesApi, ITEMS_MAX } from "./files-api.js";
-import { isFolder } from "./listing.js";
+import { isFolder, originOf } from "./listing.js";
 import { baseOf, join, parentOf } from "./paths.js";
 import { said } from "./said.js";
 import { t } from "./words.js";
@@ -85,7 +85,7 @@ export function createFileCommands({ api, store }) {
       : server.change(item.id, { folder, onConflict });
 
   async function move({ items, folder, onConflict }) {
-    const away = items.filter((item) => (isFolder(item) ? parentOf(item.path) : item.folder) !== folder);
+    const away = items.filter((item) => originOf(item) !== folder);
     const files = away.filter((item) => !isFolder(item));
     if (files.length < 2 || onConflict) return { conflicts: await each(away, moveOne(folder, onConflict)) };
     const conflicts = await taken(files, folder);

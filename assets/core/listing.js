@@ -10,6 +10,8 @@ const byName = new Intl.Collator(undefined, { numeric: true, sensitivity: "base"
 /** A row is a folder, or else a CloudFile. */
 export const isFolder = (item) => item?.path !== undefined;
 export const keyOf = (item) => (isFolder(item) ? `folder:${item.path}` : item.id);
+/** The folder that it lies in. */
+export const originOf = (item) => (isFolder(item) ? parentOf(item.path) : item.folder);
 /** Bytes of a file, or of all that is below a folder. */
 export const sizeOf = (item) => (isFolder(item) ? item.allBytes : item.size);
 

@@ -3,7 +3,7 @@
 
 import { archiveName } from "../core/file-commands.js";
 import { Later } from "../core/later.js";
-import { isFolder } from "../core/listing.js";
+import { isFolder, originOf } from "../core/listing.js";
 import { baseOf, join, parentOf } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
 import { loadSaid, said } from "../core/said.js";
@@ -24,7 +24,6 @@ let held = null;
 /** The rows under way to a folder. @type {object[]} */
 let carried = [];
 
-const originOf = (item) => (isFolder(item) ? parentOf(item.path) : item.folder);
 const placeWord = (folder) => (folder === "/" ? t("files.top") : baseOf(folder));
 
 /** Dialogs and menus, which the first view does without. */
