@@ -98,7 +98,8 @@ async fn killed_in_the_middle_of_an_end_it_goes_on_with_the_next_part() {
     drive.kill();
     assert!(asked.await.unwrap().is_err(), "there was no answer yet");
     let remembered: Vec<String> = {
-        let mut numbers = db.prepare("select cast(number + 1 as text) from multipart_parts").unwrap();
+        let mut numbers =
+            db.prepare("select cast(number + 1 as text) from multipart_parts").unwrap();
         numbers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     };
     drop(db);
