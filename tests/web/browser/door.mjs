@@ -111,7 +111,7 @@ const post = (path, body) =>
 const elsewhere = () => page.getByRole("link", { name: "Sign in with Example" });
 
 test("every icon that an installed page may get is as large as it says", async () => {
-  await page.goto(server.url);
+  await page.goto(world.server.url);
   const icons = await page.evaluate(async () => {
     const { icons: named } = await (await fetch(document.querySelector("link[rel=manifest]").href)).json();
     const touch = document.querySelector("link[rel=apple-touch-icon]").href;

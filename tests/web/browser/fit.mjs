@@ -55,6 +55,7 @@ async function tabTo(on, name) {
 async function walksByKeyboard() {
   const keys = await world.newPage();
   const { keyboard } = keys;
+  keys.on("filechooser", () => {}); // from now on, or Enter may be quicker than who listens for it
   const row = (name) => keys.locator(`file-row[data-name="${name}"]`);
   const focused = (name) => keys.waitForFunction((wanted) => document.activeElement.closest("file-row")?.dataset.name === wanted, name);
   faults.forgive("401");

@@ -4,8 +4,8 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { photograph } from "./harness.mjs";
-import { ACCOUNT, Places } from "./places.mjs";
+import { ACCOUNT, photograph } from "./harness.mjs";
+import { Places } from "./places.mjs";
 
 /** Words that English sentences hardly do without, and German ones do. */
 const ENGLISH = /\b(the|is|of|and|with|must|which|wrong|failed|file|files|folder|password|again|done|choose)\b/i;
@@ -53,7 +53,7 @@ async function signsIn() {
   await page.locator("sign-in .error", { hasText: "Der Name oder das Passwort ist falsch." }).waitFor();
   await isGerman(page.locator("sign-in form"), "the door");
   await photograph(page, "german-door");
-  await places.signIn(ACCOUNT);
+  await places.enter();
   places.faults.forgive();
 }
 
@@ -77,7 +77,7 @@ async function refusesNames() {
 }
 
 async function asksForOperation() {
-  await places.put("harbour.txt", "harbour", "text/plain");
+  await places.server.put("harbour.txt", "/", "harbour");
   await places.go("files");
   await page.locator('file-row[data-name="harbour.txt"]').click({ button: "right" });
   await page.getByRole("menuitem", { name: "Packen" }).click();
@@ -115,7 +115,7 @@ async function offersOperations() {
 
 async function failsTask() {
   const begun = Buffer.from("89504e470d0a1a0a0000000d494844520000001000000010080200000090916836000001f449444154789c", "hex"); // a PNG of 16 x 16 that breaks off
-  const { id: fileId } = await places.put("broken.png", begun, "image/png");
+  const { id: fileId } = await places.server.put("broken.png", "/", begun, "image/png");
   await places.ask("POST", "/api/tasks", { type: "FileConversion", parameters: { fileId, targetFormat: "jpg" } });
   const card = page.locator("task-card", { hasText: "broken.png in jpg umwandeln" });
   await card.and(page.locator("[data-status=Failed]")).waitFor();

@@ -6,7 +6,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ACCOUNT, FilesWorld } from "./files-world.mjs";
+import { FilesWorld } from "./files-world.mjs";
 import { launchWith, photograph } from "./harness.mjs";
 
 const PASSWORD = "salt water 7";
@@ -95,7 +95,7 @@ async function viewer(where) {
 }
 
 async function showsPdf() {
-  await world.signIn(page, ACCOUNT);
+  await world.signIn();
   await page.evaluate(() => {
     const [made, gone] = [[], []];
     const { createObjectURL, revokeObjectURL } = URL;
@@ -153,9 +153,8 @@ async function showsUnlocked() {
 }
 
 async function share() {
-  const { id, url } = await world.api("POST", "/api/bundles", { name: "Charts", slug: "charts" });
-  const query = new URLSearchParams({ fileName: "chart.pdf", bundleId: id, folder: "/shared", contentType: "application/pdf" });
-  await world.api("PUT", `/api/files/upload/direct?${query}`, pdf("Shared chart"), true);
+  const { id, url } = await server.ask("POST", "/api/bundles", { name: "Charts", slug: "charts" });
+  await put("chart.pdf", "/shared", pdf("Shared chart"), "application/pdf", { bundleId: id });
   return url;
 }
 

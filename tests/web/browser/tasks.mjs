@@ -108,7 +108,7 @@ step("an administrator pauses a lane, and what waits there goes on later", async
   const tile = page.locator("lane-tiles section", { hasText: "Archives and conversions" });
   await tile.getByRole("button", { name: "Pause the lane “Archives and conversions”" }).click();
   await tile.getByText("Paused").waitFor();
-  const { id } = await put("to pack.txt", "words");
+  const { id } = await server.put("to pack.txt");
   await api("POST", "/api/tasks", { type: "FileCompress", parameters: { fileIds: [id], outputFileName: "packed later.zip" } });
   await tile.getByRole("button", { name: /^1 waiting/ }).waitFor();
   await inStatus(card("packed later.zip"), "Pending");

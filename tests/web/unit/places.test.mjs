@@ -112,6 +112,18 @@ test("what is unread is counted by answers and by events", async () => {
   assert.deepEqual([store.unread, store.notice], [0, null], "the next account has its own");
 });
 
+test("an answer about what is unread does not undo a notification that came meanwhile", async () => {
+  const store = new Store();
+  let answer;
+  const commands = noticeCommands({ api: { call: () => new Promise((resolve) => (answer = resolve)) }, store });
+  const asked = commands["count-notices"]();
+  const nobody = { handleEvent: () => false };
+  applyPacket({ type: "notification", data: { id: "a", title: "Failed", unread: 1 } }, { store, uploader: nobody, observed: nobody, onReset() {} });
+  answer({ data: { unread: 0 } });
+  await asked;
+  assert.equal(store.unread, 1);
+});
+
 test("a filter that was left empty is not sent", async () => {
   const api = fakeApi({ "GET /api/audit": { data: [] } });
   await adminCommands({ api })["load-audit"]({ account: "", action: "file.read", after: null });
