@@ -49,7 +49,7 @@ export class LaneTiles extends DriveElement {
 
   async #change(tile, lane) {
     tile.pause.disabled = true;
-    await this.act("change-lane", { lane, verb: tile.isPaused ? "resume" : "pause" })?.catch(() => null); // the tile stays as it is
+    await this.act("change-lane", { lane, verb: tile.isPaused ? "resume" : "pause" })?.catch(({ message }) => this.act("toast", { tone: "danger", text: message }));
     tile.pause.disabled = false;
     await this.#ask();
   }

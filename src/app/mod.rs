@@ -43,7 +43,6 @@ pub mod transfer;
 
 use settings::{engine_settings, http_settings, notifier};
 
-const HOUR_MS: i64 = 3600 * 1000;
 /// How often held-back progress is looked at.
 const FLUSH: Duration = Duration::from_millis(100);
 

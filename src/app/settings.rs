@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{HOUR_MS, listen};
+use super::listen;
 use crate::blobs::write_durably;
 use crate::config::{Config, Limits};
 use crate::domain::error::{Error, Result};
 use crate::domain::pool::{Pool, Recycling};
+use crate::domain::time::{DAY_MS, HOUR_MS};
 use crate::domain::work::Lane;
 use crate::engine::live::Live;
 use crate::engine::{Engine, Settings as EngineSettings};
@@ -28,9 +29,9 @@ pub(super) fn engine_settings(config: &Config, pools: &[Pool]) -> EngineSettings
     };
     EngineSettings {
         stale_ms: i64::from(config.uploads.stale_hours) * HOUR_MS,
-        paused_ms: i64::from(config.uploads.paused_days) * 24 * HOUR_MS,
-        keep_finished_ms: i64::from(config.janitor.keep_finished_days) * 24 * HOUR_MS,
-        keep_audit_ms: i64::from(config.audit.keep_days) * 24 * HOUR_MS,
+        paused_ms: i64::from(config.uploads.paused_days) * DAY_MS,
+        keep_finished_ms: i64::from(config.janitor.keep_finished_days) * DAY_MS,
+        keep_audit_ms: i64::from(config.audit.keep_days) * DAY_MS,
         recycling: Recycling::of(pools),
         sweep_ms: i64::from(config.janitor.interval_minutes) * 60 * 1000,
         workers: HashMap::from([
@@ -63,7 +64,7 @@ pub(super) fn http_settings(
     Ok(http::Settings {
         public_url: config.server.public_url.clone(),
         access_ms: i64::from(config.auth.access_minutes) * 60 * 1000,
-        session_ms: i64::from(config.auth.session_days) * 24 * HOUR_MS,
+        session_ms: i64::from(config.auth.session_days) * DAY_MS,
         default_quota: config.default_quota(),
         origins: listen::origins(config),
         trusted_proxies: config.trusted_proxies()?,

@@ -20,9 +20,9 @@ pub fn import(config: &Config, wish: &Import, tell: &mut dyn FnMut(Told<'_>)) ->
     must_exist(config)?;
     refuse_own_folders(config, &wish.source)?;
     let app = App::open(config, Clock::default())?;
-    let outcome = import::run(&app.state.uploads, wish, tell);
     let store = app.engine.store.clone();
-    keep(&store, "files.import", &wish.account, &outcome)?;
+    let outcome = import::run(&app.state.uploads, wish, tell);
+    let outcome = kept(&store, "files.import", &wish.account, outcome);
     recovery::mark_clean(&store)?;
     store.close();
     outcome
@@ -49,18 +49,21 @@ pub fn export(config: &Config, wish: &Export, tell: &mut dyn FnMut(Told<'_>)) ->
     }
     let blobs = Blobs::new(dirs, PreviewDir::open(&config.server.data_dir.join("previews"))?);
     let outcome = export::run(&store, &blobs, &shares, (&wish.target, wish.way), now, tell);
-    keep(&store, "files.export", name.unwrap_or("all"), &outcome)?;
+    let outcome = kept(&store, "files.export", name.unwrap_or("all"), outcome);
     store.close();
     outcome
 }
 
-/// Tells the audit log whose files came in or went out.
-fn keep(store: &Store, action: &str, account: &str, outcome: &Result<Tally>) -> Result<()> {
+/// Tells the audit log whose files came in or went out. Where that fails, as on a full disk, the outcome's own error comes
+/// first.
+fn kept(store: &Store, action: &str, account: &str, outcome: Result<Tally>) -> Result<Tally> {
     let mut entry = Entry::by_command(action, account);
-    if let Err(error) = outcome {
+    if let Err(error) = &outcome {
         entry.outcome = error.kind().code().to_owned();
     }
-    store.write_now(move |tx| audit::append(tx, &entry))
+    let written = store.write_now(move |tx| audit::append(tx, &entry));
+    let tally = outcome?;
+    written.map(|()| tally)
 }
 
 /// A wrong path must not become a new data directory.

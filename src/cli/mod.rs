@@ -13,6 +13,7 @@ use crate::config::{Config, Flags};
 use crate::domain::account::{Account, Role, Scopes, check_password, parse_name};
 use crate::domain::error::{Error, Result};
 use crate::domain::id::AccountId;
+use crate::domain::time::DAY_MS;
 use crate::http::tokens::{hash_password, new_token};
 use crate::store::accounts::{self, Change, NewAccount};
 use crate::store::audit::{self, Entry, Verdict};
@@ -181,7 +182,7 @@ fn token(command: &TokenCommand, store: &Store) -> Result<()> {
             scopes,
             hash,
             address: "command line".to_owned(),
-            expires_at: tx.now.plus_ms(days * 24 * 3600 * 1000),
+            expires_at: tx.now.plus_ms(days * DAY_MS),
         };
         sessions::insert_token(tx, &new)?;
         audit::append(tx, &Entry::by_command("token.create", &account.id.to_string()))

@@ -9,9 +9,7 @@ use super::account::Role;
 use super::error::{Error, Kind, Result};
 use super::file::{ContentType, File};
 use super::id::PoolId;
-use super::time::Timestamp;
-
-const DAY_MS: i64 = 24 * 3600 * 1000;
+use super::time::{DAY_MS, Timestamp};
 
 /// Whether files in a pool are encrypted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -11,6 +11,10 @@ use time::macros::format_description;
 const WIRE: &[BorrowedFormatItem<'_>] =
     format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
 
+/// Milliseconds.
+pub const HOUR_MS: i64 = 3600 * 1000;
+pub const DAY_MS: i64 = 24 * HOUR_MS;
+
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(pub i64);

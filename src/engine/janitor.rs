@@ -8,7 +8,7 @@ use super::Engine;
 use crate::domain::error::{Error, Result};
 use crate::domain::id::{ObjectId, PoolId};
 use crate::domain::task::{Status, Task, Verb};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY_MS, Timestamp};
 use crate::store::tasks::Outcome;
 use crate::store::{
     audit, events, grants, idempotency, multiparts, notifications, objects, sessions, tasks, upkeep,
@@ -16,7 +16,6 @@ use crate::store::{
 
 /// Rows of one transaction, so that nobody waits long behind it.
 const BATCH: usize = 200;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 /// When a task that could only wait is looked at again.
 const HOLD_MS: i64 = 3600 * 1000;
 const KEEP_EVENTS_MS: i64 = 7 * DAY_MS;

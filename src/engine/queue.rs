@@ -54,6 +54,7 @@ pub type Probe = Arc<dyn Fn() + Send + Sync>;
 pub struct Queue {
     state: Mutex<State>,
     bell: Condvar,
+    /// Held while `paused` is brought up to what the database says.
     pausing: Mutex<()>,
     probed: AtomicBool,
     probe: Mutex<Option<Probe>>,

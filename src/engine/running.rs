@@ -14,10 +14,8 @@ use crate::domain::work::Lane;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stopping {
     No,
-    /// Pause, cancel or expiry: the task's row says which.
+    /// Pause, cancel or expiry: the task's row says which. Or its lane was paused, and the row says nothing: it goes back.
     Wish,
-    /// Its lane was paused: the task goes back, and waits.
-    Lane,
     Shutdown,
 }
 
@@ -66,7 +64,6 @@ impl Running {
         match self.stop.load(Ordering::Relaxed) {
             0 => Stopping::No,
             1 => Stopping::Wish,
-            2 => Stopping::Lane,
             _ => Stopping::Shutdown,
         }
     }
@@ -81,8 +78,7 @@ impl Running {
         let number = match stopping {
             Stopping::No => 0,
             Stopping::Wish => 1,
-            Stopping::Lane => 2,
-            Stopping::Shutdown => 3,
+            Stopping::Shutdown => 2,
         };
         self.stop.store(number, Ordering::Relaxed);
         heard.asked = (number != 0).then(|| heard.asked.unwrap_or_else(Instant::now));
@@ -98,7 +94,7 @@ impl Running {
 
     /// Whatever the row says: a wish in it is honoured all the same when the task stops.
     pub(super) fn hand_back(&self) {
-        self.ask(LANE_REV, Stopping::Lane);
+        self.ask(LANE_REV, Stopping::Wish);
     }
 
     /// Tells once of a worker that was asked to stop longer ago than this.

@@ -12,13 +12,13 @@ use super::tokens::new_token;
 use crate::domain::account::{Account, Caller, Role, Scope, Scopes, check_password};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::SessionId;
+use crate::domain::time::DAY_MS;
 use crate::store::sessions::{self, Listed, NewToken, SessionKind};
 use crate::store::{Tx, accounts, usage};
 
 type Answer = Result<HttpResponse, Problem>;
 
 const TOKEN_NAME_MAX: usize = 64;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 pub fn view(account: &Account) -> Value {
     json!({

@@ -109,11 +109,10 @@ pub async fn metrics(state: web::Data<State>) -> Result<HttpResponse, Problem> {
     };
     gauge("tasks_pending", "Tasks that wait for a worker.", &by_lane(&|lane| lane.1));
     gauge("tasks_running", "Tasks that a worker has.", &by_lane(&|lane| lane.2));
-    let paused = |lane: Lane| u64::from(state.engine.queue.is_paused(lane));
     gauge(
         "lane_paused",
         "1 where an administrator paused the lane.",
-        &by_lane(&|lane| paused(lane.0)),
+        &by_lane(&|lane| u64::from(state.engine.queue.is_paused(lane.0))),
     );
     let stuck = state.engine.queue.stuck() as f64;
     gauge("workers_stuck", "Workers that do not stop although asked to.", &plain(stuck));

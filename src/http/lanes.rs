@@ -9,12 +9,11 @@ use super::auth::Signed;
 use super::input::{NoBody, Query, whose};
 use super::problem::Problem;
 use crate::domain::error::Result;
+use crate::domain::time::DAY_MS;
 use crate::domain::work::Lane;
 use crate::store::lanes;
 
 type Answer = std::result::Result<HttpResponse, Problem>;
-
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -10,7 +10,7 @@ use actix_web::HttpRequest;
 
 use super::State;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{HOUR_MS, Timestamp};
 use crate::store::sessions;
 
 const FREE: u32 = 5;
@@ -19,7 +19,6 @@ const WAIT_MAX_MS: i64 = 15 * 60 * 1000;
 /// Wrong guesses that an address may make at all accounts, and an account may get from all addresses, in an hour.
 const ADDRESS_MAX: u32 = 60;
 const ACCOUNT_MAX: u32 = 100;
-const HOUR_MS: i64 = 3600 * 1000;
 /// Counts that are kept; beyond it the oldest half goes.
 const KEPT_MAX: usize = 20_000;
 

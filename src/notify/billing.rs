@@ -8,7 +8,7 @@ use super::Notifier;
 use crate::domain::account::Account;
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::notification::Subject;
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY_MS, HOUR_MS, Timestamp};
 use crate::outgoing::{Reach, parse_url};
 use crate::store::outbox::{self, Target};
 use crate::store::settings::{self, key};
@@ -16,8 +16,6 @@ use crate::store::{Tx, accounts};
 
 /// Accounts in one message.
 const PART: usize = 1000;
-const HOUR_MS: i64 = 3600 * 1000;
-const DAY_MS: i64 = 24 * HOUR_MS;
 
 /// Where usage goes.
 pub struct Billing {

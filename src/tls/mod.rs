@@ -18,7 +18,7 @@ use time::OffsetDateTime;
 
 use crate::blobs::write_durably;
 use crate::domain::error::{Error, Result};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY_MS, Timestamp};
 
 #[cfg(feature = "acme")]
 mod acme;
@@ -53,7 +53,6 @@ pub fn acme(folder: &Path, names: &[String], email: &str, directory: &str) -> Re
 const SELF_SIGNED_DAYS: i64 = 397;
 /// A new one is made at a start when the old one ends so soon.
 const RENEW_DAYS: i64 = 30;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 /// A certificate chain and its key, from files that are looked at again and again.
 #[derive(Debug)]

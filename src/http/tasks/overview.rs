@@ -13,6 +13,7 @@ use super::Answer;
 use super::lists::Words;
 use crate::domain::error::Error;
 use crate::domain::task::{Status, TaskType};
+use crate::domain::time::DAY_MS;
 use crate::engine::janitor;
 use crate::store::task_facts::{Sums, sums};
 use crate::store::upkeep;
@@ -20,7 +21,6 @@ use crate::store::upkeep;
 /// Tasks that one transaction forgets.
 const CLEANUP_BATCH: usize = 200;
 const CLEANUP_DAYS: u32 = 30;
-const DAY_MS: i64 = 24 * 3600 * 1000;
 
 pub async fn stats(state: web::Data<State>, Signed(caller): Signed) -> Answer {
     let owner = caller.account_id;

@@ -15,7 +15,7 @@ use crate::domain::file::{File, FileName, Folder};
 use crate::domain::id::{BundleId, FileId, PoolId};
 use crate::domain::pool::Recycling;
 use crate::domain::task::{Task, TaskType};
-use crate::domain::time::Timestamp;
+use crate::domain::time::{DAY_MS, Timestamp};
 use crate::domain::work::{Item, ItemState, Lane, NewItem, is_passing};
 use crate::engine::context::{Context, Ending, Work, results};
 use crate::engine::operation::{Operation, Plan, Request};
@@ -30,7 +30,6 @@ pub mod trash;
 
 use change::Change;
 
-const DAY_MS: i64 = 24 * 3600 * 1000;
 /// Names that a dry run lists.
 const SAMPLE: usize = 20;
 /// With more files than this, clients hear of each transaction once and not of each file.
