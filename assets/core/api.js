@@ -143,3 +143,6 @@ export const contentUrl = (fileId) => `/api/files/${encodeURIComponent(fileId)}/
 
 /** @param {string} taskId @param {number} index */
 export const chunkUrl = (taskId, index) => `/api/files/upload/chunk/${encodeURIComponent(taskId)}/${index}`;
+
+/** Where a small file is sent in one request. @param {object} wish */
+export const fileUrl = (wish) => `/api/files/upload/direct?${new URLSearchParams(defined(wish))}`;

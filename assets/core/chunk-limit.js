@@ -18,7 +18,8 @@ export class ChunkLimit {
    */
   async isTooLarge(error, { chunkSize, cuts, answers }) {
     if (chunkSize <= SMALLEST) return false;
-    if (error.status === 413) return error.code === "HTTP_413"; // the server's own refusals have words of theirs
+    // The server's own refusals have words of theirs; one is that this is too much for a single request.
+    if (error.status === 413) return error.code === "HTTP_413" || error.code === "BODY_TOO_LARGE";
     if (error.status !== 0 || cuts < CUTS) return false;
     return answers().then(
       () => true,

@@ -1,6 +1,6 @@
-// Sends one chunk. XMLHttpRequest, because fetch cannot tell how much of a body has left.
+// Sends one chunk, or a whole small file. XMLHttpRequest, because fetch cannot tell how much of a body has left.
 
-import { chunkUrl, Problem } from "./api.js";
+import { chunkUrl, fileUrl, Problem } from "./api.js";
 
 /** A connection that moves nothing for this long is taken as lost (a laptop that changed networks, a dead proxy). */
 const SILENCE_MS = 60_000;
@@ -12,8 +12,16 @@ const SILENCE_MS = 60_000;
  */
 export const sendChunk = (taskId, index, blob, options) => put(chunkUrl(taskId, index), blob, options);
 
-/** The same to another address that takes chunks. @param {string} url @param {Blob} blob */
-export function put(url, blob, { signal, onProgress, createRequest = () => new XMLHttpRequest() }) {
+/**
+ * @param {object} wish what the server is told of the file @param {Blob} blob
+ * @param {{key: string, signal: AbortSignal, onProgress: (bytes: number) => void}} options `key`: of this file alone, so
+ *   that sending it again after a lost answer stores nothing more
+ * @returns {Promise<object>} the stored file
+ */
+export const sendFile = (wish, blob, { key, ...options }) => put(fileUrl(wish), blob, { ...options, headers: { "Idempotency-Key": key } });
+
+/** The same to another address that takes bytes. @param {string} url @param {Blob} blob */
+export function put(url, blob, { signal, onProgress, headers = {}, createRequest = () => new XMLHttpRequest() }) {
   return new Promise((resolve, reject) => {
     if (signal.aborted) return reject(signal.reason);
     const request = createRequest();
@@ -38,7 +46,7 @@ export function put(url, blob, { signal, onProgress, createRequest = () => new X
       else reject(Problem.from(request.status, request.responseText, request.getResponseHeader("retry-after")));
     });
     request.open("PUT", url);
-    request.setRequestHeader("Content-Type", "application/octet-stream");
+    for (const [name, value] of Object.entries({ "Content-Type": "application/octet-stream", ...headers })) request.setRequestHeader(name, value);
     watch();
     request.send(blob);
   });

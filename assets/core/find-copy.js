@@ -4,6 +4,20 @@
 const SAME_SIZE = 50;
 
 /**
+ * Asks the server again for an upload that is under way, now that its hash is known.
+ * @param {object} transport files, createUpload, cancelUpload
+ * @param {{wish: {fileSize: number, hash: string}, taskId: string}} upload what was asked for, and what it became
+ * @returns {Promise<object | null>} the stored file that makes the rest unnecessary
+ */
+export async function takeCopy(transport, { wish, taskId }, signal) {
+  if ((await findCopy(transport.files, { size: wish.fileSize, hash: wish.hash })) === null || signal.aborted) return null;
+  const answer = await transport.createUpload(wish, signal);
+  if (answer.fileExists) return answer.file;
+  if (answer.taskId !== taskId) await transport.cancelUpload(answer.taskId); // the copy went meanwhile
+  return null;
+}
+
+/**
  * @param {(query: object) => Promise<{items: object[], total: number}>} files
  * @param {{size: number, hash: string}} wanted `hash` in hexadecimal
  * @returns {Promise<object | null>} a stored file of these bytes

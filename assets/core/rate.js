@@ -34,3 +34,39 @@ export class RateMeter {
     return speed > 0 ? remaining / speed : null;
   }
 }
+
+/** What is told changes this often, so that it can be read. */
+const TOLD_MS = 500;
+
+/** How fast many uploads move together. */
+export class Tempo {
+  #bytes = new RateMeter();
+  #work = new RateMeter();
+  #last = 0;
+  #told = { rate: 0, secondsLeft: null };
+  #toldAt = 0;
+
+  /**
+   * @param {{sending: number, sent: number, workDone: number, workLeft: number}} sum as `totals` tells it
+   * @param {number} now milliseconds
+   * @returns {{rate: number, secondsLeft: number | null}} bytes per second
+   */
+  measure({ sending, sent, workDone, workLeft }, now) {
+    if (sending === 0 || workDone < this.#last) this.#reset(); // others may have come, or have been taken out
+    this.#last = workDone;
+    if (sending === 0) return this.#told;
+    this.#bytes.add(sent, now);
+    this.#work.add(workDone, now);
+    if (now - this.#toldAt >= TOLD_MS) {
+      this.#toldAt = now;
+      this.#told = { rate: this.#bytes.perSecond(now), secondsLeft: this.#work.secondsLeft(workLeft, now) };
+    }
+    return this.#told;
+  }
+
+  #reset() {
+    this.#bytes.reset();
+    this.#work.reset();
+    this.#told = { rate: 0, secondsLeft: null };
+  }
+}

@@ -3,6 +3,7 @@
 // The upload itself is remembered by the server; losing this memory costs a question, never bytes.
 
 import { sha256Hex } from "./hash.js";
+import { newKey } from "./keys.js";
 
 const DATABASE = "drive";
 const UPLOADS = "uploads";
@@ -17,6 +18,9 @@ const SAMPLE_BYTES = 64 << 10;
  * @property {number} lastModified
  * @property {string} sample
  * @property {string | null} [group] the folder it came with
+ * @property {string | null} [replaces] id of the stored file that goes to the trash once this one is stored
+ * @property {{batch: string, folder: string, name: string, replaces: string | null}} [waiting] of a single file that the
+ *   server knows nothing of yet, under a key of its own in place of a task's id: with what it came, and what is to become of it
  * @property {FileSystemFileHandle} [handle]
  *
  * @typedef {object} GroupMemo a folder that is being sent; kept beside the others, under its key in place of a task's id
@@ -42,6 +46,15 @@ export function fingerprint({ name, size, lastModified, folder, sample }) {
 }
 
 /**
+ * The name of a small file that is sent in one request: the same again when it is sent again after a reload.
+ * @param {{file: File, view: import("./upload-view.js").UploadView}} upload
+ */
+export function onceKey({ file: { size, lastModified }, view: { memo, group, folder, name } }) {
+  if (memo !== null || group === null) return memo ?? newKey("file");
+  return sha256Hex(JSON.stringify([group, folder, name, size, lastModified]));
+}
+
+/**
  * Whether a chosen file is the one that an upload was started with. Name and size must agree; then the date or both
  * ends, if anything is known of them (some phones give the same photo a new date each time, copies keep their ends).
  * Should it be another file after all, the comparison of hashes at the end tells.
@@ -61,6 +74,9 @@ export class MemoryInPage {
   #memos = new Map();
   async put(memo) {
     this.#memos.set(memo.taskId, memo);
+  }
+  async putAll(memos) {
+    for (const memo of memos) this.#memos.set(memo.taskId, memo);
   }
   async remove(taskId) {
     this.#memos.delete(taskId);
@@ -83,6 +99,10 @@ class MemoryInDatabase {
   }
   async put(memo) {
     await answer(this.#store("readwrite").put(memo));
+  }
+  async putAll(memos) {
+    const uploads = this.#store("readwrite");
+    await Promise.all(memos.map((memo) => answer(uploads.put(memo))));
   }
   async remove(taskId) {
     await answer(this.#store("readwrite").delete(taskId));

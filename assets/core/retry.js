@@ -31,6 +31,30 @@ export function canRetry({ status, code }, failures) {
   return status === 500 && failures < SERVER_ERROR_TRIES;
 }
 
+/**
+ * Tries until it works, waiting in between; throws what cannot be helped by waiting.
+ * @param {() => Promise<any>} attempt
+ * @param {{signal: AbortSignal, sleep: typeof sleep, random: () => number, onWait: (error?: object) => void,
+ *          connected: (signal: AbortSignal, onWait: () => void) => Promise<void>, onDone: () => void}} means `connected`
+ *   waits until there is somebody to ask; `onWait` is told after which error, or none while nobody can be asked
+ */
+export async function retrying(attempt, { signal, connected, sleep, random, onWait, onDone }) {
+  for (let failures = 1; ; failures++) {
+    await connected(signal, () => onWait());
+    signal.throwIfAborted();
+    try {
+      const result = await attempt();
+      onDone();
+      return result;
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!canRetry(error, failures)) throw error;
+      onWait(error);
+      await sleep(retryDelay(failures, { retryAfter: error.retryAfter, random }), signal);
+    }
+  }
+}
+
 /** Sleeps, but wakes with the signal's reason when it aborts. @param {number} ms @param {AbortSignal} [signal] */
 export function sleep(ms, signal) {
   return new Promise((resolve, reject) => {

@@ -1,8 +1,5 @@
 // Who is signed in, and what starts and stops with it: the live connection, the uploads, what the store holds.
 
-import { filesOfHandle } from "./folder-reader.js";
-import { uploadView } from "./upload-view.js";
-
 export class Session {
   #api;
   #store;
@@ -16,7 +13,7 @@ export class Session {
   /**
    * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
    *          sending: import("./later.js").Later<{uploader: import("./uploader.js").Uploader, observed: object,
-   *            memory: object, holds: import("./leader.js").Holds, uploads: object}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
+   *            memory: object, holds: import("./leader.js").Holds, left: import("./left-behind.js").LeftBehind}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
    */
   constructor({ api, store, live, sending, calm = Promise.resolve() }) {
     this.#api = api;
@@ -84,11 +81,11 @@ export class Session {
 
   async #lookAtUploads(account) {
     await this.#calm;
-    const { uploader, observed, memory, holds } = await this.#sending.get();
+    const { uploader, observed, memory, holds, left } = await this.#sending.get();
     const [uploads, all] = await Promise.all([this.#api.openUploads(), memory.all(account.id)]);
     const elsewhere = await holds.others();
     if (this.#store.account?.id !== account.id) return;
-    const memos = all.filter(({ folderOf }) => folderOf === undefined);
+    const memos = all.filter(({ folderOf, waiting }) => !folderOf && !waiting);
     const known = new Map(all.map((memo) => [memo.taskId, memo]));
     const isDriven = (taskId) => uploader.drives(taskId);
     const groupOf = (taskId) => {
@@ -99,8 +96,8 @@ export class Session {
     const open = new Set(uploads.map(({ taskId }) => taskId));
     const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId) && !elsewhere.has(taskId));
     await Promise.all(ended.map(({ taskId }) => memory.remove(taskId)));
-    this.#showFolders(all.filter(({ taskId, folderOf }) => folderOf !== undefined && !elsewhere.has(taskId)));
-    if (this.leads) await this.#openHandles(known);
+    left.show(all, elsewhere);
+    if (this.leads) await left.openAll();
   }
 
   /** This page goes on with what can be opened; others of this browser watch. */
@@ -115,42 +112,9 @@ export class Session {
     if (this.leads && account) this.#lookInTurn(account).catch(() => {}); // the next event or visit brings it again
   }
 
-  /** A folder that was being sent when the page went is a row that asks for it. */
-  #showFolders(memos) {
-    for (const { taskId: key, folderOf } of memos) {
-      const isShown = [...this.#store.uploads.values()].some(({ group, driven, isFolder }) => group === key && (driven || isFolder));
-      if (isShown) continue;
-      const { name, folder } = folderOf;
-      this.#store.putUpload(uploadView({ key, name, folder, group: key, groupName: name, isFolder: true, state: "needs-file" }));
-    }
-  }
-
   async #loadOpenTasks() {
     const { items } = await this.#api.tasks({ status: "Pending,InProgress,Paused", limit: 500 });
     this.#store.putTasks(items);
-  }
-
-  /**
-   * Opens a remembered file again, asking the person for leave where the browser wants that.
-   * @param {string} key of an upload that needs its file
-   * @returns {Promise<boolean>} false when there is nothing to open
-   */
-  async reopen(key) {
-    const view = this.#store.uploads.get(key);
-    const { uploader, memory } = this.#sending.now;
-    const memos = await memory.all(this.#store.account.id);
-    const handle = memos.find(({ taskId }) => taskId === (view.isFolder ? key : view.taskId))?.handle;
-    if (!handle || (await handle.requestPermission({ mode: "read" })) !== "granted") return false;
-    if (handle.kind === "directory") return this.#openFolder(view, handle);
-    const file = await handle.getFile().catch(() => null);
-    return file !== null && uploader.adopt(key, file);
-  }
-
-  /** @returns {Promise<boolean>} */
-  async #openFolder({ key, folder }, handle) {
-    const items = await filesOfHandle(handle, folder).catch(() => []);
-    if (items.length > 0) await this.#sending.now.uploads.goOn(key, items);
-    return items.length > 0;
   }
 
   /** @param {"pause" | "resume" | "cancel" | "retry"} verb @param {string} taskId */
@@ -174,20 +138,5 @@ export class Session {
     this.#store.set("account", account);
     this.#live.start();
     this.refresh().catch(() => {}); // what it would show comes again with the next event or visit
-  }
-
-  /** Where the browser still lets us read a file, its upload goes on without a question. */
-  async #openHandles(memos) {
-    for (const view of [...this.#store.uploads.values()]) {
-      const handle = memos.get(view.isFolder ? view.key : view.taskId)?.handle;
-      if (!handle || view.state !== "needs-file") continue;
-      if ((await handle.queryPermission({ mode: "read" })) !== "granted") continue;
-      if (view.isFolder) {
-        await this.#openFolder(view, handle);
-        continue;
-      }
-      const file = await handle.getFile().catch(() => null);
-      if (file) await this.#sending.now.uploader.adopt(view.key, file);
-    }
   }
 }

@@ -17,10 +17,14 @@ export function verbsOf({ status, type }) {
 /** What the list said and what events said since, the newer winning. */
 export const newest = (listed, known) => (known && !(listed.rev > known.rev) ? { ...listed, ...known } : listed);
 
+/** In the reader's language what the server says of a task; as it stands what a program of somebody's own says of its. */
+export const saidOf = ({ type, parameters }, words) => (type === "Custom" && !parameters?.handler ? words : said(words));
+
 /** The server's description where there is one; else its name, with the file it is about. */
-export function titleOf({ name, description, parameters }) {
+export function titleOf(task) {
+  const { name, description, parameters } = task;
   const fileName = parameters?.fileName;
-  const title = description || (name === fileName ? name : said(name)) || t("tasks.task"); // a file may be called "Archive"
+  const title = description || (name === fileName ? name : saidOf(task, name)) || t("tasks.task"); // a file may be called "Archive"
   return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
 }
 
@@ -38,7 +42,7 @@ export function factsOf(task, perSecond = 0) {
   if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
   if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
   parts.push(percent((progress ?? 0) / 100));
-  if (status === "InProgress" && phase) parts.push(said(phase));
+  if (status === "InProgress" && phase) parts.push(saidOf(task, phase));
   if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }));
   if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
   if (status === "InProgress" && perSecond > 0) parts.push(rate(perSecond));

@@ -2,6 +2,7 @@
 // watched; the person need not know which.
 
 import { findConflicts, freeName, isHere } from "./conflicts.js";
+import { newKey } from "./keys.js";
 import { isOpen } from "./upload-view.js";
 import { endAtServer } from "./uploader.js";
 import { t } from "./words.js";
@@ -20,18 +21,29 @@ const FITS = Object.freeze({
 /**
  * @param {{uploader: import("./uploader.js").Uploader, observed: import("./observed-uploads.js").ObservedUploads,
  *          store: import("./store.js").Store, api: object, memory: object, holds: import("./leader.js").Holds,
+ *          left: import("./left-behind.js").LeftBehind,
  *          decide: (conflicts: object[]) => Promise<("keepBoth" | "replace" | "skip")[] | null>}} means `decide` asks the
  *   person what to do with files of the same name; null: send nothing
  */
-export function createUploadCommands({ uploader, observed, store, api, memory, holds, decide }) {
+export function createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide }) {
+  /** Single files are remembered until the server knows of them; what was copied from elsewhere cannot be found again. */
+  function remember(items, accountId) {
+    const batch = newKey("files");
+    const memos = items.map((item) => {
+      const { file, folder, handle, name = file.name, replaces = null } = item;
+      Object.assign(item, { batch, memo: newKey("file") });
+      const memo = { taskId: item.memo, accountId, name: file.name, size: file.size, lastModified: file.lastModified };
+      return { ...memo, waiting: { batch, folder, name, replaces }, ...(handle && { handle }) };
+    });
+    holds.take(batch);
+    memory.putAll(memos).catch(() => {});
+  }
+
   const watched = {
     pause: ({ taskId }) => api.pauseTask(taskId),
     resume: ({ taskId }) => api.resumeTask(taskId),
-    cancel: async ({ key, taskId, state, isFolder }) => {
-      if (isFolder) {
-        await memory.remove(key);
-        return store.removeUpload(key);
-      }
+    cancel: async ({ key, taskId, state, asksFor }) => {
+      if (asksFor) return left.forget(key);
       if (state !== "done" && state !== "failed") await endAtServer(api, taskId);
       observed.forget(taskId);
     },
@@ -89,29 +101,9 @@ export function createUploadCommands({ uploader, observed, store, api, memory, h
         const memo = { taskId: key, accountId, folderOf: { name, folder } };
         memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
       }
+      const single = wanted.filter(({ group, here }) => !group && !here);
+      if (single.length > 0) remember(single, accountId);
       uploader.add(wanted);
-    },
-
-    /** The rest of a folder that was begun before: what is stored already is not sent again. */
-    async goOn(key, found) {
-      const { name: groupName } = store.uploads.get(key) ?? {};
-      const met = await findConflicts(api, found);
-      const items = found.map((item) => ({ ...item, group: key, groupName }));
-      items.forEach((item, at) => {
-        const file = met.get(found[at]);
-        if (file && isHere(item.file, file)) item.here = file;
-      });
-      store.removeUpload(key);
-      holds.take(key);
-      uploader.add(items);
-    },
-
-    /** A folder was chosen again for a row that asks for it. @param {{name: string, items: object[]}} chosen */
-    async chooseFolder(key, { name, items }) {
-      const view = store.uploads.get(key);
-      if (!view) return;
-      if (name !== view.name) return store.putUpload({ ...view, error: t("uploads.otherFolder", { name, wanted: view.name }) });
-      await this.goOn(key, items).catch((error) => store.putUpload({ ...view, error: error.message }));
     },
 
     /** @param {"pause" | "resume" | "cancel" | "retry"} verb @param {string | null} group only the rows of a folder */

@@ -26,7 +26,9 @@ import { t } from "./words.js";
  * @property {string | null} fileId the stored file
  * @property {string | null} group key of the folder it came with, shown as one row
  * @property {string} groupName
- * @property {boolean} isFolder a folder of which some is still missing: it has to be chosen again
+ * @property {string | null} batch key of what it came with, in one drop or choice; a folder's is its group
+ * @property {string | null} memo key by which this browser remembers a single file until the server knows of it
+ * @property {"folder" | "files" | null} asksFor stands for files that have to be chosen again, all at once
  * @property {string | null} replaces id of the stored file that goes to the trash once this one is stored
  */
 
@@ -39,7 +41,7 @@ export const isOpen = (view) => OPEN.has(view.state);
 export const isMoving = (view) => MOVING.has(view.state);
 
 /** The phase in words. @param {UploadView} view */
-export function stateWords({ state, note, verified, isFolder }) {
+export function stateWords({ state, note, verified, asksFor }) {
   switch (state) {
     case "queued":
       return t("uploads.queued");
@@ -54,7 +56,7 @@ export function stateWords({ state, note, verified, isFolder }) {
     case "done":
       return note || (verified ? t("uploads.verified") : t("uploads.done"));
     case "needs-file":
-      return isFolder ? t("uploads.needsFolder") : t("uploads.needsFile");
+      return t(asksFor === null ? "uploads.needsFile" : asksFor === "files" ? "uploads.needsFiles" : "uploads.needsFolder");
     default:
       return t("uploads.failed");
   }
@@ -79,10 +81,15 @@ export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
   fileId: null,
   group: null,
   groupName: "",
-  isFolder: false,
+  batch: null,
+  memo: null,
+  asksFor: null,
   replaces: null,
   ...fields,
 });
+
+/** A file counts for so many bytes more than it has, for each takes a request. */
+const FILE_BYTES = 100_000;
 
 /**
  * What the tray's title and the page's title say: sums over all rows.
@@ -91,7 +98,7 @@ export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
 export function totals(views) {
   const sum = { rows: 0, moving: 0, sending: 0, verifying: 0, paused: 0, needFile: 0, failed: 0, done: 0 };
   const groups = new Set(); // of those that need their files; one folder is one question
-  const bytes = { sent: 0, durable: 0, size: 0, rate: 0 };
+  const bytes = { sent: 0, durable: 0, size: 0 };
   for (const view of views) {
     sum.rows++;
     if (isMoving(view)) sum.moving++;
@@ -106,15 +113,14 @@ export function totals(views) {
     bytes.sent += view.sent;
     bytes.durable += view.durable;
     bytes.size += view.size;
-    bytes.rate += view.state === "sending" ? view.rate : 0;
   }
   const part = (count) => (bytes.size > 0 ? count / bytes.size : sum.moving > 0 ? 0 : 1);
-  const remaining = bytes.size - bytes.sent;
   return {
     ...sum,
-    rate: bytes.rate,
+    sent: bytes.sent,
+    workDone: bytes.sent + FILE_BYTES * sum.done,
+    workLeft: bytes.size - bytes.sent + FILE_BYTES * (sum.rows - sum.failed - sum.done),
     part: part(bytes.sent),
     durablePart: part(bytes.durable),
-    secondsLeft: bytes.rate > 0 ? remaining / bytes.rate : null,
   };
 }

@@ -1,17 +1,19 @@
 // One file on its way to the server, driven from this page: create or find the upload, send the missing chunks a few at
-// a time, complete, compare hashes. Everything it needs from outside is injected, so it runs under node.
+// a time, complete, compare hashes. A small one goes in one request, as a single chunk that is complete when it is stored.
+// Everything it needs from outside is injected, so it runs under node.
 //
 // A run ends by itself (done, failed, paused elsewhere) or by abort (paused or cancelled here); `start` begins another
 // one, which asks the server what it has and sends the rest.
 
 import { Problem } from "./api.js";
 import { ChunkPlan } from "./chunk-plan.js";
-import { findCopy } from "./find-copy.js";
+import { takeCopy } from "./find-copy.js";
+import { newKey } from "./keys.js";
 import { Pace } from "./pace.js";
 import { RateMeter } from "./rate.js";
 import { assertReadable, unreadable } from "./readable.js";
-import { fingerprint, sampleOf } from "./resume.js";
-import { canRetry, retryDelay } from "./retry.js";
+import { fingerprint, onceKey, sampleOf } from "./resume.js";
+import { retrying } from "./retry.js";
 import { uploadView } from "./upload-view.js";
 import { t } from "./words.js";
 
@@ -25,11 +27,12 @@ const WORTH_ASKING_BYTES = 8 << 20;
 
 /**
  * @typedef {object} UploadMeans what an upload needs from outside
- * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk
+ * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk, sendFile
  * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
  * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
  * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
  * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
+ * @property {number} wholeBytes files up to this go in one request
  * @property {() => number} now milliseconds
  * @property {() => number} random
  * @property {(upload: Upload) => void} changed
@@ -47,6 +50,12 @@ export class Upload {
   #cuts = 0;
   /** What the server was asked with, but the hash. */
   #wish = null;
+  /** Is this a file that goes in one request? */
+  #isWhole = false;
+  /** Tells the server that a repetition of such a request is one. @type {string | null} */
+  #onceKey = null;
+  /** The answer to such a request. */
+  #stored = null;
   #rateShownAt = 0;
   #recreations = 0;
   /** Begun once per file and not with each run: a pause costs no second reading. @type {Promise<string> | null} */
@@ -137,7 +146,7 @@ export class Upload {
       } catch (error) {
         if (error.code === "CHUNKS_TOO_LARGE") await this.#endSilently();
         else if (error.status !== 404 || signal.aborted || ++this.#recreations > RECREATIONS) throw error;
-        this.view.taskId = null; // swept at the server meanwhile, or to be sent in other pieces: begin anew
+        this.view.taskId = this.#onceKey = null; // swept at the server meanwhile, or to be sent in other pieces: begin anew
       }
     }
   }
@@ -145,6 +154,7 @@ export class Upload {
   /** The server forgets what it has of this. If it does not hear so, it will by itself; its event is not about us. */
   async #endSilently() {
     const { taskId } = this.view;
+    if (taskId === null) return;
     this.view.taskId = null;
     await this.#means.transport.cancelUpload(taskId).catch(() => {});
   }
@@ -158,7 +168,12 @@ export class Upload {
 
   /** Finds out what the server has. */
   async #prepare(signal) {
-    const facts = this.view.taskId === null ? await this.#create(signal) : await this.#find(signal);
+    const { limit, wholeBytes } = this.#means;
+    const { size } = this.file;
+    this.#isWhole = this.view.taskId === null && size <= Math.min(wholeBytes, limit.size ?? wholeBytes);
+    this.#onceKey ??= this.#recreations === 0 ? onceKey(this) : newKey("file");
+    const whole = { chunkSize: size, chunksCount: 1, uploadedChunks: [] };
+    const facts = this.#isWhole ? whole : this.view.taskId === null ? await this.#create(signal) : await this.#find(signal);
     this.#plan = new ChunkPlan({ ...facts, size: this.file.size });
     this.#become("sending");
   }
@@ -167,14 +182,11 @@ export class Upload {
     const { file, view } = this;
     const sample = await sampleOf(file).catch(() => Promise.reject(unreadable()));
     const body = {
-      fileName: view.name,
+      ...wishOf(file, view),
       fileSize: file.size,
-      folder: view.folder,
       chunkSize: this.#means.limit.size,
-      lastModified: new Date(file.lastModified).toISOString(),
-      fingerprint: fingerprint({ ...pick(file), name: view.name, folder: view.folder, sample }),
+      fingerprint: fingerprint({ name: view.name, size: file.size, lastModified: file.lastModified, folder: view.folder, sample }),
     };
-    if (file.type) body.contentType = file.type;
     this.#wish = body;
     const answer = await this.#retrying(signal, () => this.#means.transport.createUpload(body, signal));
     this.view.taskId = answer.taskId;
@@ -235,21 +247,13 @@ export class Upload {
     return copy;
   }
 
-  /** Asks again once the hash is known, for then the server can tell whether it has the file. Never rejects. */
+  /** Never rejects: the file is being sent anyway. */
   async #findCopy(signal) {
-    try {
-      const hash = await this.#hash;
-      const left = this.#plan.size - this.#plan.sent;
-      if (left < WORTH_ASKING_BYTES || this.#wish === null || signal.aborted) return null;
-      const { transport } = this.#means;
-      if ((await findCopy(transport.files, { size: this.#plan.size, hash })) === null || signal.aborted) return null;
-      const answer = await transport.createUpload({ ...this.#wish, hash }, signal);
-      if (answer.fileExists) return answer.file;
-      if (answer.taskId !== this.view.taskId) await transport.cancelUpload(answer.taskId); // the copy went meanwhile
-      return null;
-    } catch {
-      return null; // it is being sent anyway
-    }
+    const hash = await this.#hash.catch(() => null);
+    const left = this.#plan.size - this.#plan.sent;
+    if (hash === null || left < WORTH_ASKING_BYTES || this.#wish === null || signal.aborted) return null;
+    const wish = { ...this.#wish, hash };
+    return takeCopy(this.#means.transport, { wish, taskId: this.view.taskId }, signal).catch(() => null);
   }
 
   async #sendChunk(index, signal) {
@@ -263,7 +267,8 @@ export class Upload {
     await this.#retrying(signal, async () => {
       try {
         onProgress(0);
-        await this.#means.transport.sendChunk(this.view.taskId, index, blob, { signal, onProgress });
+        if (this.#isWhole) this.#stored = await this.#sendWhole(blob, { signal, onProgress });
+        else await this.#means.transport.sendChunk(this.view.taskId, index, blob, { signal, onProgress });
       } catch (error) {
         if (error.code === "CHUNK_ALREADY_UPLOADED") return;
         plan.progress(index, 0);
@@ -278,12 +283,20 @@ export class Upload {
     this.#moved();
   }
 
+  async #sendWhole(blob, options) {
+    const { file, view } = this;
+    const hash = (await this.#hash.catch(() => null)) ?? undefined;
+    options.signal.throwIfAborted();
+    const wish = { ...wishOf(file, view), hash };
+    return this.#means.transport.sendFile(wish, blob, { ...options, key: this.#onceKey });
+  }
+
   /** Throws when something between here and the server takes no bodies of this size. */
   async #assertSmallEnough(error) {
     const { limit, transport } = this.#means;
     const { chunkSize } = this.#plan;
     this.#cuts = error.status === 0 ? this.#cuts + 1 : 0;
-    const answers = () => transport.uploadProgress(this.view.taskId);
+    const answers = () => (this.#isWhole ? transport.account() : transport.uploadProgress(this.view.taskId));
     if (!(await limit.isTooLarge(error, { chunkSize, cuts: this.#cuts, answers }))) return;
     limit.halve(chunkSize);
     throw new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: error.message });
@@ -293,6 +306,7 @@ export class Upload {
   async #complete(signal) {
     const { transport, sleep } = this.#means;
     const { taskId } = this.view;
+    if (this.#isWhole) return this.#stored;
     // The server holds it against the bytes before it publishes them. Hashing went along with sending, so this is short.
     const hash = await this.#hash.catch(() => null);
     signal.throwIfAborted();
@@ -340,22 +354,9 @@ export class Upload {
   }
 
   /** Tries until it works, waiting in between and saying so; throws what cannot be helped by waiting. */
-  async #retrying(signal, attempt) {
-    const { connected, sleep, random } = this.#means;
-    for (let failures = 1; ; failures++) {
-      await connected(signal, () => this.#become("waiting"));
-      signal.throwIfAborted();
-      try {
-        const result = await attempt();
-        this.#recovered();
-        return result;
-      } catch (error) {
-        signal.throwIfAborted();
-        if (!canRetry(error, failures)) throw error;
-        if (error.code !== "CHUNK_IN_FLIGHT") this.#become("waiting", { note: waitNote(error) });
-        await sleep(retryDelay(failures, { retryAfter: error.retryAfter, random }), signal);
-      }
-    }
+  #retrying(signal, attempt) {
+    const onWait = (error) => error?.code !== "CHUNK_IN_FLIGHT" && this.#become("waiting", { note: error ? waitNote(error) : "" });
+    return retrying(attempt, { ...this.#means, signal, onWait, onDone: () => this.#recovered() });
   }
 
   #recovered() {
@@ -387,7 +388,12 @@ export class Upload {
   }
 }
 
-const pick = ({ name, size, lastModified }) => ({ name, size, lastModified });
+/** What the server is told of any file. */
+const wishOf = (file, { name, folder }) => ({
+  fileName: name,
+  folder,
+  contentType: file.type || undefined,
+  lastModified: new Date(file.lastModified).toISOString(),
+});
 
-const waitNote = ({ status }) =>
-  status === 0 || status === 401 ? t("uploads.waiting") : t("uploads.busy");
+const waitNote = ({ status }) => (status === 0 || status === 401 ? t("uploads.waiting") : t("uploads.busy"));

@@ -44,11 +44,12 @@ export class Uploader {
 
   /**
    * @param {{store: import("./store.js").Store, transport: object, memory: object, hasher: {hash: Function},
-   *          now?: () => number, random?: () => number, sleep?: typeof plainSleep,
+   *          now?: () => number, random?: () => number, sleep?: typeof plainSleep, wholeBytes?: number,
    *          takesOver?: (taskId: string, key: string) => void, holds?: Holds}} means `takesOver`: this page now drives
-   *   that task, in the row of that key; `holds`: what other pages of this browser know of it
+   *   that task, in the row of that key; `holds`: what other pages of this browser know of it; `wholeBytes`: files up to
+   *   this go in one request
    */
-  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, takesOver = () => {}, holds = new Holds() }) {
+  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, wholeBytes = SMALL_BYTES, takesOver = () => {}, holds = new Holds() }) {
     this.#store = store;
     this.#memory = memory;
     this.#holds = holds;
@@ -60,6 +61,7 @@ export class Uploader {
       sleep: (ms, signal) => this.#sleepOrBell(sleep, ms, signal),
       connected: (signal, onWait) => this.#connected(signal, onWait),
       limit: new ChunkLimit(),
+      wholeBytes,
       now: now ?? (() => performance.now()),
       random: random ?? Math.random,
       changed: (upload) => this.#changed(upload),
@@ -69,18 +71,18 @@ export class Uploader {
 
   /**
    * @param {{file: File, folder: string, handle?: FileSystemFileHandle, name?: string, group?: string, groupName?: string,
-   *          replaces?: string, here?: object}[]} items `name` other than the file's; `group` of files that came as one
-   *   folder; `replaces` the id of a stored file; `here` the stored file that this one is already
+   *          batch?: string, memo?: string, replaces?: string, here?: object}[]} items `name` other than the file's; `group`
+   *   of files that came as one folder; `replaces` the id of a stored file; `here` the stored file that this one is already
    */
   add(items) {
-    const views = items.map(({ file, folder, handle, name = file.name, group = null, groupName = "", replaces = null, here }) => {
+    const views = items.map(({ file, handle, here, ...item }) => {
       if (handle) this.#handles.set(file, handle);
-      const view = { key: `own-${++this.#lastKey}`, folder, name, group, groupName, replaces };
+      const view = { name: file.name, batch: item.group ?? null, ...item, key: `own-${++this.#lastKey}` };
       const known = here && { state: "done", fileId: here.id, note: t("uploads.alreadyHere"), sent: file.size, durable: file.size };
       return this.#make(file, { ...view, ...known }).view;
     });
     this.#store.putUploads(views);
-    for (const group of new Set(views.map((view) => view.group))) this.#forgetGroup(group); // all of it may be here already
+    for (const batch of new Set(views.map((view) => view.batch))) this.#forgetBatch(batch); // all of it may be here already
     this.#pump();
   }
 
@@ -103,7 +105,8 @@ export class Uploader {
     this.#holds.take(view.taskId);
     this.#takesOver(view.taskId, key);
     const { taskId, folder, name, group, groupName, sent, durable } = view;
-    const upload = this.#make(file, { key, taskId, folder, name, group, groupName, sent, durable });
+    const { replaces = null } = memo ?? {};
+    const upload = this.#make(file, { key, taskId, folder, name, group, groupName, batch: group, replaces, sent, durable });
     this.#byTask.set(taskId, upload);
     this.#store.putUpload(upload.view);
     this.#pump();
@@ -222,27 +225,37 @@ export class Uploader {
 
   #remove(upload) {
     upload.abandon();
-    const { key, taskId } = upload.view;
+    const { key } = upload.view;
     this.#uploads.delete(key);
     this.#store.removeUpload(key);
-    if (taskId !== null) this.#forgetTask(taskId, upload);
-    this.#forgetGroup(upload.view.group);
+    if (upload.state !== "done") this.#forget(upload);
   }
 
-  #forgetTask(taskId, upload) {
-    if (this.#byTask.get(taskId) === upload) this.#byTask.delete(taskId);
-    this.#holds.drop(taskId);
-    this.#memory.remove(taskId).catch(() => {});
+  /** Nobody has to go on with it. */
+  #forget(upload) {
+    const { taskId, batch } = upload.view;
+    if (taskId !== null) {
+      if (this.#byTask.get(taskId) === upload) this.#byTask.delete(taskId);
+      this.#holds.drop(taskId);
+      this.#memory.remove(taskId).catch(() => {});
+    }
+    this.#forgetMemo(upload);
+    this.#forgetBatch(batch);
+  }
+
+  #forgetMemo({ view }) {
+    if (view.memo !== null) this.#memory.remove(view.memo).catch(() => {});
+    view.memo = null;
   }
 
   /** A folder is remembered until all of it is there. */
-  #forgetGroup(group) {
-    if (group === null) return;
+  #forgetBatch(batch) {
+    if (batch === null) return;
     for (const { view } of this.#uploads.values()) {
-      if (view.group === group && (isOpen(view) || view.state === "failed")) return;
+      if (view.batch === batch && (isOpen(view) || view.state === "failed")) return;
     }
-    this.#holds.drop(group);
-    this.#memory.remove(group).catch(() => {});
+    this.#holds.drop(batch);
+    this.#memory.remove(batch).catch(() => {});
   }
 
   #pump() {
@@ -257,12 +270,11 @@ export class Uploader {
   }
 
   #changed(upload) {
-    const { key, taskId, state, group, replaces } = upload.view;
+    const { key, state, replaces } = upload.view;
     if (this.#uploads.get(key) !== upload) return; // a late word from one that was let go
     this.#store.putUpload(upload.view);
     if (state !== "done") return;
-    if (taskId !== null) this.#forgetTask(taskId, upload);
-    this.#forgetGroup(group);
+    this.#forget(upload);
     upload.view.replaces = null;
     // The new one is safe: now the old one may go, to the trash. If that fails, both are there, and nothing is lost.
     if (replaces !== null) this.#transport.trashFile(replaces).catch(() => {});
@@ -270,7 +282,7 @@ export class Uploader {
   }
 
   #created(upload, sample) {
-    const { taskId, key, group } = upload.view;
+    const { taskId, key, group, replaces } = upload.view;
     const { name, size, lastModified } = upload.file;
     const other = this.#byTask.get(taskId);
     if (other !== undefined && other !== upload && other.view.taskId === taskId) this.#remove(other); // dropped twice
@@ -278,9 +290,10 @@ export class Uploader {
     this.#byTask.set(taskId, upload);
     this.#holds.take(taskId); // before it is remembered: what is remembered and not held has been left
     this.#takesOver(taskId, key);
-    const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample, group };
+    const memo = { taskId, accountId: this.#accountId, name, size, lastModified, sample, group, replaces };
     const handle = this.#handles.get(upload.file);
     this.#memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
+    this.#forgetMemo(upload);
     this.#changed(upload);
   }
 

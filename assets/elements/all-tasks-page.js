@@ -3,6 +3,7 @@
 
 import { ago, exactTime, percent } from "../core/format.js";
 import { said } from "../core/said.js";
+import { saidOf } from "../core/task-view.js";
 import { named, t } from "../core/words.js";
 import { h, icon } from "./dom.js";
 import { field, formError, select, showProblem, valuesOf } from "./form.js";
@@ -78,9 +79,10 @@ export class AllTasksPage extends PageElement {
 
 const heads = () => [t("admin.task"), t("admin.state"), t("admin.progress"), t("admin.lastMoved")];
 
-function row({ name, description, status, progress, errorMessage, lastActivity, createdAt }) {
+function row(task) {
+  const { name, description, status, progress, errorMessage, lastActivity, createdAt } = task;
   const when = lastActivity ?? createdAt;
-  const word = description || said(name);
+  const word = description || saidOf(task, name);
   const title = h("span", { class: "cut", title: word }, word);
   const error = errorMessage && h("p", { class: "row-error" }, said(errorMessage));
   return tableRow(heads(), [[title, error || ""], badge(TONES[status] ?? "quiet", named("admin.status", status)), h("span", { class: "number" }, percent((progress ?? 0) / 100)), h("time", { datetime: when, title: exactTime(when) }, ago(when))]);

@@ -8,6 +8,7 @@
 
 import { filesOfEntry, filesOfHandle, filesOfPicker } from "../core/folder-reader.js";
 import { folderWords } from "../core/format.js";
+import { newKey } from "../core/keys.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
@@ -170,7 +171,7 @@ export class DropZone extends DriveElement {
   }
 
   #sendFolders(folders, single = []) {
-    const groups = folders.map(({ name, folder, handle }) => ({ key: newKey(), name, folder, handle }));
+    const groups = folders.map(({ name, folder, handle }) => ({ key: newKey("folder"), name, folder, handle }));
     const items = folders.flatMap((folder, at) => {
       const { key: group, name: groupName } = groups[at];
       return folder.items.map((item) => ({ ...item, group, groupName }));
@@ -184,8 +185,5 @@ export class DropZone extends DriveElement {
 }
 
 const carriesFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
-
-let lastGroup = 0;
-const newKey = () => `folder-${Date.now()}-${++lastGroup}`;
 
 customElements.define("drop-zone", DropZone);

@@ -1,10 +1,13 @@
 // <upload-group>: a folder in the tray: one row for all of it, which opens to show its files.
 //
+// Single files that a page left in line when it went are such a row too, until they are chosen again.
+//
 // Properties: `show(key, name, views)`. Attributes set: data-group, data-state. Actions: "upload-all" {verb, group},
-// "reopen" {key}, "choose-folder" {key, chosen}, "upload" {verb: "cancel", key} of a folder that has nothing here.
+// "reopen" {key}, "choose-again" {key, chosen}, "upload" {verb: "cancel", key} of one that has nothing here.
 
 import { filesOfPicker } from "../core/folder-reader.js";
 import { exactBytes, rate, timeLeft } from "../core/format.js";
+import { Tempo } from "../core/rate.js";
 import { isOpen, stateWords, totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -21,6 +24,7 @@ export class UploadGroup extends DriveElement {
   #key = "";
   #name = "";
   #views = [];
+  #tempo = new Tempo();
   #isOpen = false;
   /** @type {Map<string, HTMLElement>} */
   #rows = new Map();
@@ -59,17 +63,18 @@ export class UploadGroup extends DriveElement {
   }
 
   get #missing() {
-    return this.#views.find(({ isFolder }) => isFolder);
+    return this.#views.find(({ asksFor }) => asksFor);
   }
 
   update() {
-    const files = this.#views.filter(({ isFolder }) => !isFolder);
+    const files = this.#views.filter(({ asksFor }) => !asksFor);
     const missing = this.#missing;
     const state = missing ? "needs-file" : stateOf(files);
     const sum = totals(files);
+    Object.assign(sum, this.#tempo.measure(sum, performance.now()));
     setAttribute(this, "data-group", this.#key);
     setAttribute(this, "data-state", state);
-    setIcon(this.#icon, ICONS[state] ?? "folder");
+    setIcon(this.#icon, ICONS[state] ?? (missing?.asksFor === "files" ? "file" : "folder"));
     setText(this.#title, this.#name);
     setAttribute(this.#title, "title", this.#name);
     setText(this.#phase, stateWords(missing ?? { state, note: "", verified: files.every(({ verified }) => verified) }));
@@ -79,6 +84,7 @@ export class UploadGroup extends DriveElement {
     this.#error.hidden = this.#error.textContent === "";
     this.#updateBar(sum, state, files.length);
     this.#updateVerbs(state, files.length);
+    this.#updateChoice(missing);
     this.#updateRows(files);
   }
 
@@ -91,8 +97,6 @@ export class UploadGroup extends DriveElement {
 
   #updateVerbs(state, count) {
     const verb = { sending: "pause", waiting: "pause", queued: "pause", paused: "resume", failed: "retry" }[state];
-    this.#choose.hidden = state !== "needs-file";
-    setAttribute(this.#choose, "aria-label", t("uploads.verbOf", { verb: t("uploads.chooseFolder"), name: this.#name }));
     this.#toggle.hidden = verb === undefined;
     this.#fold.disabled = count === 0;
     setAttribute(this.#fold, "aria-expanded", String(this.#isOpen));
@@ -105,6 +109,16 @@ export class UploadGroup extends DriveElement {
     }
     this.#cancel.hidden = state === "done" || state === "verifying";
     setAttribute(this.#cancel, "aria-label", t("uploads.verbOf", { verb: t("uploads.cancel"), name: this.#name }));
+  }
+
+  #updateChoice(missing) {
+    this.#choose.hidden = missing === undefined;
+    const isOfFiles = missing?.asksFor === "files";
+    const verb = t(isOfFiles ? "uploads.chooseFiles" : "uploads.chooseFolder");
+    setText(this.#choose, verb);
+    setAttribute(this.#choose, "aria-label", t("uploads.verbOf", { verb, name: this.#name }));
+    this.#input.webkitdirectory = !isOfFiles;
+    this.#input.multiple = isOfFiles;
   }
 
   #updateRows(files) {
@@ -151,7 +165,7 @@ export class UploadGroup extends DriveElement {
     const missing = this.#missing;
     const chosen = filesOfPicker(this.#input.files, missing?.folder ?? "/");
     this.#input.value = "";
-    if (missing && chosen.items.length > 0) this.act("choose-folder", { key: missing.key, chosen });
+    if (missing && chosen.items.length > 0) this.act("choose-again", { key: missing.key, chosen });
   }
 }
 

@@ -4,6 +4,7 @@
 // Properties: `store`. Actions: "clear-finished", "upload-all" {verb}, and those of its rows.
 
 import { percent, rate, timeLeft } from "../core/format.js";
+import { Tempo } from "../core/rate.js";
 import { totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -16,6 +17,7 @@ export class UploadTray extends DriveElement {
   /** Rows of single files and of folders, by the key of either. @type {Map<string, HTMLElement>} */
   #rows = new Map();
   #isOpen = !matchMedia(PHONE).matches;
+  #tempo = new Tempo();
   #title = h("strong");
   #facts = h("span", { class: "facts number" });
   #bar = h("progress-bar");
@@ -69,6 +71,7 @@ export class UploadTray extends DriveElement {
     this.#updateRows(views);
     if (this.hidden) return;
     const sum = totals(views.values());
+    Object.assign(sum, this.#tempo.measure(sum, performance.now()));
     const { title, facts } = headline(sum);
     setText(this.#title, title);
     setText(this.#facts, facts);

@@ -7,9 +7,10 @@ import "../elements/upload-tray.js";
 
 import { Announcer } from "../core/announcer.js";
 import { Awake } from "../core/awake.js";
-import { sendChunk } from "../core/chunk-sender.js";
+import { sendChunk, sendFile } from "../core/chunk-sender.js";
 import { Hasher } from "../core/hasher.js";
 import { Holds } from "../core/leader.js";
+import { LeftBehind } from "../core/left-behind.js";
 import { ObservedUploads } from "../core/observed-uploads.js";
 import { openMemory } from "../core/resume.js";
 import { loadSaid } from "../core/said.js";
@@ -34,22 +35,23 @@ export async function createSending({ store, api, say, onSignedOut, onLeft }) {
     spawn: () => new Worker(new URL("../core/hash-worker.js", import.meta.url), { type: "module" }),
     subtle: isSecureContext ? crypto.subtle : undefined,
   });
-  const sendSignedIn = async (...chunk) => {
+  const signedIn = (send) => async (...what) => {
     try {
-      return await sendChunk(...chunk);
+      return await send(...what);
     } catch (problem) {
       if (problem.status === 401) onSignedOut();
       throw problem;
     }
   };
-  const transport = { ...api, sendChunk: sendSignedIn };
+  const transport = { ...api, sendChunk: signedIn(sendChunk), sendFile: signedIn(sendFile) };
   const takesOver = (taskId, key) => observed.forget(taskId, key);
   const uploader = new Uploader({ store, memory, hasher, transport, takesOver, holds });
-  const uploads = createUploadCommands({ uploader, observed, store, api, memory, holds, decide });
+  const left = new LeftBehind({ store, api, uploader, memory, holds });
+  const uploads = createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide });
   new Announcer(store, say, SAY_MS);
   const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
   setInterval(() => observed.tick(), WATCH_MS);
-  return { uploader, observed, memory, holds, uploads, awake };
+  return { uploader, observed, memory, holds, left, uploads, awake };
 }
 
 /** Asks what to do with files whose names are taken; the question is loaded when it is first asked. */

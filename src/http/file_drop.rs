@@ -20,7 +20,8 @@ use crate::domain::notification::Subject;
 use crate::domain::task::Verb;
 use crate::domain::time::Timestamp;
 use crate::notify::told::Told;
-use crate::operations::upload::begin::{Begun, Wanted};
+use crate::operations::upload::begin::Begun;
+use crate::operations::upload::wanted::Wanted;
 use crate::store::{bundles, uploads};
 
 type Answer = Result<HttpResponse, Problem>;

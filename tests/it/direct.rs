@@ -1,5 +1,6 @@
 //! A small file in one request.
 
+use futures_util::future::join_all;
 use reqwest::{Method, multipart};
 use serde_json::{Value, json};
 
@@ -8,6 +9,12 @@ use crate::harness::raw::Raw;
 use crate::harness::{TestDrive, bytes, eventually, sha256};
 
 const MIB: usize = 1024 * 1024;
+
+/// The same with an idempotency key.
+async fn keyed(client: &Client, key: &str, query: &str, body: &[u8]) -> Answer {
+    let request = client.request(Method::PUT, &format!("/api/files/upload/direct?{query}"));
+    client.send(request.header("idempotency-key", key).body(body.to_vec())).await
+}
 
 async fn direct(client: &Client, method: Method, query: &str, body: Vec<u8>) -> Answer {
     let request = client.request(method, &format!("/api/files/upload/direct?{query}"));
@@ -152,4 +159,61 @@ async fn bad_wishes_are_refused_like_those_of_create_and_leave_nothing() {
     let form = multipart::Form::new().text("note", "no file here");
     user.send(request.multipart(form)).await.refused(400, "MULTIPART_INVALID");
     eventually("nothing is left", || drive.holdings() == before).await;
+}
+
+#[tokio::test]
+async fn an_idempotency_key_brings_the_same_file_again_and_stores_nothing_more() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let hashed = format!("fileName=a.txt&hash={}", sha256(b"abc"));
+    let first = keyed(&user, "with a hash", &hashed, b"abc").await.ok();
+    let bare = keyed(&user, "without", "fileName=a.txt", b"abc").await.ok();
+    assert_ne!(first["id"], bare["id"]);
+    let before = drive.holdings();
+    assert_eq!(keyed(&user, "with a hash", &hashed, b"abc").await.ok(), first);
+    assert_eq!(keyed(&user, "without", "fileName=a.txt", b"abc").await.ok(), bare);
+    for (query, body) in [("fileName=b.txt", b"abc"), ("fileName=a.txt", b"xyz")] {
+        keyed(&user, "without", query, body).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
+    }
+    let create = user.request(Method::POST, "/api/files/upload/create");
+    let wish = json!({ "fileName": "a.txt", "fileSize": 3, "hash": sha256(b"abc") });
+    let create = create.header("idempotency-key", "with a hash").json(&wish);
+    user.send(create).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
+    let refusal = keyed(&user, "", &hashed, b"abc").await.refused(400, "INVALID_REQUEST");
+    assert_eq!(refusal["details"]["field"], "Idempotency-Key");
+    eventually("nothing is left", || drive.holdings() == before).await;
+
+    let stranger = drive.user("bob").await;
+    assert_ne!(keyed(&stranger, "with a hash", &hashed, b"abc").await.ok()["id"], first["id"]);
+}
+
+#[tokio::test]
+async fn a_repetition_needs_no_room_and_outlives_the_server() {
+    let drive = TestDrive::spawn();
+    let user = drive.account("ada", "user", Some(3)).await;
+    let query = format!("fileName=a.txt&hash={}", sha256(b"abc"));
+    let first = keyed(&user, "key", &query, b"abc").await.ok();
+    assert_eq!(keyed(&user, "key", &query, b"abc").await.ok(), first);
+    keyed(&user, "other", &query, b"abc").await.refused(403, "QUOTA_EXCEEDED");
+    let drive = drive.restart();
+    let user = drive.signed_in("ada").await;
+    assert_eq!(keyed(&user, "key", &query, b"abc").await.ok(), first);
+    let path = format!("/api/files/{}?permanent=true", first["id"].as_str().unwrap());
+    assert_eq!(user.delete(&path).await.status, 204);
+    keyed(&user, "key", &query, b"abc").await.refused(404, "NOT_FOUND");
+}
+
+#[tokio::test]
+async fn sixteen_with_one_idempotency_key_store_one_file() {
+    let drive = TestDrive::spawn();
+    let user = drive.user("ada").await;
+    let send = |_| keyed(&user, "key", "fileName=a.txt", b"abc");
+    let answers = join_all((0..16).map(send)).await;
+    let ids: Vec<Value> = answers.into_iter().map(|answer| answer.ok()["id"].clone()).collect();
+    assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
+    eventually("one file is left", || {
+        let holdings = drive.holdings();
+        (holdings.files, holdings.tasks, holdings.staged.len()) == (1, 1, 0)
+    })
+    .await;
 }

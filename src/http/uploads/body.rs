@@ -13,7 +13,7 @@ use serde_json::json;
 use super::super::State;
 use super::super::auth::Signed;
 use super::super::files;
-use super::super::input::{IDLE, Query, next, text};
+use super::super::input::{IDLE, Query, idempotency_key, next, text};
 use super::super::locks::password;
 use super::super::problem::Problem;
 use super::parse_id;
@@ -22,9 +22,9 @@ use crate::domain::error::{Error, Kind, Result};
 use crate::domain::id::{AccountId, BundleId, PoolId, TaskId};
 use crate::domain::preview::Preview;
 use crate::domain::time::Timestamp;
-use crate::operations::upload::begin::Wanted;
-use crate::operations::upload::direct::Direct;
+use crate::operations::upload::direct::{Coming, Direct};
 use crate::operations::upload::receive::{Receipt, Receiving, wrong_length};
+use crate::operations::upload::wanted::Wanted;
 
 type Answer = Result<HttpResponse, Problem>;
 
@@ -143,21 +143,20 @@ pub async fn direct(
         last_modified: asked.last_modified,
         // Never in the query, which proxies write into their logs.
         encrypt_password: password(&request)?,
+        idempotency: idempotency_key(&request)?,
         ..Wanted::default()
     };
     let received = async {
-        let mut direct = state.uploads.begin_direct(&caller, wanted).await?;
-        fill(&request, &mut payload, &mut direct).await?;
+        let mut direct = match state.uploads.begin_direct(&caller, wanted).await? {
+            Coming::Stored(file) => return Ok(*file),
+            Coming::Awaited(direct) => direct,
+        };
+        fill(&request, &mut payload, direct.as_mut()).await?;
         state.uploads.accept_direct(direct).await
     };
     let stored = received.await;
-    match stored {
-        Ok(file) => Ok(HttpResponse::Ok().json(files::view(&file, &Preview::default()))),
-        Err(error) => {
-            drain(payload).await;
-            Err(error.into())
-        }
-    }
+    drain(payload).await;
+    Ok(HttpResponse::Ok().json(files::view(&stored?, &Preview::default())))
 }
 
 fn is_multipart(request: &HttpRequest) -> bool {
@@ -269,7 +268,7 @@ fn malformed(error: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// Reads what is left of a refused body, so that a client on a kept connection hears why. Bounded in bytes and time;
+/// Reads what is left of a body that is not wanted, so that a client on a kept connection hears why. Bounded in bytes and time;
 /// beyond that the connection is closed.
 async fn drain(mut payload: web::Payload) {
     let mut left = DRAIN_MAX;

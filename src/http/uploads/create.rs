@@ -11,7 +11,8 @@ use super::Answer;
 use crate::domain::id::{BundleId, PoolId};
 use crate::domain::password::Password;
 use crate::domain::time::Timestamp;
-use crate::operations::upload::begin::{Begun, Wanted};
+use crate::operations::upload::begin::Begun;
+use crate::operations::upload::wanted::Wanted;
 
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -37,7 +38,6 @@ pub async fn create(
     Signed(caller): Signed,
     Body(asked): Body<CreateRequest>,
 ) -> Answer {
-    let idempotency = idempotency_key(&request)?.map(|key| (key, signature(&state, &asked)));
     let wanted = Wanted {
         file_name: asked.file_name,
         file_size: asked.file_size,
@@ -52,7 +52,7 @@ pub async fn create(
         last_modified: asked.last_modified,
         fingerprint: asked.fingerprint,
         priority: asked.priority,
-        idempotency,
+        idempotency: idempotency_key(&request)?,
     };
     let answer = match state.uploads.begin(&caller, wanted).await? {
         Begun::Exists(file) => json!({
@@ -73,24 +73,4 @@ pub async fn create(
         }),
     };
     Ok(HttpResponse::Ok().json(answer))
-}
-
-/// What an idempotency key stands for: the same wish in any spelling, the password included.
-fn signature(state: &State, asked: &CreateRequest) -> [u8; 32] {
-    let wish = json!([
-        asked.file_name,
-        asked.file_size,
-        asked.content_type,
-        asked.hash,
-        asked.pool_id,
-        asked.bundle_id,
-        asked.folder,
-        asked.chunk_size,
-        asked.expired_at,
-        asked.last_modified,
-        asked.fingerprint,
-        asked.priority,
-        asked.encrypt_password.as_ref().map(Password::as_str),
-    ]);
-    state.engine.key.fingerprint(wish.to_string().as_bytes())
 }

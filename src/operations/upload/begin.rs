@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::wanted::Wanted;
 use super::{Uploads, add_name, detached, new_file, new_task};
 use crate::blobs::cipher;
 use crate::blobs::staging::{self, Staging};
@@ -10,10 +11,9 @@ use crate::domain::chunks::ChunkPlan;
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File, FileName, Folder, LockKey};
-use crate::domain::id::{AccountId, BundleId, ObjectId, PoolId, TaskId};
+use crate::domain::id::{AccountId, BundleId, ObjectId, TaskId};
 use crate::domain::password::Password;
 use crate::domain::task::Task;
-use crate::domain::time::Timestamp;
 use crate::domain::upload::NewUpload;
 use crate::engine::announce_quota;
 use crate::store::idempotency::{self, Key, Made};
@@ -22,26 +22,6 @@ use crate::store::{Db, Tx, accounts, bundles, files, objects, tasks, uploads};
 
 /// Open uploads of one account.
 const OPEN_MAX: u64 = 1_000;
-
-/// What a client asks for, as it said it.
-#[derive(Clone, Debug, Default)]
-pub struct Wanted {
-    pub file_name: String,
-    pub file_size: u64,
-    pub content_type: Option<String>,
-    pub hash: Option<String>,
-    pub pool_id: Option<PoolId>,
-    pub bundle_id: Option<BundleId>,
-    pub folder: Option<String>,
-    pub chunk_size: Option<u64>,
-    pub encrypt_password: Option<Password>,
-    pub expired_at: Option<Timestamp>,
-    pub last_modified: Option<Timestamp>,
-    pub fingerprint: Option<String>,
-    pub priority: Option<u8>,
-    /// The client's `Idempotency-Key` with the hash of its request.
-    pub idempotency: Option<Key>,
-}
 
 /// The answer to a create.
 #[derive(Debug)]
@@ -61,7 +41,7 @@ impl Uploads {
 
     async fn begin_whole(&self, caller: Caller, wanted: Wanted) -> Result<Begun> {
         let owner = caller.account_id;
-        let key = wanted.idempotency.clone();
+        let key = wanted.key(&self.engine.key, None);
         if let Some(begun) = self.repeated(owner, key.clone()).await? {
             return Ok(begun);
         }
@@ -78,7 +58,11 @@ impl Uploads {
     }
 
     /// What an earlier request with the same key made.
-    async fn repeated(&self, owner: AccountId, key: Option<Key>) -> Result<Option<Begun>> {
+    pub(super) async fn repeated(
+        &self,
+        owner: AccountId,
+        key: Option<Key>,
+    ) -> Result<Option<Begun>> {
         let Some((key, hash)) = key else { return Ok(None) };
         let now = self.engine.clock.now();
         self.engine
@@ -346,7 +330,7 @@ enum Found {
 }
 
 /// Keeps the client's key, if it sent one, with what its request made.
-fn keep(tx: &Tx<'_>, owner: AccountId, key: Option<&Key>, made: Made) -> Result<()> {
+pub(super) fn keep(tx: &Tx<'_>, owner: AccountId, key: Option<&Key>, made: Made) -> Result<()> {
     match key {
         Some(key) if !idempotency::keep(tx, owner, key, made)? => Err(Error::new(
             Kind::Conflict,

@@ -7,10 +7,11 @@ use bytes::Bytes;
 use serde_json::json;
 use sha2::Sha256;
 
-use super::begin::Wanted;
+use super::begin::{Begun, keep};
 use super::finish::announce_completed;
 use super::intake::{Hashes, Intake};
 use super::lock::Locking;
+use super::wanted::Wanted;
 use super::{Uploads, detached, lock, new_file, new_task};
 use crate::blobs::ledger::{self, BlockHasher};
 use crate::blobs::pool::PoolDir;
@@ -20,10 +21,11 @@ use crate::domain::chunks::{ChunkPlan, MIB};
 use crate::domain::digest::{DeclaredHash, Digest};
 use crate::domain::error::{Error, Kind, Result};
 use crate::domain::file::{ContentType, File, LockKey, name_once_locked};
-use crate::domain::id::ObjectId;
+use crate::domain::id::{AccountId, ObjectId};
 use crate::domain::task::Verb;
 use crate::domain::upload::NewUpload;
 use crate::operations::sealing::{Remembered, object_of};
+use crate::store::idempotency::{Key, Made};
 use crate::store::objects::NewObject;
 use crate::store::tasks::Outcome;
 use crate::store::{Store, accounts, files, objects, upkeep, uploads};
@@ -91,6 +93,13 @@ impl Drop for Part {
     }
 }
 
+/// The answer to a file that is about to come.
+pub enum Coming {
+    /// An earlier request with the same `Idempotency-Key` brought it: here it is.
+    Stored(Box<File>),
+    Awaited(Box<Direct>),
+}
+
 /// A whole file being received.
 pub struct Direct {
     caller: Caller,
@@ -103,8 +112,14 @@ pub struct Direct {
 
 impl Uploads {
     /// Begins to receive a file whose size may not be known yet: then `wanted.file_size` is 0 and counts for nothing.
-    pub async fn begin_direct(&self, caller: &Caller, wanted: Wanted) -> Result<Direct> {
+    pub async fn begin_direct(&self, caller: &Caller, wanted: Wanted) -> Result<Coming> {
         let new = self.plan(caller, wanted.clone())?;
+        if let Some(DeclaredHash::Sha256(sha256)) = new.declared_hash
+            && let key = wanted.key(&self.engine.key, Some(sha256))
+            && let Some(file) = self.stored_before(caller.account_id, key).await?
+        {
+            return Ok(Coming::Stored(Box::new(file)));
+        }
         let limit = self.settings.max_chunk_size;
         if wanted.file_size > limit {
             return Err(too_large(limit));
@@ -123,13 +138,24 @@ impl Uploads {
         .map_err(Error::internal)??;
         let hashes = Hashes { blocks: BlockHasher::new(MIB, 0), sha256: Some(Sha256::default()) };
         let intake = Intake::new(part.staging.clone(), 0, hashes, part);
-        Ok(Direct { caller: caller.clone(), wanted, limit, head: Vec::new(), key, intake })
+        let direct =
+            Direct { caller: caller.clone(), wanted, limit, head: Vec::new(), key, intake };
+        Ok(Coming::Awaited(Box::new(direct)))
+    }
+
+    /// What an earlier request with the same key, wish and bytes brought.
+    async fn stored_before(&self, owner: AccountId, key: Option<Key>) -> Result<Option<File>> {
+        match self.repeated(owner, key).await? {
+            None => Ok(None),
+            Some(Begun::Exists(file)) => Ok(Some(*file)),
+            Some(Begun::Open(..)) => Err(Error::internal("a key of a file names an open upload")),
+        }
     }
 
     /// The body is complete: seals it and makes it a file. This goes on when the client hangs up.
-    pub async fn accept_direct(self: &Arc<Self>, direct: Direct) -> Result<File> {
+    pub async fn accept_direct(self: &Arc<Self>, direct: Box<Direct>) -> Result<File> {
         let uploads = self.clone();
-        detached(async move { uploads.store_direct(direct).await }).await
+        detached(async move { uploads.store_direct(*direct).await }).await
     }
 
     async fn store_direct(&self, direct: Direct) -> Result<File> {
@@ -145,6 +171,12 @@ impl Uploads {
             ));
         }
         let (hashes, part) = intake.finish().await?;
+        let sha256 =
+            hashes.sha256().ok_or_else(|| Error::internal("a direct upload was not hashed"))?;
+        let (owner, repeat) = (caller.account_id, wanted.key(&self.engine.key, Some(sha256)));
+        if let Some(file) = self.stored_before(owner, repeat.clone()).await? {
+            return Ok(file);
+        }
         wanted.file_size = size;
         let mut new = self.plan(&caller, wanted)?;
         new.plan = ChunkPlan::stored(size, self.settings.max_chunk_size);
@@ -153,8 +185,27 @@ impl Uploads {
         {
             new.content_type = ContentType::parse(found.mime_type())?;
         }
-        let sha256 =
-            hashes.sha256().ok_or_else(|| Error::internal("a direct upload was not hashed"))?;
+        new.key = key;
+        match self.publish_direct(owner, new, hashes, sha256, part, repeat.clone()).await {
+            // Another request with this key was quicker; its answer is ours.
+            Err(error) if error.kind() == Kind::Conflict => {
+                self.stored_before(owner, repeat).await?.ok_or(error)
+            }
+            published => published,
+        }
+    }
+
+    /// Seals what came and makes it a file; without that nothing stays.
+    async fn publish_direct(
+        &self,
+        owner: AccountId,
+        new: NewUpload,
+        hashes: Hashes,
+        sha256: Digest,
+        part: Arc<Part>,
+        repeat: Option<Key>,
+    ) -> Result<File> {
+        let size = new.plan.file_size();
         let blocks = hashes.blocks.finish_whole();
         let blake3 = ledger::merge(&blocks, MIB, size)?;
         check(&new, sha256, blake3)?;
@@ -167,7 +218,6 @@ impl Uploads {
             block_size: MIB,
             blocks,
         };
-        new.key = key;
         let (sealing, lock, store) = (part.clone(), new.key.clone(), self.engine.store.clone());
         let locking = self.locking.clone();
         let object = tokio::task::spawn_blocking(move || match lock {
@@ -178,7 +228,7 @@ impl Uploads {
         .map_err(Error::internal)??;
 
         let id = object.id;
-        let recorded = self.record_direct(&caller, new, object).await;
+        let recorded = self.record_direct(owner, new, object, repeat).await;
         if recorded.is_err() {
             let (pool, store) = (part.pool.clone(), self.engine.store.clone());
             let removing = move || match pool.is_remote() {
@@ -192,17 +242,21 @@ impl Uploads {
 
     async fn record_direct(
         &self,
-        caller: &Caller,
+        owner: AccountId,
         new: NewUpload,
         object: NewObject,
+        repeat: Option<Key>,
     ) -> Result<File> {
-        let (engine, owner) = (self.engine.clone(), caller.account_id);
+        let engine = self.engine.clone();
         let charge = self.pool(object.pool_id)?.charge(object.size);
         let is_remote = self.blobs().pool(object.pool_id)?.is_remote();
         let (file, task) = self
             .engine
             .store
             .write(move |tx| {
+                let mut file = new_file(owner, &new, object.id, object.sha256);
+                // First of all, or a repetition could be told that there is no room for it.
+                keep(tx, owner, repeat.as_ref(), Made::File(file.id))?;
                 let mut wished = new_task(&engine, owner, &new);
                 // The upload is over when its task appears, so there is nothing to find again.
                 wished.unique_key = None;
@@ -215,7 +269,6 @@ impl Uploads {
                     true => objects::share(tx, object.id)?,
                     false => objects::insert(tx, &object)?,
                 }
-                let mut file = new_file(owner, &new, object.id, object.sha256);
                 if let Some(key) = new.key.clone() {
                     file.name = name_once_locked(&file.name);
                     file.lock = Some(key.lock(file.size));

@@ -34,6 +34,7 @@ pub mod receive;
 mod recover;
 pub mod registry;
 mod remote;
+pub mod wanted;
 
 use super::passwords::Passwords;
 use registry::OpenUploads;

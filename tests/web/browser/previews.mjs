@@ -1,4 +1,4 @@
-// Looking at PDFs and Markdown in a real browser against a real server: on the page, unlocked in it, behind a link, and in
+// Looking at PDFs, Markdown, films and sounds in a real browser against a real server: on the page, unlocked in it, behind a link, and in
 // a browser without a viewer of PDFs. `node browser/previews.mjs`, see harness.mjs.
 
 import assert from "node:assert/strict";
@@ -78,6 +78,9 @@ test("previews", (t) =>
     ["a PDF that was unlocked in the page", showsUnlocked],
     ["a PDF behind a link", showsShared],
     ["Markdown is shown as it is meant, and as it was written", showsMarkdown],
+    ["a film plays, is wound, and ends with its dialog", showsFilm],
+    ["a sound does so too", playsSound],
+    ["a film that cannot be played is offered for downloading", offersUnplayable],
     ["a browser without a viewer offers the download", offersWithoutViewer],
   ]));
 
@@ -150,6 +153,106 @@ async function showsUnlocked() {
   await page.keyboard.press("Enter");
   assert.equal(await viewer(page), 1);
   await dialog().getByRole("button", { name: "Close" }).click();
+}
+
+/** Three seconds of a moving square, as the browser itself records it. */
+async function film() {
+  const base64 = await page.evaluate(async () => {
+    const canvas = Object.assign(document.createElement("canvas"), { width: 160, height: 90 });
+    const recorder = new MediaRecorder(canvas.captureStream(25), { mimeType: "video/webm;codecs=vp8" });
+    const parts = [];
+    recorder.ondataavailable = ({ data }) => parts.push(data);
+    recorder.start(200);
+    const pen = canvas.getContext("2d");
+    for (let at = 0; at < 75; at++) {
+      pen.fillStyle = `hsl(${at * 4} 60% 50%)`;
+      pen.fillRect(0, 0, 160, 90);
+      pen.clearRect(at, 20, 40, 40);
+      await new Promise((resolve) => setTimeout(resolve, 40));
+    }
+    recorder.stop();
+    await new Promise((resolve) => (recorder.onstop = resolve));
+    const url = await new Promise((resolve) => {
+      const reader = Object.assign(new FileReader(), { onload: () => resolve(reader.result) });
+      reader.readAsDataURL(new Blob(parts));
+    });
+    return url.slice(url.indexOf(",") + 1);
+  });
+  return Buffer.from(base64, "base64");
+}
+
+/** So many seconds of a tone, as a plain WAV. */
+function sound(seconds) {
+  const rate = 8000;
+  const data = Buffer.alloc(seconds * rate, 0).map((_, at) => 128 + Math.round(60 * Math.sin((at * 440 * 2 * Math.PI) / rate)));
+  const head = Buffer.alloc(44);
+  head.write("RIFF", 0);
+  head.writeUInt32LE(36 + data.length, 4);
+  head.write("WAVEfmt ", 8);
+  head.writeUInt32LE(16, 16);
+  head.writeUInt16LE(1, 20); // PCM
+  head.writeUInt16LE(1, 22); // one channel
+  head.writeUInt32LE(rate, 24);
+  head.writeUInt32LE(rate, 28);
+  head.writeUInt16LE(1, 32);
+  head.writeUInt16LE(8, 34); // bits
+  head.write("data", 36);
+  head.writeUInt32LE(data.length, 40);
+  return Buffer.concat([head, data]);
+}
+
+/** Plays what the dialog shows, winds it, closes it. @param {"video" | "audio"} kind */
+async function plays(name, kind, goal) {
+  await row(name).locator(".open").click();
+  const player = page.locator(`preview-dialog ${kind}`);
+  await player.evaluate((media) => media.play());
+  await page.waitForFunction((media) => media.currentTime > 0.2, await player.elementHandle());
+  await player.evaluate((media, to) => new Promise((resolve) => Object.assign(media, { onseeked: resolve, currentTime: to })), goal);
+  const { at, error } = await player.evaluate(({ currentTime, error: fault }) => ({ at: currentTime, error: fault?.message }));
+  assert.ok(at >= goal, `${at} of ${goal}`);
+  assert.equal(error, undefined);
+  return player.elementHandle();
+}
+
+/** A film or sound that plays on behind a closed dialog would be hard to stop. */
+async function endsWithDialog(media, name) {
+  await page.keyboard.press("Escape");
+  assert.equal(await dialog().count(), 0);
+  await page.waitForFunction((one) => one.paused, media);
+  assert.equal(await world.focused(), name);
+}
+
+async function showsFilm() {
+  await put("regatta.webm", "/", await film(), "video/webm");
+  const media = await plays("regatta.webm", "video", 1.5);
+  assert.deepEqual(await media.evaluate(({ videoWidth, videoHeight }) => [videoWidth, videoHeight]), [160, 90]);
+  await photograph(page, "preview-video");
+  await isClean(page, "a film");
+  await endsWithDialog(media, "regatta.webm");
+}
+
+async function playsSound() {
+  const length = 300; // seconds, 2.4 MB: more than is read at once
+  await put("foghorn.wav", "/", sound(length), "audio/x-wav");
+  const ranges = [];
+  const listen = (answer) => answer.url().includes("/content") && ranges.push(answer.status());
+  page.on("response", listen);
+  const media = await plays("foghorn.wav", "audio", length - 10);
+  page.off("response", listen);
+  assert.equal(Math.round(await media.evaluate(({ duration }) => duration)), length);
+  assert.ok(ranges.includes(206), `what is wound to is asked for: ${ranges}`);
+  await photograph(page, "preview-audio");
+  await isClean(page, "a sound");
+  await endsWithDialog(media, "foghorn.wav");
+}
+
+async function offersUnplayable() {
+  await put("broken.mp4", "/", "no film at all", "video/mp4");
+  await row("broken.mp4").locator(".open").click();
+  await dialog().getByText("cannot be shown here").waitFor();
+  const [download] = await Promise.all([page.waitForEvent("download"), dialog().locator(".stage a").click()]);
+  assert.equal(download.suggestedFilename(), "broken.mp4");
+  await page.keyboard.press("Escape");
 }
 
 async function share() {

@@ -37,6 +37,8 @@ test("sending", (t) =>
   world.walk(t, [
     ["a dropped file goes on by itself after a reload", resumesDropped],
     ["so does a dropped folder, in the folder it was dropped on", resumesFolder],
+    ["single files that were still in line go on by themselves too, each stored once", resumesLine],
+    ["what cannot be opened again is asked for in one row", asksForLine],
     ["of two pages one sends, both show it; when it is closed the other goes on", handsOver],
     ["the screen stays on while something is sent, and no longer", staysAwake],
     ["a pasted picture gets a name, a pasted file keeps its own", pastes],
@@ -110,6 +112,51 @@ async function resumesFolder() {
   faults.forgive();
   assert.equal(await countOf("/Attic/letters"), 120, "each is there once");
   sentOnce();
+}
+
+/** So many single files, none of which is there yet. */
+async function letters(kind, count) {
+  const files = [];
+  for (let at = 1; at <= count; at++) files.push(await server.file(`${kind} ${at}.txt`, 100_000));
+  return files;
+}
+
+const inBox = async (kind) => (await server.ask("GET", `/api/files?${new URLSearchParams({ q: kind, limit: "100" })}`)).map(({ name }) => name);
+
+/** Small files go one request each, so the line is mostly what the server knows nothing of. */
+async function resumesLine() {
+  await slowDown(page, 2 * MB);
+  await drop(page, await letters("postcard", 30));
+  await until(async () => (await inBox("postcard")).length > 3, "some are stored");
+  await reload();
+  assert.ok((await inBox("postcard")).length < 25, "it was interrupted");
+  await slowDown(page, 100 * MB);
+  await inState(row("postcard 30.txt"), "done");
+  await until(async () => (await page.locator("upload-row:not([data-state=done])").count()) === 0, "no row is left to do");
+  faults.forgive();
+  const names = await inBox("postcard");
+  assert.deepEqual([names.length, new Set(names).size], [30, 30], "each is there once");
+}
+
+async function asksForLine() {
+  await slowDown(page, 1 * MB);
+  const files = await letters("stamp", 20);
+  await page.setInputFiles("input[data-role=upload]", files);
+  await until(async () => (await inBox("stamp")).length > 1, "some are stored");
+  await reload();
+  const asking = page.locator("upload-group[data-state=needs-file]");
+  await asking.getByText("Needs the same files").waitFor();
+  await photograph(page, "sending-line");
+  await slowDown(page, 100 * MB);
+  const [chooser] = await Promise.all([page.waitForEvent("filechooser"), asking.getByRole("button", { name: /^Choose files/ }).click()]);
+  assert.equal(chooser.isMultiple(), true);
+  await chooser.setFiles(files);
+  await asking.waitFor({ state: "detached" });
+  await inState(row("stamp 20.txt"), "done");
+  await until(async () => (await inBox("stamp")).length >= 20, "all are stored");
+  faults.forgive();
+  const names = await inBox("stamp");
+  assert.deepEqual([names.length, new Set(names).size], [20, 20], "each is there once");
 }
 
 async function handsOver() {

@@ -42,6 +42,8 @@ export class FakeServer {
       resumeTask: call("resume", (id) => void (this.#task(id).status = "InProgress")),
       cancelUpload: call("cancel", (id) => void (this.#task(id).status = "Cancelled")),
       sendChunk: (...args) => this.#chunk(...args),
+      sendFile: (...args) => this.#whole(...args),
+      account: call("account", () => ({})),
     };
   }
 
@@ -96,6 +98,24 @@ export class FakeServer {
     }
   }
 
+  /** Files that came in one request, by their key; the real server keeps those for a day. @type {Map<string, object>} */
+  whole = new Map();
+
+  async #whole(wish, blob, { key, signal, onProgress }) {
+    this.calls.push(`file ${wish.fileName}`);
+    const unread = () => Promise.reject(problem(0, "NETWORK")); // as a browser tells it
+    const bytes = Buffer.from(await blob.arrayBuffer().catch(unread));
+    await this.before("file", wish);
+    signal.throwIfAborted();
+    onProgress(bytes.length);
+    const actual = createHash("sha256").update(bytes).digest("hex");
+    if (wish.hash && wish.hash !== actual) throw problem(422, "HASH_MISMATCH", { declared: wish.hash, actual });
+    if (!this.whole.has(key)) this.whole.set(key, { ...wish, bytes, id: `whole ${this.whole.size + 1}`, hash: `sha256:${actual}` });
+    await this.onChunk(0, signal);
+    signal.throwIfAborted();
+    return this.whole.get(key);
+  }
+
   /** Whether the hash a client gives at completion is looked at, as the real server does. */
   checksHash = true;
 
@@ -115,7 +135,7 @@ export class FakeServer {
 }
 
 /** Everything around an uploader, with waits that pass at once and are written down. */
-export function setUp(server = new FakeServer()) {
+export function setUp(server = new FakeServer(), { wholeBytes = -1 } = {}) {
   const store = new Store();
   const waits = [];
   const memory = new MemoryInPage();
@@ -130,6 +150,7 @@ export function setUp(server = new FakeServer()) {
     store,
     memory,
     hasher,
+    wholeBytes,
     transport: server.transport(),
     random: () => 0,
     now: () => performance.now(),

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import "./english.mjs";
 import { loadSaid, said } from "../../../assets/core/said.js";
+import { titleOf } from "../../../assets/core/task-view.js";
 import { LANGUAGES, useLanguage } from "../../../assets/core/words.js";
 import { auditActions, errorCodes, noticeSubjects, serverTexts } from "./server-texts.mjs";
 
@@ -49,6 +50,9 @@ test("names, numbers and sizes are set in, field names and file names stay", asy
   assert.equal(said("a: b.jpg: The picture's file is cut short or damaged."), "a: b.jpg: Die Datei des Bildes ist abgeschnitten oder beschädigt.");
   assert.equal(said("Failed: Unpack old.zip"), "Fehlgeschlagen: old.zip entpacken");
   assert.equal(said("Try: Delete for good 3 files"), "Probe: 3 Dateien endgültig löschen");
+  const task = { type: "FileCompress", name: "Compress 12 files into harbour.zip" };
+  const titles = [task, { ...task, type: "Custom", parameters: { handler: "makePreviews" } }, { ...task, type: "Custom" }].map(titleOf);
+  assert.deepEqual(titles, ["12 Dateien in harbour.zip packen", "12 Dateien in harbour.zip packen", task.name], "a program's own words stay");
   for (const text of ["What nobody has said yet.", "My own task", "", undefined]) assert.equal(said(text), text);
   useLanguage("en");
 });

@@ -20,7 +20,7 @@ function setUp(answer) {
   const idle = { setAccount() {}, start() {}, seed() {}, drives: () => false };
   const memory = { all: async () => [] };
   const holds = { others: async () => new Set() };
-  const sending = new Later(async () => ({ uploader: idle, observed: idle, memory, holds }));
+  const sending = new Later(async () => ({ uploader: idle, observed: idle, memory, holds, left: { show() {}, openAll() {} } }));
   const api = createApi({ fetch });
   return { asked, store, session: new Session({ api, store, live: idle, sending }) };
 }

@@ -8,7 +8,7 @@ import { Announcer } from "../../../assets/core/announcer.js";
 import { createApi, Problem } from "../../../assets/core/api.js";
 import { ChunkPlan } from "../../../assets/core/chunk-plan.js";
 import { Pager } from "../../../assets/core/pager.js";
-import { RateMeter } from "../../../assets/core/rate.js";
+import { RateMeter, Tempo } from "../../../assets/core/rate.js";
 import { canRetry, retryDelay } from "../../../assets/core/retry.js";
 import { Store } from "../../../assets/core/store.js";
 import { applyPacket } from "../../../assets/core/sync.js";
@@ -186,7 +186,7 @@ test("sums over rows", () => {
   assert.deepEqual([sum.rows, sum.moving, sum.failed, sum.done], [4, 2, 1, 1]);
   assert.equal(sum.part, 100 / 250);
   assert.equal(sum.durablePart, 75 / 250);
-  assert.equal(sum.secondsLeft, 15);
+  assert.deepEqual([sum.sent, sum.workDone, sum.workLeft], [100, 100_100, 200_150]);
   assert.equal(totals([]).part, 1);
 });
 
@@ -199,6 +199,17 @@ test("the rate is the slope of the last seconds", () => {
   for (let at = 4200; at <= 20_000; at += 200) meter.add(40_000, at);
   assert.equal(meter.perSecond(20_000), 0, "it stands still");
   assert.equal(meter.secondsLeft(50_000, 20_000), null);
+});
+
+test("many together: small files count by their number, what is told stays for a while", () => {
+  const tempo = new Tempo();
+  const at = (now, done, sending = 1) => tempo.measure({ sending, sent: done * 10, workDone: done * 1000, workLeft: (100 - done) * 1000 }, now);
+  at(0, 0);
+  for (let now = 200; now <= 5000; now += 200) at(now, now / 100);
+  assert.deepEqual(at(5000, 50), { rate: 100, secondsLeft: 5.2 }, "as it was at 4.8 s");
+  assert.deepEqual(at(5400, 54), { rate: 100, secondsLeft: 4.6 });
+  assert.deepEqual(at(6000, 10), { rate: 0, secondsLeft: null }, "other uploads");
+  assert.deepEqual(at(6200, 60, 0), { rate: 0, secondsLeft: null });
 });
 
 test("what is tried again, and after how long", () => {

@@ -1,0 +1,149 @@
+// What a page left unsent when it went, as this browser remembers it: folders, single files that were still in line, and
+// uploads that the server has begun. What is open again goes on; the rest is a row that asks for it.
+
+import { findConflicts, isHere } from "./conflicts.js";
+import { filesOfHandle } from "./folder-reader.js";
+import { isSameFile } from "./resume.js";
+import { uploadView } from "./upload-view.js";
+import { t } from "./words.js";
+
+export class LeftBehind {
+  #store;
+  #api;
+  #uploader;
+  #memory;
+  #holds;
+
+  /**
+   * @param {{store: import("./store.js").Store, api: object, uploader: import("./uploader.js").Uploader, memory: object,
+   *          holds: import("./leader.js").Holds}} means
+   */
+  constructor({ store, api, uploader, memory, holds }) {
+    this.#store = store;
+    this.#api = api;
+    this.#uploader = uploader;
+    this.#memory = memory;
+    this.#holds = holds;
+  }
+
+  /**
+   * One row for each folder, and for the single files that came together.
+   * @param {import("./resume.js").Memo[]} memos of this account @param {Set<string>} elsewhere what other pages send
+   */
+  show(memos, elsewhere) {
+    const folders = memos.filter(({ folderOf }) => folderOf);
+    const single = memos.filter(({ waiting }) => waiting);
+    const isFree = (key) => !elsewhere.has(key) && ![...this.#store.uploads.values()].some(({ batch, driven, asksFor }) => batch === key && (driven || asksFor));
+    for (const { taskId: key, folderOf } of folders) if (isFree(key)) this.#show(key, "folder", folderOf);
+    for (const key of new Set(single.map(({ waiting }) => waiting.batch))) {
+      if (isFree(key)) this.#showFiles(key, single.filter(({ waiting }) => waiting.batch === key));
+    }
+  }
+
+  #showFiles(key, memos) {
+    const [{ waiting }] = memos;
+    const name = memos.length === 1 ? waiting.name : t("uploads.andOthers", { name: waiting.name, n: memos.length - 1 });
+    this.#show(key, "files", { name, folder: waiting.folder });
+  }
+
+  #show(key, asksFor, { name, folder }) {
+    this.#store.putUpload(uploadView({ key, name, folder, batch: key, group: key, groupName: name, asksFor, state: "needs-file" }));
+  }
+
+  /** Where the browser still lets us read a file, its upload goes on without a question. */
+  async openAll() {
+    for (const { key, state } of [...this.#store.uploads.values()]) if (state === "needs-file") await this.open(key, { asks: false });
+  }
+
+  /**
+   * Opens what is remembered again.
+   * @param {string} key of a row that needs its files @param {{asks: boolean}} how `asks`: the person, where the browser wants that
+   * @returns {Promise<boolean>} false when nothing could be opened
+   */
+  async open(key, { asks }) {
+    const view = this.#store.uploads.get(key);
+    const memos = await this.#memory.all(this.#store.account.id);
+    if (view.asksFor === "files") return this.#openFiles(key, memos, asks);
+    const handle = memos.find(({ taskId }) => taskId === (view.asksFor ? key : view.taskId))?.handle;
+    if (!(await mayRead(handle, asks))) return false;
+    if (view.asksFor) return this.#goOn(key, await filesOfHandle(handle, view.folder).catch(() => []));
+    const file = await handle.getFile().catch(() => null);
+    return file !== null && this.#uploader.adopt(key, file);
+  }
+
+  async #openFiles(key, memos, asks) {
+    const found = [];
+    for (const { handle, waiting } of memos) {
+      if (waiting?.batch !== key || !(await mayRead(handle, asks))) continue;
+      const file = await handle.getFile().catch(() => null);
+      if (file) found.push({ file });
+    }
+    return this.#takeFiles(key, found);
+  }
+
+  /** What was chosen for a row that asks for it. @param {string} key @param {{name: string, items: {file: File, folder: string}[]}} chosen */
+  async choose(key, { name, items }) {
+    const view = this.#store.uploads.get(key);
+    if (!view) return;
+    const tell = (error) => this.#store.putUpload({ ...view, error });
+    try {
+      if (view.asksFor === "files") (await this.#takeFiles(key, items)) || tell(t("uploads.otherFiles"));
+      else if (name === view.name) await this.#goOn(key, items);
+      else tell(t("uploads.otherFolder", { name, wanted: view.name }));
+    } catch (error) {
+      tell(error.message);
+    }
+  }
+
+  /** The rest of a folder; what is stored already is not sent again. */
+  async #goOn(key, found) {
+    if (found.length === 0) return false;
+    const { name: groupName } = this.#store.uploads.get(key);
+    const met = await findConflicts(this.#api, found);
+    const here = (item) => (met.has(item) && isHere(item.file, met.get(item)) ? met.get(item) : undefined);
+    this.#send(key, found.map((item) => ({ ...item, here: here(item), group: key, groupName })));
+    return true;
+  }
+
+  /** Those of the files that are remembered; a row stays for the others. */
+  async #takeFiles(key, found) {
+    const memos = await this.#ofBatch(key);
+    const items = [];
+    for (const memo of memos) {
+      for (const { file } of found) {
+        if (!(await isSameFile(file, memo, memo))) continue;
+        items.push({ ...memo.waiting, file, handle: memo.handle, memo: memo.taskId });
+        break;
+      }
+    }
+    if (items.length === 0) return false;
+    const rest = memos.filter(({ taskId }) => !items.some(({ memo }) => memo === taskId));
+    this.#send(key, items);
+    if (rest.length > 0) this.#showFiles(key, rest);
+    return true;
+  }
+
+  #send(key, items) {
+    this.#store.removeUpload(key);
+    this.#holds.take(key);
+    this.#uploader.add(items);
+  }
+
+  /** The row goes, and nothing asks for its files again. */
+  async forget(key) {
+    const memos = await this.#ofBatch(key);
+    await Promise.all([key, ...memos.map(({ taskId }) => taskId)].map((one) => this.#memory.remove(one)));
+    this.#store.removeUpload(key);
+  }
+
+  async #ofBatch(key) {
+    return (await this.#memory.all(this.#store.account.id)).filter(({ waiting }) => waiting?.batch === key);
+  }
+}
+
+/** @param {FileSystemHandle | undefined} handle */
+async function mayRead(handle, asks) {
+  if (!handle) return false;
+  const may = asks ? await handle.requestPermission({ mode: "read" }) : await handle.queryPermission({ mode: "read" });
+  return may === "granted";
+}

@@ -1,0 +1,140 @@
+// What a page leaves unsent when it goes: single files still in line, and folders.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { LeftBehind } from "../../../assets/core/left-behind.js";
+import { Holds } from "../../../assets/core/leader.js";
+import { ObservedUploads } from "../../../assets/core/observed-uploads.js";
+import { createUploadCommands } from "../../../assets/core/upload-commands.js";
+import { FakeServer, file, gate, rowOf, setUp, until } from "./fakes.mjs";
+
+const NAMES = ["one.txt", "two.txt", "three.txt", "four.txt", "five.txt", "six.txt"];
+const NOBODY = new Set();
+
+/** A page of anna's browser; `memory` is what an earlier one left. */
+async function page(server, { memos = [], stored = [], decide = async () => null } = {}) {
+  const around = setUp(server, { wholeBytes: 100 });
+  const { store, uploader, memory } = around;
+  store.account = { id: "anna" };
+  await memory.putAll(memos);
+  const asked = [];
+  const api = { ...server.transport(), files: async (query) => (asked.push(query), { items: stored, total: stored.length }) };
+  const holds = new Holds();
+  const left = new LeftBehind({ store, api, uploader, memory, holds });
+  const observed = new ObservedUploads({ store });
+  const commands = createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide });
+  return { ...around, left, commands, asked, memos: () => memory.all("anna") };
+}
+
+/** A file that can be opened again, as far as `may` says. */
+const handleOf = (one, may = "granted") => ({ kind: "file", getFile: async () => one, queryPermission: async () => may, requestPermission: async () => "granted" });
+const rows = (store) => [...store.uploads.values()].map(({ name, state, asksFor }) => [name, state, asksFor]);
+const allDone = (store) => () => store.uploads.size > 0 && [...store.uploads.values()].every(({ state }) => state === "done");
+const names = (server) => [...server.whole.values()].map(({ folder, fileName }) => `${folder}/${fileName}`).toSorted();
+
+/** The first page took six files in; four were on their way when it went, and one of them was stored. */
+async function wentAway(server, items) {
+  const first = await page(server);
+  const [arrived, stuck] = [gate(), gate()];
+  server.before = (_, { fileName }) => (fileName === "one.txt" ? undefined : stuck.passed);
+  server.onChunk = () => (arrived.open(), stuck.passed);
+  await first.commands.add(items);
+  await arrived.passed;
+  const memos = await first.memos();
+  first.uploader.clear();
+  server.before = server.onChunk = () => {};
+  return memos;
+}
+
+test("single files in line go on by themselves where they can be opened, and each is stored once", async () => {
+  const server = new FakeServer();
+  const items = NAMES.map((name) => ({ file: file(name, name), folder: "/Post", handle: handleOf(file(name, name)) }));
+  const memos = await wentAway(server, items);
+  assert.equal(memos.length, 6);
+  const { store, left, memos: kept } = await page(server, { memos });
+  left.show(memos, new Set([memos[0].waiting.batch]));
+  assert.deepEqual(rows(store), [], "another page sends them");
+  left.show(memos, NOBODY);
+  left.show(memos, NOBODY);
+  assert.deepEqual(rows(store), [["one.txt and 5 more", "needs-file", "files"]]);
+  await left.openAll();
+  await until(store, allDone(store));
+  assert.deepEqual(names(server), NAMES.map((name) => `/Post/${name}`).toSorted());
+  assert.deepEqual(rows(store), NAMES.map((name) => [name, "done", null]));
+  assert.deepEqual(await kept(), []);
+});
+
+test("where the browser wants leave for that, it is asked for when the person says so", async () => {
+  const server = new FakeServer();
+  const items = NAMES.map((name) => ({ file: file(name, name), folder: "/", handle: handleOf(file(name, name), "prompt") }));
+  const memos = await wentAway(server, items);
+  const { store, left } = await page(server, { memos });
+  left.show(memos, NOBODY);
+  await left.openAll();
+  const [{ key, state }] = store.uploads.values();
+  assert.equal(state, "needs-file");
+  assert.equal(await left.open(key, { asks: true }), true);
+  await until(store, allDone(store));
+  assert.equal(server.whole.size, 6);
+});
+
+test("elsewhere they are chosen again, some now and some later; others are refused", async () => {
+  const server = new FakeServer();
+  const memos = await wentAway(server, NAMES.map((name) => ({ file: file(name, name), folder: "/" })));
+  const { store, left, commands, memos: kept } = await page(server, { memos });
+  left.show(memos, NOBODY);
+  const { key } = rowOf(store, "one.txt and 5 more");
+  assert.equal(await left.open(key, { asks: true }), false);
+  await left.choose(key, { name: "", items: [{ file: file("one.txt", "another text") }, { file: file("seven.txt", "seven") }] });
+  assert.match(rowOf(store, "one.txt and 5 more").error, /None of these/);
+  await left.choose(key, { name: "", items: NAMES.slice(0, 5).map((name) => ({ file: file(name, name) })) });
+  await until(store, () => rowOf(store, "five.txt")?.state === "done");
+  assert.deepEqual([rowOf(store, "six.txt").state, rowOf(store, "six.txt").asksFor], ["needs-file", "files"]);
+  await commands.run("cancel", key);
+  assert.equal(rowOf(store, "six.txt"), undefined);
+  await until(store, allDone(store));
+  assert.deepEqual(await kept(), []);
+  assert.equal(server.whole.size, 5);
+});
+
+test("what was cancelled does not come back", async () => {
+  const server = new FakeServer();
+  const first = await page(server);
+  const stuck = gate();
+  server.before = () => stuck.passed;
+  await first.commands.add(NAMES.map((name) => ({ file: file(name, name), folder: "/" })));
+  await first.commands.run("cancel", rowOf(first.store, "six.txt").key);
+  await first.commands.run("cancel", rowOf(first.store, "one.txt").key);
+  const memos = await first.memos();
+  assert.deepEqual(memos.map(({ name }) => name), NAMES.slice(1, 5));
+  stuck.open();
+});
+
+test("a larger one is remembered by its task as soon as it has one, with what it replaces", async () => {
+  const server = new FakeServer();
+  const old = { id: "old", name: "long.txt", folder: "/", size: 1, metadata: {} };
+  const first = await page(server, { stored: [old], decide: async () => ["replace"] });
+  const arrived = gate();
+  server.onChunk = () => (arrived.open(), new Promise(() => {}));
+  await first.commands.add([{ file: file("long.txt", "x".repeat(200)), folder: "/" }]);
+  await arrived.passed;
+  const [memo, ...others] = await first.memos();
+  assert.deepEqual([memo.taskId, memo.replaces, memo.waiting, others], ["task1", "old", undefined, []]);
+});
+
+test("a folder asks for itself, and sends only what is not stored", async () => {
+  const server = new FakeServer();
+  const memos = [{ taskId: "folder-1", accountId: "anna", folderOf: { name: "Post", folder: "/Attic" } }];
+  const here = { id: "f", name: "one.txt", folder: "/Attic/Post", size: 7, metadata: { lastModified: 1000 } };
+  const { store, left, asked } = await page(server, { memos, stored: [here] });
+  left.show(memos, NOBODY);
+  assert.deepEqual(rows(store), [["Post", "needs-file", "folder"]]);
+  await left.openAll();
+  const items = ["one.txt", "two.txt"].map((name) => ({ file: file(name, name), folder: "/Attic/Post" }));
+  await left.choose("folder-1", { name: "Other", items });
+  assert.match(rowOf(store).error, /“Other” is not the folder/);
+  await left.choose("folder-1", { name: "Post", items });
+  await until(store, allDone(store));
+  assert.deepEqual(names(server), ["/Attic/Post/two.txt"]);
+  assert.deepEqual(asked.map(({ folder }) => folder), ["/Attic/Post", "/Attic/Post"]);
+});
