@@ -13,7 +13,7 @@ export class Awake {
   constructor({ store, request }) {
     this.#store = store;
     this.#request = request;
-    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, () => this.#follow());
+    for (const topic of ["uploads", "upload"]) store.addEventListener(topic, ({ key }) => (this.#isHeld && needs(store.uploads.get(key))) || this.#follow());
   }
 
   /** Also called when the page is looked at again, for a hidden page loses its lock. */
@@ -38,10 +38,13 @@ export class Awake {
   }
 
   get #isNeeded() {
-    return [...this.#store.uploads.values()].some((view) => view.driven && isMoving(view));
+    for (const view of this.#store.uploads.values()) if (needs(view)) return true;
+    return false;
   }
 
   get #isHeld() {
     return this.#lock !== null && !this.#lock.released;
   }
 }
+
+const needs = (view) => view?.driven && isMoving(view);

@@ -12,6 +12,9 @@ import { DriveElement } from "./element.js";
 import { h, icon, loadStyle, placeholder } from "./dom.js";
 import { parseRoute } from "./route.js";
 
+/** The title sums up all uploads; it is not read more often than this. */
+const TITLE_MS = 250;
+
 export class DriveApp extends DriveElement {
   store;
   opened = () => {};
@@ -19,6 +22,7 @@ export class DriveApp extends DriveElement {
   #places = new Map();
   #problem = null;
   #shown = null;
+  #titleTimer = null;
   #region = h("live-region");
   #toasts = h("toast-stack");
   #door = null;
@@ -47,7 +51,7 @@ export class DriveApp extends DriveElement {
 
   connected() {
     this.listen(this.store, "account", () => this.update());
-    this.listen(this.store, "uploads upload", () => this.#updateTitle());
+    this.listen(this.store, "uploads upload", () => (this.#titleTimer ??= setTimeout(() => this.#updateTitle(), TITLE_MS)));
     this.listen(window, "hashchange", () => this.update());
     this.listen(this, "drive-action", (event) => {
       const { action, detail } = event;
@@ -198,6 +202,8 @@ export class DriveApp extends DriveElement {
 
   /** "41 % · Drive": the tab tells how far it is while one looks elsewhere. */
   #updateTitle() {
+    clearTimeout(this.#titleTimer);
+    this.#titleTimer = null;
     const sum = totals(this.store.uploads.values());
     const place = this.store.account ? parseRoute(location.hash) : null;
     const where = place?.folder.split("/").pop() || (place && t(`shell.${place.view}`));

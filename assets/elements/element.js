@@ -18,6 +18,10 @@ export class DriveElement extends HTMLElement {
   #life = null;
   #isBuilt = false;
   #frame = 0;
+  #timer = 0;
+  #updatedAt = -Infinity;
+  /** Milliseconds between updates at the least, for what sums up thousands of things. */
+  paceMs = 0;
 
   connectedCallback() {
     if (!this.isConnected) return; // whatever holds it took it out again when it came in itself
@@ -33,7 +37,8 @@ export class DriveElement extends HTMLElement {
   disconnectedCallback() {
     this.#life?.abort();
     cancelAnimationFrame(this.#frame);
-    this.#frame = 0;
+    clearTimeout(this.#timer);
+    this.#frame = this.#timer = 0;
   }
 
   /** Makes the children, once. */
@@ -45,11 +50,19 @@ export class DriveElement extends HTMLElement {
   /** Shows the present state. */
   update() {}
 
-  /** Many changes in one frame give one update. */
+  /** Many changes in one frame, or within the pace, give one update. */
   requestUpdate() {
-    if (this.#frame !== 0 || !this.isConnected || !this.#isBuilt) return;
-    this.#frame = requestAnimationFrame(() => {
+    if (this.#frame !== 0 || this.#timer !== 0 || !this.isConnected || !this.#isBuilt) return;
+    const wait = this.#updatedAt + this.paceMs - performance.now();
+    if (wait > 0) this.#timer = setTimeout(() => this.#inFrame(), wait);
+    else this.#inFrame();
+  }
+
+  #inFrame() {
+    this.#timer = 0;
+    this.#frame = requestAnimationFrame((now) => {
       this.#frame = 0;
+      this.#updatedAt = now;
       this.update();
     });
   }

@@ -12,6 +12,7 @@ const IN_BAR = ["files", "tasks", "shares"];
 
 export class SideBar extends DriveElement {
   store;
+  paceMs = 100;
   #view = "files";
   #links = new Map();
   #count = h("span", { class: "count number" });
@@ -67,9 +68,8 @@ export class SideBar extends DriveElement {
 
   update() {
     for (const [view, link] of this.#links) setAttribute(link, "aria-current", view === this.#view ? "page" : null);
-    const active = [...this.store.tasks.values()].filter(
-      ({ status }) => status === "InProgress" || status === "Pending",
-    ).length;
+    let active = 0;
+    for (const { status } of this.store.tasks.values()) if (status === "InProgress" || status === "Pending") active++;
     setText(this.#count, active > 0 ? String(active) : "");
     setAttribute(this.#count, "aria-label", active > 0 ? t("shell.running", { n: active }) : null);
     this.#add.hidden = this.store.account?.role === "guest";

@@ -21,6 +21,7 @@ const TONES = Object.freeze({ done: "success", failed: "danger", sending: "accen
 const ICONS = Object.freeze({ done: "done", failed: "warning", waiting: "offline" });
 
 export class UploadGroup extends DriveElement {
+  paceMs = 100;
   #key = "";
   #name = "";
   #views = [];

@@ -14,6 +14,7 @@ const PHONE = "(width < 640px)";
 
 export class UploadTray extends DriveElement {
   store;
+  paceMs = 100;
   /** Rows of single files and of folders, by the key of either. @type {Map<string, HTMLElement>} */
   #rows = new Map();
   #isOpen = !matchMedia(PHONE).matches;

@@ -155,6 +155,10 @@ async fn the_page_and_its_files_are_served_and_kept_by_their_hash() {
         (200, "text/javascript; charset=utf-8")
     );
     assert_eq!(answer.header("cache-control"), "public, max-age=31536000, immutable");
+    // What a page loads lives under the page's policy; a worker has its own, and compiles what it made itself.
+    assert_eq!(answer.header("content-security-policy"), "default-src 'none'");
+    let worker = nobody.get(&script.replace("app.js", "core/hash-worker.js")).await;
+    assert_eq!(worker.header("content-security-policy"), page.header("content-security-policy"));
     // Packed for those who say that they take it: the same bytes.
     for (accepted, packed) in [("gzip, br", true), ("br, gzip;q=0.5", true), ("gzip;q=0", false)] {
         let asked = nobody.request(Method::GET, script).header("accept-encoding", accepted);
