@@ -1,17 +1,19 @@
 // Measures the client on loopback: the first view, 1 GiB sent by the page beside the same without hashing and beside one
-// plain request, 10,000 tasks in the list, a dropped folder of 10,000 files, and the memory that 5 GiB take. Not part of
-// tests/run. `node browser/measure.mjs [first] [tasks] [folder] [speed] [memory]`, see harness.mjs.
+// plain request, 10,000 tasks in the list, 100,000 rows of the audit log, a dropped folder of 10,000 files, and the memory
+// that 5 GiB take. Not part of tests/run. `node browser/measure.mjs [first] [tasks] [audit] [folder] [speed] [memory]`, see
+// harness.mjs.
 
 import { mkdir, open, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { drop, World } from "./harness.mjs";
 
 const GIB = 2 ** 30;
+const ROWS = Number(process.env.ROWS ?? 100_000);
 const FILES = Number(process.env.FILES ?? 10_000);
 const HASHING_OFF = 'export class Hasher { hash() { return Promise.reject(new Error("off")); } }';
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "folder", "speed", "memory"];
-const world = await new World().open({ settings: { UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) } });
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "audit", "folder", "speed", "memory"];
+const world = await new World().open({ settings: { DRIVE_LIMITS_ENABLED: "false", UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) } });
 const { browser, context, page, server } = world;
 context.setDefaultTimeout(550_000);
 const say = (...words) => console.log(...words);
@@ -87,6 +89,45 @@ async function tasks() {
     return { median: gaps[120], worst: gaps[239], cards: document.querySelectorAll("task-card").length };
   });
   say(`${made} tasks: first cards after ${painted} ms; scrolled through in 240 steps: a frame takes ${frames.median.toFixed(1)} ms, the longest ${frames.worst.toFixed(1)} ms; ${frames.cards} cards drawn`);
+}
+
+/** A file that is changed so often leaves a row each time. */
+async function audit() {
+  const { id } = await server.put("busy.txt");
+  const change = async (worker) => {
+    for (let at = worker; at < ROWS; at += 8) await server.ask("PATCH", `/api/files/${id}`, { tags: [`tag ${at % 100}`] });
+  };
+  await Promise.all([0, 1, 2, 3, 4, 5, 6, 7].map(change));
+  await page.goto("about:blank");
+  const timed = async (what, act) => {
+    const began = performance.now();
+    await act();
+    return `${what} ${(performance.now() - began).toFixed(0)} ms`;
+  };
+  const rows = page.locator("audit-page tbody tr");
+  const answered = () => page.waitForResponse((answer) => answer.url().includes("/api/audit"));
+  const choose = (label, value) => Promise.all([answered(), page.locator("audit-page").getByLabel(label).selectOption(value)]);
+  const told = [
+    await timed("the first rows stand after", async () => {
+      await page.goto(`${server.url}/#/admin/audit`);
+      await rows.first().waitFor();
+    }),
+    await timed("the next after", async () => {
+      const count = await rows.count();
+      await page.getByRole("button", { name: "Show more" }).click();
+      await rows.nth(count).waitFor();
+    }),
+    await timed("one action of one row after", async () => {
+      await choose("Action", "file.create");
+      await page.waitForFunction(() => document.querySelectorAll("audit-page tbody tr").length === 1);
+    }),
+    await timed("an outcome that no row has after", async () => {
+      await choose("Action", "");
+      await choose("Outcome", "CONFLICT");
+      await page.getByText("Nothing").waitFor();
+    }),
+  ];
+  say(`${ROWS} rows of the audit log: ${told.join(", ")}`);
 }
 
 /** Small files in nested folders, some with more than the hundred entries that a browser tells at a time. */
@@ -185,7 +226,7 @@ async function memory() {
 
 try {
   await world.signIn();
-  for (const what of wanted) await { first, tasks, folder, speed, memory }[what]();
+  for (const what of wanted) await { first, tasks, audit, folder, speed, memory }[what]();
 } finally {
   await world.close();
 }
