@@ -86,7 +86,7 @@ const actions = {
   upload: ({ verb, key, file }) => sending.now.uploads.run(verb, key, file),
   "upload-all": ({ verb, group }) => sending.now.uploads.runAll(verb, group),
   "choose-again": ({ key, chosen }) => sending.now.left.choose(key, chosen),
-  reopen: ({ key }) => sending.now.left.open(key, { asks: true }),
+  reopen: ({ key }) => sending.now.left.open(key),
   "clear-finished": () => sending.now.uploads.clearFinished(),
   task: ({ verb, taskId }) => session.changeTask(verb, taskId),
   ...createFileCommands({ api, store }),

@@ -7,6 +7,8 @@ import { isSameFile } from "./resume.js";
 import { uploadView } from "./upload-view.js";
 import { t } from "./words.js";
 
+/** @typedef {import("./resume.js").Memo} Memo */
+
 export class LeftBehind {
   #store;
   #api;
@@ -28,7 +30,7 @@ export class LeftBehind {
 
   /**
    * One row for each folder, and for the single files that came together.
-   * @param {import("./resume.js").Memo[]} memos of this account @param {Set<string>} elsewhere what other pages send
+   * @param {Memo[]} memos of this account @param {Set<string>} elsewhere what other pages send
    */
   show(memos, elsewhere) {
     const folders = memos.filter(({ folderOf }) => folderOf);
@@ -50,19 +52,23 @@ export class LeftBehind {
     this.#store.putUpload(uploadView({ key, name, folder, batch: key, group: key, groupName: name, asksFor, state: "needs-file" }));
   }
 
-  /** Where the browser still lets us read a file, its upload goes on without a question. */
-  async openAll() {
-    for (const { key, state } of [...this.#store.uploads.values()]) if (state === "needs-file") await this.open(key, { asks: false });
+  /** Where the browser still lets us read a file, its upload goes on without a question. @param {Memo[]} memos of this account */
+  async openAll(memos) {
+    for (const key of [...this.#store.uploads.keys()]) await this.#open(key, memos, false);
   }
 
   /**
-   * Opens what is remembered again.
-   * @param {string} key of a row that needs its files @param {{asks: boolean}} how `asks`: the person, where the browser wants that
+   * Opens what is remembered again, asking the person for leave where the browser wants that.
+   * @param {string} key of a row that needs its files
    * @returns {Promise<boolean>} false when nothing could be opened
    */
-  async open(key, { asks }) {
+  async open(key) {
+    return this.#open(key, await this.#memory.all(this.#store.account.id), true);
+  }
+
+  async #open(key, memos, asks) {
     const view = this.#store.uploads.get(key);
-    const memos = await this.#memory.all(this.#store.account.id);
+    if (view?.state !== "needs-file") return false;
     if (view.asksFor === "files") return this.#openFiles(key, memos, asks);
     const handle = memos.find(({ taskId }) => taskId === (view.asksFor ? key : view.taskId))?.handle;
     if (!(await mayRead(handle, asks))) return false;
@@ -110,7 +116,7 @@ export class LeftBehind {
     const memos = await this.#ofBatch(key);
     const items = [];
     for (const memo of memos) {
-      for (const { file } of found) {
+      for (const { file } of found.filter(({ file: { name } }) => name === memo.name)) {
         if (!(await isSameFile(file, memo, memo))) continue;
         items.push({ ...memo.waiting, file, handle: memo.handle, memo: memo.taskId });
         break;
@@ -136,8 +142,11 @@ export class LeftBehind {
     this.#store.removeUpload(key);
   }
 
+  /** What came together, but those that are on their way again. */
   async #ofBatch(key) {
-    return (await this.#memory.all(this.#store.account.id)).filter(({ waiting }) => waiting?.batch === key);
+    const memos = await this.#memory.all(this.#store.account.id);
+    const moving = new Set([...this.#store.uploads.values()].map(({ memo }) => memo));
+    return memos.filter(({ taskId, waiting }) => waiting?.batch === key && !moving.has(taskId));
   }
 }
 

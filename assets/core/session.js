@@ -97,7 +97,7 @@ export class Session {
     const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId) && !elsewhere.has(taskId));
     await Promise.all(ended.map(({ taskId }) => memory.remove(taskId)));
     left.show(all, elsewhere);
-    if (this.leads) await left.openAll();
+    if (this.leads) await left.openAll(all);
   }
 
   /** This page goes on with what can be opened; others of this browser watch. */

@@ -57,7 +57,7 @@ test("single files in line go on by themselves where they can be opened, and eac
   left.show(memos, NOBODY);
   left.show(memos, NOBODY);
   assert.deepEqual(rows(store), [["one.txt and 5 more", "needs-file", "files"]]);
-  await left.openAll();
+  await left.openAll(memos);
   await until(store, allDone(store));
   assert.deepEqual(names(server), NAMES.map((name) => `/Post/${name}`).toSorted());
   assert.deepEqual(rows(store), NAMES.map((name) => [name, "done", null]));
@@ -70,10 +70,10 @@ test("where the browser wants leave for that, it is asked for when the person sa
   const memos = await wentAway(server, items);
   const { store, left } = await page(server, { memos });
   left.show(memos, NOBODY);
-  await left.openAll();
+  await left.openAll(memos);
   const [{ key, state }] = store.uploads.values();
   assert.equal(state, "needs-file");
-  assert.equal(await left.open(key, { asks: true }), true);
+  assert.equal(await left.open(key), true);
   await until(store, allDone(store));
   assert.equal(server.whole.size, 6);
 });
@@ -84,10 +84,15 @@ test("elsewhere they are chosen again, some now and some later; others are refus
   const { store, left, commands, memos: kept } = await page(server, { memos });
   left.show(memos, NOBODY);
   const { key } = rowOf(store, "one.txt and 5 more");
-  assert.equal(await left.open(key, { asks: true }), false);
+  assert.equal(await left.open(key), false);
   await left.choose(key, { name: "", items: [{ file: file("one.txt", "another text") }, { file: file("seven.txt", "seven") }] });
   assert.match(rowOf(store, "one.txt and 5 more").error, /None of these/);
+  const stuck = gate();
+  server.before = () => stuck.passed;
+  await left.choose(key, { name: "", items: NAMES.slice(0, 3).map((name) => ({ file: file(name, name) })) });
   await left.choose(key, { name: "", items: NAMES.slice(0, 5).map((name) => ({ file: file(name, name) })) });
+  assert.equal([...store.uploads.values()].filter(({ driven }) => driven).length, 5, "none is taken twice");
+  stuck.open();
   await until(store, () => rowOf(store, "five.txt")?.state === "done");
   assert.deepEqual([rowOf(store, "six.txt").state, rowOf(store, "six.txt").asksFor], ["needs-file", "files"]);
   await commands.run("cancel", key);
@@ -129,7 +134,7 @@ test("a folder asks for itself, and sends only what is not stored", async () => 
   const { store, left, asked } = await page(server, { memos, stored: [here] });
   left.show(memos, NOBODY);
   assert.deepEqual(rows(store), [["Post", "needs-file", "folder"]]);
-  await left.openAll();
+  await left.openAll(memos);
   const items = ["one.txt", "two.txt"].map((name) => ({ file: file(name, name), folder: "/Attic/Post" }));
   await left.choose("folder-1", { name: "Other", items });
   assert.match(rowOf(store).error, /“Other” is not the folder/);
