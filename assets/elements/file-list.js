@@ -79,6 +79,7 @@ export class FileList extends DriveElement {
     this.listen(this.#scroller, "focusin", ({ target }) => this.#onFocus(target.closest("file-row, file-tile")));
     const resized = new ResizeObserver(() => this.requestUpdate());
     resized.observe(this.#scroller);
+    resized.observe(this.#body);
     const pointer = new PickPointer(this.#body, {
       indexOf: (row) => Number(row.dataset.index),
       pick: (index, range) => this.pick(index, range),
@@ -212,6 +213,8 @@ export class FileList extends DriveElement {
   #updateRows(total) {
     const isTiles = this.look === "tiles";
     const width = this.#body.clientWidth;
+    // A scrollbar that takes room of its own would shift the rows under their headings.
+    this.#heading.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
     this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
     const height = this.#rowHeight();
     const { scrollTop, clientHeight } = this.#scroller;

@@ -141,7 +141,8 @@ export class Server {
   }
 }
 
-async function freePort() {
+/** A port that nobody listens at. */
+export async function freePort() {
   const probe = net.createServer().listen(0, "127.0.0.1");
   await new Promise((resolve) => probe.once("listening", resolve));
   const { port } = probe.address();
