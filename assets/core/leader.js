@@ -18,20 +18,27 @@ export function lead(locks, onLead) {
   locks.request(LEAD, kept).catch(onLead);
 }
 
-/** Which uploads are sent by which page, by task id, or by the key of a folder. */
+/** How long other pages have to answer, where there are no locks. */
+const ANSWER_MS = 250;
+
+/** Which uploads are sent by which page, by task id, or by the key of what came together. */
 export class Holds {
   #locks;
+  #channel;
   /** @type {Map<string, () => void>} how to let go */
   #own = new Map();
 
-  /** @param {LockManager | undefined} [locks] absent: nothing is known of other pages */
-  constructor(locks) {
+  /** @param {LockManager | undefined} [locks] @param {BroadcastChannel} [channel] where there are no locks, pages ask each other */
+  constructor(locks, channel) {
     this.#locks = locks;
+    if (locks === undefined) this.#channel = channel;
+    this.#channel?.addEventListener("message", ({ data }) => data.asks && channel.postMessage({ held: [...this.#own.keys()] }));
   }
 
   /** This page sends it from now on, or as soon as another one stops. @param {string} id */
   take(id) {
-    if (this.#locks === undefined || this.#own.has(id)) return;
+    if (this.#own.has(id)) return;
+    if (this.#locks === undefined) return void this.#own.set(id, () => {});
     const waiting = new AbortController();
     this.#own.set(id, () => waiting.abort());
     const kept = () => new Promise((release) => this.#own.set(id, release));
@@ -50,9 +57,23 @@ export class Holds {
 
   /** @returns {Promise<Set<string>>} what other pages send at the moment */
   async others() {
-    const { held = [] } = (await this.#locks?.query()) ?? {};
-    const ids = held.filter(({ name }) => name.startsWith(UPLOAD)).map(({ name }) => name.slice(UPLOAD.length));
+    const ids = this.#locks === undefined ? await this.#asked() : await this.#locked();
     return new Set(ids.filter((id) => !this.#own.has(id)));
+  }
+
+  async #asked() {
+    const ids = [];
+    const hear = ({ data }) => ids.push(...(data.held ?? []));
+    this.#channel?.addEventListener("message", hear);
+    this.#channel?.postMessage({ asks: true });
+    if (this.#channel) await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+    this.#channel?.removeEventListener("message", hear);
+    return ids;
+  }
+
+  async #locked() {
+    const { held = [] } = await this.#locks.query();
+    return held.filter(({ name }) => name.startsWith(UPLOAD)).map(({ name }) => name.slice(UPLOAD.length));
   }
 
   /** Waits until no other page sends it. @param {string} id */

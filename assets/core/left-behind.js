@@ -15,17 +15,28 @@ export class LeftBehind {
   #uploader;
   #memory;
   #holds;
+  #onLeft;
+  /** What other pages sent at the last look. */
+  #elsewhere = new Set();
 
   /**
    * @param {{store: import("./store.js").Store, api: object, uploader: import("./uploader.js").Uploader, memory: object,
-   *          holds: import("./leader.js").Holds}} means
+   *          holds: import("./leader.js").Holds, onLeft?: () => void}} means `onLeft`: another page stopped sending something
    */
-  constructor({ store, api, uploader, memory, holds }) {
+  constructor({ store, api, uploader, memory, holds, onLeft = () => {} }) {
     this.#store = store;
     this.#api = api;
     this.#uploader = uploader;
     this.#memory = memory;
     this.#holds = holds;
+    this.#onLeft = onLeft;
+  }
+
+  /** Called now and then: whether another page has stopped sending, by its end or because it was done. */
+  async watch() {
+    const before = this.#elsewhere;
+    this.#elsewhere = await this.#holds.others();
+    if ([...before].some((id) => !this.#elsewhere.has(id))) this.#onLeft();
   }
 
   /**

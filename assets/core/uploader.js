@@ -254,8 +254,9 @@ export class Uploader {
     for (const { view } of this.#uploads.values()) {
       if (view.batch === batch && (isOpen(view) || view.state === "failed")) return;
     }
-    this.#holds.drop(batch);
-    this.#memory.remove(batch).catch(() => {});
+    // In this order: what is not held and still remembered was left.
+    const drop = () => this.#holds.drop(batch);
+    this.#memory.remove(batch).then(drop, drop);
   }
 
   #pump() {

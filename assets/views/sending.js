@@ -29,7 +29,7 @@ const SAY_MS = 300;
  */
 export async function createSending({ store, api, say, onSignedOut, onLeft }) {
   const [memory] = await Promise.all([openMemory(), loadSaid()]);
-  const holds = new Holds(navigator.locks);
+  const holds = new Holds(navigator.locks, new BroadcastChannel("drive-uploads"));
   const observed = new ObservedUploads({ store, isOurs: (taskId) => memory.has(taskId), left: (taskId) => holds.free(taskId), onLeft });
   const hasher = new Hasher({
     spawn: () => new Worker(new URL("../core/hash-worker.js", import.meta.url), { type: "module" }),
@@ -46,11 +46,14 @@ export async function createSending({ store, api, say, onSignedOut, onLeft }) {
   const transport = { ...api, sendChunk: signedIn(sendChunk), sendFile: signedIn(sendFile) };
   const takesOver = (taskId, key) => observed.forget(taskId, key);
   const uploader = new Uploader({ store, memory, hasher, transport, takesOver, holds });
-  const left = new LeftBehind({ store, api, uploader, memory, holds });
+  const left = new LeftBehind({ store, api, uploader, memory, holds, onLeft });
   const uploads = createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide });
   new Announcer(store, say, SAY_MS);
   const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
-  setInterval(() => observed.tick(), WATCH_MS);
+  setInterval(() => {
+    observed.tick();
+    left.watch().catch(() => {}); // the next look tells it too
+  }, WATCH_MS);
   return { uploader, observed, memory, holds, left, uploads, awake };
 }
 

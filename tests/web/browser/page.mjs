@@ -247,8 +247,25 @@ async function worksInsecurely() {
   await plain.setInputFiles("input[data-role=upload]", await server.file("plain.bin", 12 * MB));
   const there = plain.locator("upload-row", { hasText: "plain.bin" });
   await there.getByText("Verified").waitFor();
-  await plain.context().close();
+  await leavesInsecurely(plain);
   faults.forgive();
+}
+
+/** Without the browser's locks pages ask each other who sends. */
+async function leavesInsecurely(plain) {
+  const files = [];
+  for (let at = 1; at <= 40; at++) files.push(await server.file(`plain ${at}.txt`, 100_000));
+  await slowDown(plain, MB / 10);
+  await plain.setInputFiles("input[data-role=upload]", files);
+  await plain.locator("upload-row[data-state=sending]").first().waitFor();
+  const twin = await plain.context().newPage();
+  await twin.goto(plain.url());
+  await twin.locator("upload-tray").waitFor({ state: "attached" });
+  await twin.waitForTimeout(6000); // it looks every five seconds
+  assert.equal(await twin.locator("upload-tray > .list > *").count(), 0, "nothing is asked for that another page sends");
+  await plain.close({ runBeforeUnload: false });
+  await twin.locator("upload-group[data-state=needs-file]").getByText("Needs the same files").waitFor();
+  await twin.context().close();
 }
 
 async function signsOutAndIn() {

@@ -40,6 +40,7 @@ test("sending", (t) =>
     ["single files that were still in line go on by themselves too, each stored once", resumesLine],
     ["what cannot be opened again is asked for in one row", asksForLine],
     ["of two pages one sends, both show it; when it is closed the other goes on", handsOver],
+    ["what a page that does not lead leaves in line, the leading one sends", takesFromFollower],
     ["the screen stays on while something is sent, and no longer", staysAwake],
     ["a pasted picture gets a name, a pasted file keeps its own", pastes],
     ["a phone takes a photo", takesPhoto],
@@ -181,6 +182,24 @@ async function handsOver() {
   await row("shared.bin").getByText("Verified").waitFor();
   await arrived(file);
   sentOnce();
+}
+
+async function takesFromFollower() {
+  const follower = await world.context.newPage();
+  await faults.watch(follower);
+  await follower.goto(server.url);
+  await follower.locator("upload-tray").waitFor({ state: "attached" });
+  await slowDown(follower, 0.3 * MB);
+  await drop(follower, await letters("ticket", 40));
+  await until(async () => (await inBox("ticket")).length > 3, "some are stored");
+  await page.waitForTimeout(6000); // the leading page looks every five seconds who sends
+  faults.forgive("ERR_", "409");
+  await follower.close({ runBeforeUnload: false });
+  assert.ok((await inBox("ticket")).length < 40, "it was interrupted");
+  await until(async () => (await inBox("ticket")).length >= 40, "all are stored", 30_000);
+  faults.forgive();
+  const names = await inBox("ticket");
+  assert.deepEqual([names.length, new Set(names).size], [40, 40], "each is there once");
 }
 
 async function staysAwake() {

@@ -143,3 +143,40 @@ test("a folder asks for itself, and sends only what is not stored", async () => 
   assert.deepEqual(names(server), ["/Attic/Post/two.txt"]);
   assert.deepEqual(asked.map(({ folder }) => folder), ["/Attic/Post", "/Attic/Post"]);
 });
+
+/** Pages of one browser by way of messages, as on plain http. */
+function channels(count) {
+  const all = Array.from({ length: count }, () => new EventTarget());
+  for (const own of all) {
+    own.postMessage = (data) => {
+      for (const other of all) if (other !== own) queueMicrotask(() => other.dispatchEvent(Object.assign(new Event("message"), { data })));
+    };
+  }
+  return all;
+}
+
+test("without locks pages ask each other what they send", async () => {
+  const [one, two, three] = channels(3).map((channel) => new Holds(undefined, channel));
+  one.take("files-1");
+  one.take("task-1");
+  two.take("files-2");
+  assert.deepEqual([...(await three.others())].sort(), ["files-1", "files-2", "task-1"]);
+  assert.deepEqual([...(await one.others())], ["files-2"]);
+  one.drop("files-1");
+  assert.deepEqual([...(await two.others())], ["task-1"]);
+  assert.deepEqual([...(await new Holds().others())], [], "nobody to ask");
+});
+
+test("a page hears when another one stops sending", async () => {
+  const [here, there] = channels(2).map((channel) => new Holds(undefined, channel));
+  let heard = 0;
+  const left = new LeftBehind({ holds: here, onLeft: () => heard++ });
+  there.take("files-1");
+  await left.watch();
+  await left.watch();
+  assert.equal(heard, 0);
+  there.dropAll();
+  await left.watch();
+  await left.watch();
+  assert.equal(heard, 1);
+});
