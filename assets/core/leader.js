@@ -63,11 +63,12 @@ export class Holds {
 
   async #asked() {
     const ids = [];
+    if (this.#channel === undefined) return ids;
     const hear = ({ data }) => ids.push(...(data.held ?? []));
-    this.#channel?.addEventListener("message", hear);
-    this.#channel?.postMessage({ asks: true });
-    if (this.#channel) await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
-    this.#channel?.removeEventListener("message", hear);
+    this.#channel.addEventListener("message", hear);
+    this.#channel.postMessage({ asks: true });
+    await new Promise((resolve) => setTimeout(resolve, ANSWER_MS));
+    this.#channel.removeEventListener("message", hear);
     return ids;
   }
 

@@ -1,8 +1,9 @@
-// What a page left unsent when it went, as this browser remembers it: folders, single files that were still in line, and
-// uploads that the server has begun. What is open again goes on; the rest is a row that asks for it.
+// What is remembered of what is to be sent, and what a page left unsent when it went: folders, single files that were
+// still in line, and uploads that the server has begun. What can be opened again goes on; the rest is a row that asks for it.
 
 import { findConflicts, isHere } from "./conflicts.js";
 import { filesOfHandle } from "./folder-reader.js";
+import { newKey } from "./keys.js";
 import { isSameFile } from "./resume.js";
 import { uploadView } from "./upload-view.js";
 import { t } from "./words.js";
@@ -32,6 +33,30 @@ export class LeftBehind {
     this.#onLeft = onLeft;
   }
 
+  /**
+   * Keeps in mind what is about to be sent: folders until all of them is stored, single files until the server knows of
+   * them. What was chosen in a field, or pasted, has no handle and can only be asked for.
+   * @param {object[]} items as the uploader takes them; single ones are given the keys they are remembered by
+   * @param {{key: string, name: string, folder: string, handle?: FileSystemDirectoryHandle}[]} groups folders
+   */
+  remember(items, groups) {
+    const { id: accountId } = this.#store.account ?? {};
+    const sent = new Set(items.map(({ group }) => group));
+    const folders = groups.filter(({ key }) => sent.has(key));
+    const memos = folders.map(({ key, name, folder, handle }) => ({ taskId: key, accountId, folderOf: { name, folder }, handle }));
+    const single = items.filter(({ group, here }) => !group && !here);
+    const batch = newKey("files");
+    for (const item of single) {
+      const { file, folder, handle, name = file.name, replaces = null } = item;
+      Object.assign(item, { batch, memo: newKey("file") });
+      const waiting = { batch, folder, name, replaces };
+      memos.push({ taskId: item.memo, accountId, name: file.name, size: file.size, lastModified: file.lastModified, handle, waiting });
+    }
+    for (const { key } of folders) this.#holds.take(key);
+    if (single.length > 0) this.#holds.take(batch);
+    this.#memory.putAll(memos).catch(() => {});
+  }
+
   /** Called now and then: whether another page has stopped sending, by its end or because it was done. */
   async watch() {
     const before = this.#elsewhere;
@@ -44,12 +69,12 @@ export class LeftBehind {
    * @param {Memo[]} memos of this account @param {Set<string>} elsewhere what other pages send
    */
   show(memos, elsewhere) {
-    const folders = memos.filter(({ folderOf }) => folderOf);
-    const single = memos.filter(({ waiting }) => waiting);
-    const isFree = (key) => !elsewhere.has(key) && ![...this.#store.uploads.values()].some(({ batch, driven, asksFor }) => batch === key && (driven || asksFor));
-    for (const { taskId: key, folderOf } of folders) if (isFree(key)) this.#show(key, "folder", folderOf);
+    const taken = new Set(elsewhere);
+    for (const { batch, driven, asksFor } of this.#store.uploads.values()) if (driven || asksFor) taken.add(batch);
+    for (const { taskId: key, folderOf } of memos) if (folderOf && !taken.has(key)) this.#show(key, "folder", folderOf);
+    const single = memos.filter(({ waiting }) => waiting && !taken.has(waiting.batch));
     for (const key of new Set(single.map(({ waiting }) => waiting.batch))) {
-      if (isFree(key)) this.#showFiles(key, single.filter(({ waiting }) => waiting.batch === key));
+      this.#showFiles(key, single.filter(({ waiting }) => waiting.batch === key));
     }
   }
 

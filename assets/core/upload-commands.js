@@ -2,7 +2,6 @@
 // watched; the person need not know which.
 
 import { findConflicts, freeName, isHere } from "./conflicts.js";
-import { newKey } from "./keys.js";
 import { isOpen } from "./upload-view.js";
 import { endAtServer } from "./uploader.js";
 import { t } from "./words.js";
@@ -20,25 +19,11 @@ const FITS = Object.freeze({
 
 /**
  * @param {{uploader: import("./uploader.js").Uploader, observed: import("./observed-uploads.js").ObservedUploads,
- *          store: import("./store.js").Store, api: object, memory: object, holds: import("./leader.js").Holds,
- *          left: import("./left-behind.js").LeftBehind,
+ *          store: import("./store.js").Store, api: object, left: import("./left-behind.js").LeftBehind,
  *          decide: (conflicts: object[]) => Promise<("keepBoth" | "replace" | "skip")[] | null>}} means `decide` asks the
  *   person what to do with files of the same name; null: send nothing
  */
-export function createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide }) {
-  /** Single files are remembered until the server knows of them; what was copied from elsewhere cannot be found again. */
-  function remember(items, accountId) {
-    const batch = newKey("files");
-    const memos = items.map((item) => {
-      const { file, folder, handle, name = file.name, replaces = null } = item;
-      Object.assign(item, { batch, memo: newKey("file") });
-      const memo = { taskId: item.memo, accountId, name: file.name, size: file.size, lastModified: file.lastModified };
-      return { ...memo, waiting: { batch, folder, name, replaces }, ...(handle && { handle }) };
-    });
-    holds.take(batch);
-    memory.putAll(memos).catch(() => {});
-  }
-
+export function createUploadCommands({ uploader, observed, store, api, left, decide }) {
   const watched = {
     pause: ({ taskId }) => api.pauseTask(taskId),
     resume: ({ taskId }) => api.resumeTask(taskId),
@@ -94,15 +79,7 @@ export function createUploadCommands({ uploader, observed, store, api, memory, h
     async add(items, groups = []) {
       if (![...store.uploads.values()].some(isOpen)) this.clearFinished();
       const wanted = await withoutConflicts(items);
-      const { id: accountId } = store.account ?? {};
-      const sent = new Set(wanted.map(({ group }) => group));
-      for (const { key, name, folder, handle } of groups.filter((group) => sent.has(group.key))) {
-        holds.take(key);
-        const memo = { taskId: key, accountId, folderOf: { name, folder } };
-        memory.put(handle ? { ...memo, handle } : memo).catch(() => {});
-      }
-      const single = wanted.filter(({ group, here }) => !group && !here);
-      if (single.length > 0) remember(single, accountId);
+      left.remember(wanted, groups);
       uploader.add(wanted);
     },
 

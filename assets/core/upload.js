@@ -170,11 +170,12 @@ export class Upload {
   async #prepare(signal) {
     const { limit, wholeBytes } = this.#means;
     const { size } = this.file;
-    this.#isWhole = this.view.taskId === null && size <= Math.min(wholeBytes, limit.size ?? wholeBytes);
-    this.#onceKey ??= this.#recreations === 0 ? onceKey(this) : newKey("file");
-    const whole = { chunkSize: size, chunksCount: 1, uploadedChunks: [] };
-    const facts = this.#isWhole ? whole : this.view.taskId === null ? await this.#create(signal) : await this.#find(signal);
-    this.#plan = new ChunkPlan({ ...facts, size: this.file.size });
+    const isNew = this.view.taskId === null;
+    this.#isWhole = isNew && size <= Math.min(wholeBytes, limit.size ?? wholeBytes);
+    let facts = { chunkSize: size, chunksCount: 1, uploadedChunks: [] };
+    if (this.#isWhole) this.#onceKey ??= this.#recreations === 0 ? onceKey(this) : newKey("file");
+    else facts = isNew ? await this.#create(signal) : await this.#find(signal);
+    this.#plan = new ChunkPlan({ ...facts, size });
     this.#become("sending");
   }
 

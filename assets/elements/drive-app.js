@@ -12,7 +12,7 @@ import { DriveElement } from "./element.js";
 import { h, icon, loadStyle, placeholder } from "./dom.js";
 import { parseRoute } from "./route.js";
 
-/** The title sums up all uploads; it is not read more often than this. */
+/** The title sums up all uploads; it is not read more often than this. By a timer, for a page in the background has no frames. */
 const TITLE_MS = 250;
 
 export class DriveApp extends DriveElement {

@@ -47,7 +47,7 @@ export async function createSending({ store, api, say, onSignedOut, onLeft }) {
   const takesOver = (taskId, key) => observed.forget(taskId, key);
   const uploader = new Uploader({ store, memory, hasher, transport, takesOver, holds });
   const left = new LeftBehind({ store, api, uploader, memory, holds, onLeft });
-  const uploads = createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide });
+  const uploads = createUploadCommands({ uploader, observed, store, api, left, decide });
   new Announcer(store, say, SAY_MS);
   const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
   setInterval(() => {

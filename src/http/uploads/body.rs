@@ -268,8 +268,8 @@ fn malformed(error: &dyn std::fmt::Display) -> Error {
     )
 }
 
-/// Reads what is left of a body that is not wanted, so that a client on a kept connection hears why. Bounded in bytes and time;
-/// beyond that the connection is closed.
+/// Reads what is left of a body that is not wanted, so that a client on a kept connection hears why. Bounded in bytes and
+/// time; beyond that the connection is closed.
 async fn drain(mut payload: web::Payload) {
     let mut left = DRAIN_MAX;
     let reading = async {

@@ -174,9 +174,6 @@ impl Uploads {
         let sha256 =
             hashes.sha256().ok_or_else(|| Error::internal("a direct upload was not hashed"))?;
         let (owner, repeat) = (caller.account_id, wanted.key(&self.engine.key, Some(sha256)));
-        if let Some(file) = self.stored_before(owner, repeat.clone()).await? {
-            return Ok(file);
-        }
         wanted.file_size = size;
         let mut new = self.plan(&caller, wanted)?;
         new.plan = ChunkPlan::stored(size, self.settings.max_chunk_size);
@@ -185,27 +182,6 @@ impl Uploads {
         {
             new.content_type = ContentType::parse(found.mime_type())?;
         }
-        new.key = key;
-        match self.publish_direct(owner, new, hashes, sha256, part, repeat.clone()).await {
-            // Another request with this key was quicker; its answer is ours.
-            Err(error) if error.kind() == Kind::Conflict => {
-                self.stored_before(owner, repeat).await?.ok_or(error)
-            }
-            published => published,
-        }
-    }
-
-    /// Seals what came and makes it a file; without that nothing stays.
-    async fn publish_direct(
-        &self,
-        owner: AccountId,
-        new: NewUpload,
-        hashes: Hashes,
-        sha256: Digest,
-        part: Arc<Part>,
-        repeat: Option<Key>,
-    ) -> Result<File> {
-        let size = new.plan.file_size();
         let blocks = hashes.blocks.finish_whole();
         let blake3 = ledger::merge(&blocks, MIB, size)?;
         check(&new, sha256, blake3)?;
@@ -218,6 +194,25 @@ impl Uploads {
             block_size: MIB,
             blocks,
         };
+        new.key = key;
+        match self.publish_direct(owner, new, plain, part, repeat.clone()).await {
+            // An earlier request with this key has brought it; its answer is ours.
+            Err(error) if error.kind() == Kind::Conflict => {
+                self.stored_before(owner, repeat).await?.ok_or(error)
+            }
+            published => published,
+        }
+    }
+
+    /// Seals what came and makes it a file; without that nothing stays.
+    async fn publish_direct(
+        &self,
+        owner: AccountId,
+        new: NewUpload,
+        plain: NewObject,
+        part: Arc<Part>,
+        repeat: Option<Key>,
+    ) -> Result<File> {
         let (sealing, lock, store) = (part.clone(), new.key.clone(), self.engine.store.clone());
         let locking = self.locking.clone();
         let object = tokio::task::spawn_blocking(move || match lock {

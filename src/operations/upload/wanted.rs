@@ -33,6 +33,7 @@ impl Wanted {
     /// The client's key with what it stands for: the same wish in any spelling, the password included, and the size or,
     /// where the bytes come along, their SHA-256.
     pub(super) fn key(&self, secret: &ServerKey, content: Option<Digest>) -> Option<Key> {
+        let key = self.idempotency.clone()?;
         let wish = json!([
             self.file_name,
             content.map_or_else(|| json!(self.file_size), |sha256| json!(sha256.to_string())),
@@ -48,7 +49,6 @@ impl Wanted {
             self.priority,
             self.encrypt_password.as_ref().map(Password::as_str),
         ]);
-        let hash = secret.fingerprint(wish.to_string().as_bytes());
-        self.idempotency.clone().map(|key| (key, hash))
+        Some((key, secret.fingerprint(wish.to_string().as_bytes())))
     }
 }

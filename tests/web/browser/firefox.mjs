@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { ACCOUNT, Server, sha256 } from "./harness.mjs";
+import { ACCOUNT, Server, sha256, until } from "./harness.mjs";
 import { Firefox } from "./marionette.mjs";
 
 const MB = 1_000_000;
@@ -77,12 +77,12 @@ async function sends() {
 async function goesOn() {
   const file = await server.file("lighthouse.bin", 400 * MB);
   await send(file);
-  const open = async () => (await server.ask("GET", "/api/files/upload/tasks?status=InProgress"))[0];
+  const begun = async () => (await server.ask("GET", "/api/files/upload/tasks?status=InProgress"))[0];
   await firefox.shows("upload-row[data-state=sending]", "lighthouse.bin");
-  while (((await open())?.chunksUploaded ?? 0) < 5) assert.equal(await hashOf("lighthouse.bin"), undefined, "it was too quick");
+  await until(async () => (await begun())?.chunksUploaded >= 5, "5 chunks are stored");
   await reopen();
   await firefox.shows("upload-row[data-state=needs-file]", "lighthouse.bin");
-  const { taskId, chunksUploaded } = await open();
+  const { taskId, chunksUploaded } = await begun();
   assert.ok(chunksUploaded >= 5);
   await firefox.type("upload-row[data-state=needs-file] input[type=file]", file);
   await firefox.shows("upload-row[data-state=done]", "lighthouse.bin", 120_000);
@@ -95,7 +95,7 @@ async function asksForLine() {
   for (let at = 1; at <= 60; at++) files.push(await server.file(`card ${at}.txt`, 900_000));
   const stored = async () => (await server.ask("GET", "/api/files?q=card&limit=100")).map(({ name }) => name);
   await send(files);
-  while ((await stored()).length < 3) await new Promise((resolve) => setTimeout(resolve, 10));
+  await until(async () => (await stored()).length >= 3, "some are stored");
   await reopen();
   await firefox.shows("upload-group[data-state=needs-file]", "Needs the same files");
   assert.ok((await stored()).length < 60, "it was interrupted");

@@ -22,7 +22,7 @@ async function page(server, { memos = [], stored = [], decide = async () => null
   const holds = new Holds();
   const left = new LeftBehind({ store, api, uploader, memory, holds });
   const observed = new ObservedUploads({ store });
-  const commands = createUploadCommands({ uploader, observed, store, api, memory, holds, left, decide });
+  const commands = createUploadCommands({ uploader, observed, store, api, left, decide });
   return { ...around, left, commands, asked, memos: () => memory.all("anna") };
 }
 
