@@ -82,7 +82,8 @@ export class Server {
       createInterface({ input: child.stdout }).on("line", (line) => {
         const setupUrl = /First sign-in: (\S+)/.exec(line)?.[1];
         if (setupUrl) this.setupUrl = setupUrl.replace(`127.0.0.1:${this.port}`, new URL(this.url).host);
-        if (!/Drive is ready at/.test(line)) return;
+        // "Drive is ready" comes before the link, and need not come in one piece with it.
+        if (!setupUrl && !/^Sign in with/.test(line)) return;
         clearTimeout(timer);
         resolve();
       });
