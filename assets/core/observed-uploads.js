@@ -14,7 +14,7 @@ const ECHO_MS = 3000;
 
 /**
  * @typedef {object} Sign what is known of a watched upload's sender
- * @property {boolean} isOurs begun in this browser
+ * @property {boolean | null} isOurs begun in this browser; null until that was looked up
  * @property {boolean} isHeld another page of this browser sends it
  * @property {boolean} isWatched
  * @property {number} seenAt
@@ -114,8 +114,11 @@ export class ObservedUploads {
   async #watch(taskId, sign) {
     if (sign.isWatched) return;
     sign.isWatched = true;
-    if (!(await this.#isOurs(taskId))) return; // another device's
-    Object.assign(sign, { isOurs: true, isHeld: true });
+    sign.isOurs = await this.#isOurs(taskId);
+    const row = this.#store.uploads.get(rowKey(taskId));
+    if (row?.state === "sending") this.#store.putUpload({ ...row, note: senderOf(sign) });
+    if (!sign.isOurs) return;
+    sign.isHeld = true;
     await this.#left(taskId);
     if (this.#signs.get(taskId) !== sign) return; // over
     Object.assign(sign, { isWatched: false, isHeld: false, movedAt: 0, seenAt: this.#now() });
@@ -141,7 +144,7 @@ export class ObservedUploads {
   }
 
   #moved(data) {
-    const sign = this.#signs.get(data.taskId) ?? this.#newSign(false, 0);
+    const sign = this.#signs.get(data.taskId) ?? this.#newSign(null, 0);
     this.#signs.set(data.taskId, sign);
     const now = this.#now();
     if (!sign.isOurs || sign.isHeld || now - sign.seenAt > ECHO_MS) {
@@ -184,7 +187,7 @@ export class ObservedUploads {
       lastModified: facts.lastModified ? Date.parse(facts.lastModified) : (known?.lastModified ?? null),
       size: fileSize,
       state: isMoving ? "sending" : isPaused ? "paused" : "needs-file",
-      note: isMoving ? (sign.isOurs ? t("uploads.fromTab") : t("uploads.fromDevice")) : "",
+      note: isMoving ? senderOf(sign) : "",
       remote: isMoving,
       sent: durable,
       durable,
@@ -201,6 +204,12 @@ export class ObservedUploads {
 
 /** Begun in this browser, and no page sends it any more. */
 const isLeft = ({ isOurs, isHeld }) => isOurs && !isHeld;
+
+/** @param {Sign} sign */
+function senderOf({ isOurs }) {
+  if (isOurs === null) return "";
+  return isOurs ? t("uploads.fromTab") : t("uploads.fromDevice");
+}
 
 const rowKey = (taskId) => `task-${taskId}`;
 

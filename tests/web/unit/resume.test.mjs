@@ -143,11 +143,13 @@ function watch() {
   return { store, clock, observed: new ObservedUploads({ store, now: () => clock.now }) };
 }
 
-test("another device's upload is shown with its rate, asks for its file when silent, and ends", () => {
+test("another device's upload is shown with its rate, asks for its file when silent, and ends", async () => {
   const { store, clock, observed } = watch();
   observed.handleEvent("task.created", { taskId: "t" });
   assert.equal(store.uploads.size, 0, "it may be our own, answered a moment later");
   observed.handleEvent("upload.progress", upload({ chunksUploaded: 2 }));
+  assert.deepEqual([rowOf(store).state, rowOf(store).note], ["sending", ""], "whose it is was not looked up yet");
+  await until(store, () => rowOf(store).note === "From another device");
   clock.now += 1000;
   observed.handleEvent("upload.progress", upload({ chunksUploaded: 4 }));
   const view = rowOf(store);
