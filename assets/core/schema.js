@@ -40,10 +40,12 @@ export function constantsOf({ properties = {} }) {
   return Object.fromEntries(fixed.map(([name, property]) => [name, property.const]));
 }
 
+/** What a property is called: by its own title, in the language of the page. */
+export const titleOf = (name, { title }) => (title ? said(title) : humanised(name));
+
 function fieldOf(name, property, required) {
   const { minimum, maximum, minLength, default: initial } = property;
-  const title = property.title ? said(property.title) : humanised(name);
-  const field = { name, title, required, of: subjectOf(name), initial, minimum, maximum, minLength };
+  const field = { name, title: titleOf(name, property), required, of: subjectOf(name), initial, minimum, maximum, minLength };
   if (property.enum) return { ...field, kind: "enum", options: property.enum };
   switch (property.type) {
     case "object":

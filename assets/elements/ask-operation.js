@@ -5,8 +5,7 @@ import { isArchive, sharedConversions } from "../core/file-actions.js";
 import { archiveName } from "../core/file-commands.js";
 import { isFolder } from "../core/listing.js";
 import { baseOf, join, splitName } from "../core/paths.js";
-import { said } from "../core/said.js";
-import { humanised } from "../core/task-view.js";
+import { titleOf } from "../core/schema.js";
 import { has, t } from "../core/words.js";
 import { ask } from "./ask.js";
 import { h, icon } from "./dom.js";
@@ -54,7 +53,7 @@ export async function askOperation({ verb, items, folder }, act) {
 
 /** A field of a schema's property: its node, and `value()`, undefined where it says nothing. */
 function partOf(name, schema, about) {
-  const word = has(`filetools.p_${name}`) ? t(`filetools.p_${name}`) : (schema.title ? said(schema.title) : humanised(name));
+  const word = titleOf(name, schema);
   const required = about.required.has(name);
   if (schema.type === "object") return group(name, schema, about);
   if (name.endsWith("PoolId")) return poolOf(name, word, required, about);

@@ -46,7 +46,7 @@ export function askPassword({ item, work }) {
   const { input, node } = passwordField({ autocomplete: "off", required: true });
   return ask({
     title: t("filetools.unlockTitle", { name: item.name }),
-    body: [field({ label: t("filetools.p_password"), control: input, around: node, help: t("filetools.unlockHint") })],
+    body: [field({ label: t("filetools.password"), control: input, around: node, help: t("filetools.unlockHint") })],
     verb: t("files.open"),
     checked: true,
     submit: () => work(input.value),

@@ -68,7 +68,7 @@ impl Operation for StorageMigration {
             "additionalProperties": false,
             "properties": {
                 "sourcePoolId": uuid("From pool"),
-                "targetPoolId": uuid("To pool"),
+                "targetPoolId": uuid("Into pool"),
                 "fileIds": {
                     "type": "array",
                     "items": { "type": "string", "format": "uuid" },

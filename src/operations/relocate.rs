@@ -60,9 +60,9 @@ impl Operation for FileMove {
             "additionalProperties": false,
             "properties": {
                 "fileIds": { "type": "array", "items": { "type": "string", "format": "uuid" }, "minItems": 1, "title": "Files" },
-                "targetPoolId": { "type": "string", "format": "uuid", "title": "To pool" },
-                "targetBundleId": { "type": "string", "format": "uuid", "title": "To bundle" },
-                "targetFolder": { "type": "string", "title": "To folder" }
+                "targetPoolId": { "type": "string", "format": "uuid", "title": "Into pool" },
+                "targetBundleId": { "type": "string", "format": "uuid", "title": "Into bundle" },
+                "targetFolder": { "type": "string", "title": "Into folder" }
             }
         })
     }

@@ -29,11 +29,11 @@ pub fn schema() -> Value {
             "folder": { "type": "string", "title": "Or all of a folder" },
             "bundleId": uuid("Or all of a bundle"),
             "compressionFormat": { "enum": ["zip", "tar", "tar.gz", "tar.zst"], "default": "zip", "title": "Format" },
-            "compressionLevel": { "type": "integer", "minimum": 0, "maximum": 9, "default": 6, "title": "Level: 0 is fast, 9 is small" },
+            "compressionLevel": { "type": "integer", "minimum": 0, "maximum": 9, "default": 6, "title": "Level, from 0 (fast) to 9 (small)" },
             "outputFileName": { "type": "string", "title": "Name of the archive" },
-            "targetFolder": { "type": "string", "title": "In folder" },
-            "targetPoolId": uuid("In pool"),
-            "targetBundleId": uuid("In bundle"),
+            "targetFolder": { "type": "string", "title": "Into folder" },
+            "targetPoolId": uuid("Into pool"),
+            "targetBundleId": uuid("Into bundle"),
             "password": { "type": "string", "format": "password", "title": "Password (zip only)" }
         }
     })

@@ -70,24 +70,24 @@ impl Operation for FileConversion {
             "additionalProperties": false,
             "properties": {
                 "fileId": uuid("File"),
-                "targetFormat": { "enum": formats, "title": "To format" },
+                "targetFormat": { "enum": formats, "title": "Format" },
                 "options": {
                     "type": "object",
                     "additionalProperties": false,
                     "properties": {
-                        "maxWidth": side("Pictures: at most this wide"),
-                        "maxHeight": side("Pictures: at most this high"),
-                        "quality": { "type": "integer", "minimum": 1, "maximum": 100, "default": 80, "title": "JPEG quality" },
-                        "stripMetadata": { "type": "boolean", "default": false, "title": "Drop the colour profile too" },
-                        "background": { "type": "string", "default": "#ffffff", "title": "Behind transparent places" },
+                        "maxWidth": side("Pictures: at most so many pixels wide"),
+                        "maxHeight": side("Pictures: at most so many pixels high"),
+                        "quality": { "type": "integer", "minimum": 1, "maximum": 100, "default": 80, "title": "Quality of JPEG, 1 to 100" },
+                        "stripMetadata": { "type": "boolean", "default": false, "title": "Remove the colour profile too" },
+                        "background": { "type": "string", "default": "#ffffff", "title": "Colour behind transparent parts" },
                         "delimiter": { "type": "string", "default": ",", "title": "CSV: between two cells" },
                         "header": { "type": "boolean", "default": true, "title": "CSV: the first line names the columns" }
                     }
                 },
                 "outputFileName": { "type": "string", "title": "New name" },
-                "targetFolder": { "type": "string", "title": "In folder" },
-                "targetPoolId": uuid("In pool"),
-                "targetBundleId": uuid("In bundle")
+                "targetFolder": { "type": "string", "title": "Into folder" },
+                "targetPoolId": uuid("Into pool"),
+                "targetBundleId": uuid("Into bundle")
             }
         })
     }

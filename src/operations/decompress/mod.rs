@@ -88,9 +88,9 @@ impl Operation for FileDecompress {
             "additionalProperties": false,
             "properties": {
                 "fileId": uuid("Archive"),
-                "targetFolder": { "type": "string", "title": "To folder" },
-                "targetBundleId": uuid("To bundle"),
-                "targetPoolId": uuid("To pool"),
+                "targetFolder": { "type": "string", "title": "Into folder" },
+                "targetBundleId": uuid("Into bundle"),
+                "targetPoolId": uuid("Into pool"),
                 "password": { "type": "string", "format": "password", "title": "Password" }
             }
         })

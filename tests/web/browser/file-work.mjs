@@ -135,7 +135,7 @@ async function operates() {
   await row("Old harbour").locator(".pick").click();
   await bar("compress").click();
   await page.getByLabel("Format").selectOption("tar.gz");
-  assert.equal(await page.getByLabel("Name", { exact: true }).inputValue(), "2026.tar.gz");
+  assert.equal(await page.getByLabel("Name of the archive").inputValue(), "2026.tar.gz");
   await page.getByLabel("Format").selectOption("zip");
   await photograph(page, "files-compress");
   await isClean(page, "compressing");

@@ -82,7 +82,7 @@ async function asksForOperation() {
   await page.locator('file-row[data-name="harbour.txt"]').click({ button: "right" });
   await page.getByRole("menuitem", { name: "Packen" }).click();
   const dialog = page.getByRole("dialog");
-  await dialog.getByLabel("Name", { exact: true }).waitFor();
+  await dialog.getByLabel("Name des Archivs").waitFor();
   await isGerman(dialog, "the dialog of an operation");
   await photograph(page, "german-operation");
   await page.keyboard.press("Escape");
