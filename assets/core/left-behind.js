@@ -35,26 +35,27 @@ export class LeftBehind {
 
   /**
    * Keeps in mind what is about to be sent: folders until all of them is stored, single files until the server knows of
-   * them. What was chosen in a field, or pasted, has no handle and can only be asked for.
+   * them. What was chosen in a field, or pasted, has no handle and can only be asked for. Resolves when it is kept, or
+   * cannot be.
    * @param {object[]} items as the uploader takes them; single ones are given the keys they are remembered by
    * @param {{key: string, name: string, folder: string, handle?: FileSystemDirectoryHandle}[]} groups folders
    */
-  remember(items, groups) {
+  async remember(items, groups) {
     const { id: accountId } = this.#store.account ?? {};
     const sent = new Set(items.map(({ group }) => group));
     const folders = groups.filter(({ key }) => sent.has(key));
     const memos = folders.map(({ key, name, folder, handle }) => ({ taskId: key, accountId, folderOf: { name, folder }, handle }));
     const single = items.filter(({ group, here }) => !group && !here);
     const batch = newKey("files");
-    for (const item of single) {
+    for (const [at, item] of single.entries()) {
       const { file, folder, handle, name = file.name, replaces = null } = item;
-      Object.assign(item, { batch, memo: newKey("file") });
+      Object.assign(item, { batch, memo: `${batch}-${String(at).padStart(6, "0")}` }); // kept in the order of their keys
       const waiting = { batch, folder, name, replaces };
       memos.push({ taskId: item.memo, accountId, name: file.name, size: file.size, lastModified: file.lastModified, handle, waiting });
     }
     for (const { key } of folders) this.#holds.take(key);
     if (single.length > 0) this.#holds.take(batch);
-    this.#memory.putAll(memos).catch(() => {});
+    if (memos.length > 0) await this.#memory.putAll(memos).catch(() => {}); // then they are sent all the same
   }
 
   /** Called now and then: whether another page has stopped sending, by its end or because it was done. */

@@ -8,6 +8,8 @@ import { newKey } from "./keys.js";
 const DATABASE = "drive";
 const UPLOADS = "uploads";
 const SAMPLE_BYTES = 64 << 10;
+/** The browser's database has answered long before, if it does at all. */
+const LATE_MS = 5000;
 
 /**
  * @typedef {object} Memo
@@ -94,24 +96,30 @@ class MemoryInDatabase {
   constructor(database) {
     this.#database = database;
   }
-  #store(mode) {
-    return this.#database.transaction(UPLOADS, mode).objectStore(UPLOADS);
+
+  /**
+   * What a request answers. It is committed at once: left to itself a transaction waits for the page to hear its answers, so
+   * that one of a page that was frozen in between would keep all later pages from their memory.
+   * @param {IDBTransactionMode} mode @param {(uploads: IDBObjectStore) => IDBRequest | void} ask
+   */
+  #ask(mode, ask) {
+    const transaction = this.#database.transaction(UPLOADS, mode);
+    const request = ask(transaction.objectStore(UPLOADS));
+    transaction.commit();
+    const ended = new Promise((resolve, reject) => {
+      transaction.oncomplete = () => resolve(request?.result);
+      transaction.onabort = () => reject(transaction.error);
+    });
+    return inTime(ended);
   }
-  async put(memo) {
-    await answer(this.#store("readwrite").put(memo));
-  }
-  async putAll(memos) {
-    const uploads = this.#store("readwrite");
-    await Promise.all(memos.map((memo) => answer(uploads.put(memo))));
-  }
-  async remove(taskId) {
-    await answer(this.#store("readwrite").delete(taskId));
-  }
-  async has(taskId) {
-    return (await answer(this.#store("readonly").count(taskId))) > 0;
-  }
+
+  put = (memo) => this.putAll([memo]);
+  putAll = (memos) => this.#ask("readwrite", (uploads) => memos.forEach((memo) => uploads.put(memo)));
+  remove = (taskId) => this.#ask("readwrite", (uploads) => uploads.delete(taskId));
+  has = async (taskId) => (await this.#ask("readonly", (uploads) => uploads.count(taskId))) > 0;
+
   async all(accountId) {
-    const memos = await answer(this.#store("readonly").getAll());
+    const memos = await this.#ask("readonly", (uploads) => uploads.getAll());
     return memos.filter((memo) => memo.accountId === accountId);
   }
 }
@@ -121,15 +129,21 @@ export async function openMemory(factory = globalThis.indexedDB) {
   try {
     const request = factory.open(DATABASE, 1);
     request.onupgradeneeded = () => request.result.createObjectStore(UPLOADS, { keyPath: "taskId" });
-    return new MemoryInDatabase(await answer(request));
+    const opened = new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    return new MemoryInDatabase(await inTime(opened));
   } catch {
     return new MemoryInPage(); // private windows of some browsers
   }
 }
 
-function answer(request) {
-  return new Promise((resolve, reject) => {
-    request.onsuccess = () => resolve(request.result);
-    request.onerror = () => reject(request.error);
+/** Some browsers at times answer never; nothing may wait for that. @param {Promise<T>} answer @template T */
+function inTime(answer) {
+  let timer;
+  const late = new Promise((_, reject) => {
+    timer = setTimeout(() => reject(new Error("The browser's database does not answer.")), LATE_MS);
   });
+  return Promise.race([answer, late]).finally(() => clearTimeout(timer));
 }

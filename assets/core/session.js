@@ -82,7 +82,7 @@ export class Session {
   async #lookAtUploads(account) {
     await this.#calm;
     const { uploader, observed, memory, holds, left } = await this.#sending.get();
-    const [uploads, all] = await Promise.all([this.#api.openUploads(), memory.all(account.id)]);
+    const [uploads, all] = await Promise.all([this.#api.openUploads(), memory.all(account.id).catch(() => [])]);
     const elsewhere = await holds.others();
     if (this.#store.account?.id !== account.id) return;
     const memos = all.filter(({ folderOf, waiting }) => !folderOf && !waiting);

@@ -79,7 +79,7 @@ export function createUploadCommands({ uploader, observed, store, api, left, dec
     async add(items, groups = []) {
       if (![...store.uploads.values()].some(isOpen)) this.clearFinished();
       const wanted = await withoutConflicts(items);
-      left.remember(wanted, groups);
+      await left.remember(wanted, groups);
       uploader.add(wanted);
     },
 

@@ -2,14 +2,13 @@
 // length. https://firefox-source-docs.mozilla.org/testing/marionette/Protocol.html
 
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import net from "node:net";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { ARTIFACTS, freePort } from "./harness.mjs";
+import { Driven, onceStarted, SCRIPT_MS } from "./driven.mjs";
+import { freePort } from "./harness.mjs";
 
-const START_MS = 60_000;
-const SCRIPT_MS = 120_000;
 /** Nothing is asked of anybody but the server. */
 const PREFERENCES = {
   "app.update.enabled": false,
@@ -21,7 +20,7 @@ const PREFERENCES = {
   "services.settings.server": "http://127.0.0.1:9/",
 };
 
-export class Firefox {
+export class Firefox extends Driven {
   #child;
   #socket;
   #profile;
@@ -44,17 +43,11 @@ export class Firefox {
   }
 
   async #connect(port) {
-    for (const deadline = Date.now() + START_MS; ; ) {
-      try {
-        this.#socket = await new Promise((resolve, reject) => {
-          const socket = net.connect(port, "127.0.0.1", () => resolve(socket)).once("error", reject);
-        });
-        break;
-      } catch (error) {
-        if (Date.now() > deadline || this.#child.exitCode !== null) throw error;
-        await new Promise((resolve) => setTimeout(resolve, 200));
-      }
-    }
+    const attempt = () =>
+      new Promise((resolve, reject) => {
+        const socket = net.connect(port, "127.0.0.1", () => resolve(socket)).once("error", reject);
+      });
+    this.#socket = await onceStarted(attempt, this.#child);
     this.#socket.on("data", (bytes) => this.#receive(bytes));
   }
 
@@ -87,41 +80,11 @@ export class Firefox {
 
   go = (url) => this.send("WebDriver:Navigate", { url });
 
-  /** Runs a function in the page. @param {Function} run @param {...any} values what it is given, as JSON */
-  async evaluate(run, ...values) {
-    const script = `const done = arguments[arguments.length - 1];
-      (async () => (${run})(...Array.from(arguments).slice(0, -1)))().then((value) => done({ value }), (error) => done({ error: String(error) }));`;
-    const { value: answer } = await this.send("WebDriver:ExecuteAsyncScript", { script, args: values, sandbox: null });
-    if (answer.error) throw new Error(answer.error);
-    return answer.value;
-  }
-
-  /** Waits until there is an element that says so. @param {string} selector @param {string} [words] */
-  shows(selector, words = "", ms = 20_000) {
-    const look = async (wanted, text, time) => {
-      for (const deadline = Date.now() + time; ; ) {
-        if ([...document.querySelectorAll(wanted)].some((one) => one.checkVisibility() && one.textContent.includes(text))) return;
-        if (Date.now() > deadline) throw new Error(`there is no ${wanted} with "${text}"`);
-        await new Promise((resolve) => setTimeout(resolve, 50));
-      }
-    };
-    return this.evaluate(look, selector, words, ms);
-  }
-
-  async #find(selector) {
-    const { value } = await this.send("WebDriver:FindElement", { using: "css selector", value: selector });
-    return Object.values(value)[0];
-  }
-
-  click = async (selector) => this.send("WebDriver:ElementClick", { id: await this.#find(selector) });
-  /** Types; or gives a field for files their paths, one in each line. */
-  type = async (selector, text) => this.send("WebDriver:ElementSendKeys", { id: await this.#find(selector), text });
-
-  async photograph(name) {
-    const { value } = await this.send("WebDriver:TakeScreenshot", { full: false });
-    await mkdir(ARTIFACTS, { recursive: true });
-    await writeFile(path.join(ARTIFACTS, `${name}.png`), Buffer.from(value, "base64"));
-  }
+  run = async (script, args) => (await this.send("WebDriver:ExecuteAsyncScript", { script, args, sandbox: null })).value;
+  find = async (value) => Object.values((await this.send("WebDriver:FindElement", { using: "css selector", value })).value)[0];
+  clickOn = (id) => this.send("WebDriver:ElementClick", { id });
+  typeInto = (id, text) => this.send("WebDriver:ElementSendKeys", { id, text });
+  screenshot = async () => (await this.send("WebDriver:TakeScreenshot", { full: false })).value;
 
   async close() {
     const ended = new Promise((resolve) => this.#child.once("exit", resolve));
