@@ -44,7 +44,7 @@ document.documentElement.lang = language();
 await loadWords("common", "shell", "account", "files", "uploads");
 
 const store = new Store();
-const api = createApi({ fetch: (...request) => fetch(...request), onSignedOut: () => session.ended() });
+const api = createApi({ fetch: (...request) => fetch(...request), shown: () => store.account, onSignedOut: () => session.ended() });
 const live = new Live({ url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws` });
 const calm = Promise.withResolvers();
 const sending = new Later(async () => {
@@ -55,7 +55,7 @@ const sending = new Later(async () => {
   made.uploader.setAccount(store.account?.id ?? null);
   return made;
 });
-const session = new Session({ api, store, live, sending, calm: calm.promise });
+const session = new Session({ api, store, live, sending, calm: calm.promise, channel: new BroadcastChannel("drive-account"), start });
 
 /** The two answers that the first list is made of. Calm comes once it is painted. */
 const first = { "list-files": Promise.withResolvers(), "load-folders": Promise.withResolvers() };
@@ -110,6 +110,7 @@ store.addEventListener("notice", () => store.notice && app.say(said(store.notice
 setTimeout(calm.resolve, CALM_MS);
 
 live.addEventListener("packet", ({ packet }) => {
+  if (packet.type === "hello" && session.isAnother(packet.data.accountId)) return;
   if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
   const { uploader = DEAF, observed = DEAF } = sending.now ?? {};
   applyPacket(packet, { store, uploader, observed, onReset: () => (lookAgain(), session.refresh().catch(() => {})) });

@@ -42,16 +42,24 @@ export class Problem extends Error {
 }
 
 /**
- * @param {{fetch: typeof fetch, onSignedOut?: () => void}} means
+ * Whom a page shows: the server refuses what comes in another's name, for the pages of a browser share their session.
+ * @param {{id: string} | null} [account]
  */
-export function createApi({ fetch, onSignedOut = () => {} }) {
+export const asShown = (account) => (account ? { "X-Drive-Account": account.id } : {});
+
+/**
+ * @param {{fetch: typeof fetch, shown?: () => {id: string} | null | undefined, onSignedOut?: () => void}} means `shown`: the
+ *   account that the page shows
+ */
+export function createApi({ fetch, shown = () => null, onSignedOut = () => {} }) {
   /**
    * `accept`: statuses beyond 2xx whose body is wanted too.
    * @returns {Promise<{status: number, headers: Headers, data: any}>}
    */
   async function call(method, path, { body, query, signal, accept = [] } = {}) {
     const search = query ? `?${new URLSearchParams(defined(query))}` : "";
-    const headers = body === undefined ? {} : { "Content-Type": "application/json" };
+    const isAuth = path.startsWith("/api/auth/");
+    const headers = { ...(body !== undefined && { "Content-Type": "application/json" }), ...(!isAuth && asShown(shown())) };
     let response;
     let text;
     try {
@@ -64,7 +72,7 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
       throw error instanceof Problem ? error : Problem.network();
     }
     if (!response.ok && !accept.includes(response.status)) {
-      if (response.status === 401 && !path.startsWith("/api/auth/")) onSignedOut();
+      if (response.status === 401 && !isAuth) onSignedOut();
       else await loadSaid();
       throw Problem.from(response.status, text, response.headers.get("retry-after"));
     }
@@ -82,9 +90,9 @@ export function createApi({ fetch, onSignedOut = () => {} }) {
     /** Any request, for parts of the client that have their own. */
     call,
     /** A request whose answer is no JSON: the bytes of a file. */
-    send: async (path, options = {}) => {
+    send: async (path, { headers, ...options } = {}) => {
       try {
-        return await fetch(path, { credentials: "same-origin", ...options });
+        return await fetch(path, { credentials: "same-origin", headers: { ...asShown(shown()), ...headers }, ...options });
       } catch {
         throw Problem.network();
       }

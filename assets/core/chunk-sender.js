@@ -18,7 +18,7 @@ export const sendChunk = (taskId, index, blob, options) => put(chunkUrl(taskId, 
  *   that sending it again after a lost answer stores nothing more
  * @returns {Promise<object>} the stored file
  */
-export const sendFile = (wish, blob, { key, ...options }) => put(fileUrl(wish), blob, { ...options, headers: { "Idempotency-Key": key } });
+export const sendFile = (wish, blob, { key, headers, ...options }) => put(fileUrl(wish), blob, { ...options, headers: { ...headers, "Idempotency-Key": key } });
 
 /** The same to another address that takes bytes. @param {string} url @param {Blob} blob */
 export function put(url, blob, { signal, onProgress, headers = {}, createRequest = () => new XMLHttpRequest() }) {

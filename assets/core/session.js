@@ -6,6 +6,8 @@ export class Session {
   #live;
   #sending;
   #calm;
+  #channel;
+  #start;
   #looking = Promise.resolve();
   /** Whether this page goes on by itself with files that it can open. */
   leads = false;
@@ -13,14 +15,28 @@ export class Session {
   /**
    * @param {{api: object, store: import("./store.js").Store, live: import("./live.js").Live,
    *          sending: import("./later.js").Later<{uploader: import("./uploader.js").Uploader, observed: object,
-   *            memory: object, holds: import("./leader.js").Holds, left: import("./left-behind.js").LeftBehind}>, calm?: Promise<void>}} means `calm`: when there is time to look after uploads
+   *            memory: object, holds: import("./leader.js").Holds, left: import("./left-behind.js").LeftBehind}>, calm?: Promise<void>,
+   *          channel?: BroadcastChannel, start?: () => void}} means `calm`: when there is time to look after uploads;
+   *   `channel`: between the pages of this browser, who share their session; `start`: begin anew
    */
-  constructor({ api, store, live, sending, calm = Promise.resolve() }) {
+  constructor({ api, store, live, sending, calm = Promise.resolve(), channel, start = () => {} }) {
     this.#api = api;
     this.#store = store;
     this.#live = live;
     this.#sending = sending;
     this.#calm = calm;
+    this.#channel = channel;
+    this.#start = start;
+    channel?.addEventListener("message", ({ data }) => this.isAnother(data.accountId));
+  }
+
+  /** Whether this browser speaks for another account than the one shown here; then that one is shown. @param {string} accountId */
+  isAnother(accountId) {
+    const { account } = this.#store;
+    if (account === undefined || account?.id === accountId) return false;
+    this.ended();
+    this.#start();
+    return true;
   }
 
   /** Asks the server who this is. The store's account is null afterwards when nobody is; rejects without connection. */
@@ -136,6 +152,7 @@ export class Session {
     this.#store.forgetAccount();
     this.#sending.now?.uploader.setAccount(account.id);
     this.#store.set("account", account);
+    this.#channel?.postMessage({ accountId: account.id });
     this.#live.start();
     this.refresh().catch(() => {}); // what it would show comes again with the next event or visit
   }

@@ -5,6 +5,7 @@ import "../elements/upload-row.js";
 import "../elements/upload-group.js";
 import "../elements/upload-tray.js";
 
+import { asShown } from "../core/api.js";
 import { Announcer } from "../core/announcer.js";
 import { Awake } from "../core/awake.js";
 import { sendChunk, sendFile } from "../core/chunk-sender.js";
@@ -36,8 +37,9 @@ export async function createSending({ store, api, say, onSignedOut, onLeft }) {
     subtle: isSecureContext ? crypto.subtle : undefined,
   });
   const signedIn = (send) => async (...what) => {
+    const options = what.pop();
     try {
-      return await send(...what);
+      return await send(...what, { ...options, headers: asShown(store.account) });
     } catch (problem) {
       if (problem.status === 401) onSignedOut();
       throw problem;

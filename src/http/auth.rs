@@ -27,6 +27,9 @@ const REMEMBER: Duration = Duration::from_millis(400);
 /// How much later than noted a session may have been used last.
 pub const SEEN_MS: i64 = 60_000;
 const REMEMBERED_MAX: usize = 10_000;
+/// The account that a page shows, by its id. Pages of one browser share their cookie: when another one signs somebody else
+/// in, this one may not go on in the new name.
+const SHOWN_ACCOUNT: &str = "x-drive-account";
 const TICKET_LIFE: Duration = Duration::from_secs(30);
 const TICKETS_MAX: usize = 1_000;
 
@@ -196,6 +199,13 @@ impl State {
         else {
             return Ok(None);
         };
+        if text(request, SHOWN_ACCOUNT).is_some_and(|shown| shown != caller.account_id.to_string())
+        {
+            return Err(Error::new(
+                Kind::NotSignedIn,
+                "Another account is signed in in this browser now.",
+            ));
+        }
         let safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
         if !safe && !self.same_site(request) {
             return Err(cross_site());

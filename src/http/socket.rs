@@ -121,6 +121,7 @@ impl Socket {
             .map_err(|_| Some(TOO_MANY))?;
         let stream = self.stream_of(&caller).await?;
         let hello = json!({
+            "accountId": caller.account_id,
             "streamId": stream.stream_id,
             "seq": stream.last_seq,
             "serverTime": self.state.engine.clock.now(),

@@ -250,6 +250,27 @@ async fn the_cookie_signs_in_and_no_script_can_read_it() {
 }
 
 #[tokio::test]
+async fn a_page_that_shows_one_account_gets_nothing_with_the_cookie_of_another() {
+    let drive = TestDrive::spawn();
+    let (ada, bob) = (drive.user("ada").await, drive.user("bob").await);
+    let id = async |user: &Client| {
+        let cookie = user.cookie.clone().unwrap();
+        let account = with(user, Method::GET, "/api/account", &[("cookie", &cookie)]).await.ok();
+        account["id"].as_str().unwrap().to_owned()
+    };
+    let (own, other) = (id(&ada).await, id(&bob).await);
+    let cookie = ada.cookie.clone().unwrap();
+    let asked = async |shown: &str| {
+        let headers = [("cookie", cookie.as_str()), ("x-drive-account", shown)];
+        with(&drive.nobody(), Method::POST, "/api/folders?path=/x", &headers).await
+    };
+    for wrong in [other.as_str(), "", "ada"] {
+        asked(wrong).await.refused(401, "NOT_SIGNED_IN");
+    }
+    assert_ne!(asked(&own).await.status, 401);
+}
+
+#[tokio::test]
 async fn requests_from_pages_of_other_sites_are_refused() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;

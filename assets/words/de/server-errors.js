@@ -87,6 +87,7 @@ export default {
   "There is no such file.": "Eine solche Datei gibt es nicht.",
   "is one of json, ndjson.": "ist eines von json, ndjson.",
   "Too many tickets are waiting to be used. Try again in a moment.": "Zu viele Eintrittskarten warten darauf, benutzt zu werden. Versuchen Sie es gleich noch einmal.",
+  "Another account is signed in in this browser now.": "In diesem Browser ist jetzt ein anderes Konto angemeldet.",
   "Sign in first: this needs a session cookie or an access token.": "Melden Sie sich zuerst an.",
   "This request came from a page of another site and was refused.": "Diese Anfrage kam von einer Seite eines anderen Anbieters und wurde abgelehnt.",
   "is missing: what visitors see above the files.": "fehlt: was Besucher über den Dateien sehen.",

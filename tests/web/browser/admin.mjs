@@ -7,7 +7,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { photograph } from "./harness.mjs";
+import { ACCOUNT, photograph, until } from "./harness.mjs";
 import { Places, totp } from "./places.mjs";
 
 const ISSUER = { iss: "https://id.example/realms/home", aud: "drive", secret: randomBytes(48).toString("hex") };
@@ -302,6 +302,34 @@ test("others do not get here", async () => {
   await other.getByRole("heading", { name: "No files yet" }).waitFor();
   assert.equal(await other.locator("admin-view").count(), 0);
   await other.context().close();
+});
+
+test("a page never goes on in another's name", async () => {
+  const first = await places.newPage();
+  const second = await first.context().newPage();
+  places.faults.forgive("401");
+  await first.goto(`${places.server.url}/#/files`);
+  await places.enter(first, BEN);
+  await second.goto(`${places.server.url}/#/files`);
+  const shows = (tab, name) => tab.getByRole("button", { name: `Account of ${name}` }).waitFor();
+  await shows(second, BEN.name);
+  await button("Account of ben", second).click();
+  await second.getByRole("menuitem", { name: "Sign out" }).or(button("Sign out", second)).click();
+  await first.locator("sign-in").waitFor();
+  await places.enter(second);
+  await shows(first, ACCOUNT.name); // it follows, with nothing left of before
+  // Signed in as somebody else behind the page's back: what it does next is refused, not done in the other's name.
+  const body = JSON.stringify(BEN);
+  await second.evaluate((body) => fetch("/api/auth/login", { method: "POST", headers: { "Content-Type": "application/json" }, body }), body);
+  await first.locator("input[data-role=upload]").setInputFiles({ name: "of anna.txt", mimeType: "text/plain", buffer: Buffer.from("hers") });
+  await first.locator("sign-in").waitFor();
+  for (const token of [await tokenOf(BEN), await tokenOf(ACCOUNT)]) {
+    assert.deepEqual(await places.ask("GET", "/api/files?q=anna", undefined, token), []);
+  }
+  await places.enter(first);
+  await until(async () => (await places.ask("GET", "/api/files?q=anna")).length === 1, "it is sent in her own name");
+  places.faults.forgive();
+  await first.context().close();
 });
 
 test("German says it all too", async () => {
