@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use unicode_normalization::UnicodeNormalization;
 
 use super::State;
 use super::auth::Signed;
@@ -28,6 +29,8 @@ pub struct ListQuery {
     folder: Option<String>,
     /// The folders below `folder` too.
     deep: Option<bool>,
+    /// A whole name; `q` looks for parts of names.
+    name: Option<String>,
     q: Option<String>,
     pool_id: Option<PoolId>,
     bundle_id: Option<BundleId>,
@@ -69,6 +72,7 @@ pub async fn list(
     let filter = Filter {
         folder: folder.map(|folder| folder.as_str().to_owned()),
         deep: asked.deep.unwrap_or(false),
+        name: asked.name.map(|name| name.nfc().collect()),
         question: asked.q.as_deref().map(Question::parse).transpose()?,
         pool_id: asked.pool_id,
         bundle_id: asked.bundle_id,

@@ -216,6 +216,7 @@ routes! {
         GET    "/files/upload/tasks/{task_id}/details"    FILES_READ  Read   ""                  => uploads::details;
         GET    "/files/upload/progress/{task_id}"         FILES_READ  Read   ""                  => uploads::progress;
         GET    "/files/upload/resume/{task_id}"           FILES_READ  Read   ""                  => uploads::resume;
+        GET    "/files/upload/blocks/{task_id}"           FILES_READ  Read   ""                  => uploads::blocks;
         DELETE "/files/upload/task/{task_id}"             FILES_WRITE Write  "upload.cancel"     => uploads::cancel;
         GET    "/files/upload/stats"                      FILES_READ  Read   ""                  => uploads::stats;
         GET    "/files"                                   FILES_READ  Read   ""                  => files::list;

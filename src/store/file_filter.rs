@@ -9,7 +9,7 @@ use super::{Db, folders};
 use crate::domain::error::Result;
 use crate::domain::file::File;
 use crate::domain::id::{AccountId, BundleId, PoolId};
-use crate::domain::search::Question;
+use crate::domain::search::{Question, natural_key};
 use crate::domain::time::Timestamp;
 
 /// Which files are meant. Everything that is `None` is not asked about.
@@ -18,6 +18,8 @@ pub struct Filter {
     pub folder: Option<String>,
     /// Folders below it too.
     pub deep: bool,
+    /// Called exactly so.
+    pub name: Option<String>,
     pub question: Option<Question>,
     pub bundle_id: Option<BundleId>,
     pub pool_id: Option<PoolId>,
@@ -146,6 +148,10 @@ impl Asked {
     }
 
     fn rest(&mut self, filter: &Filter) {
+        if let Some(name) = &filter.name {
+            self.and("name_key = ?", natural_key(name).into());
+            self.and("name = ?", name.clone().into());
+        }
         if let Some(bundle) = filter.bundle_id {
             self.and("bundle_id = ?", bundle.to_string().into());
         }

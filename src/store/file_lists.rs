@@ -151,6 +151,9 @@ fn source(db: &Connection, owner: AccountId, page: &Page) -> Result<Source> {
     if filter.trashed {
         return Ok(Source::Index(page.sort.index()));
     }
+    if let Some(index) = name_index(filter) {
+        return Ok(Source::Index(index));
+    }
     if let Some(bundle) = filter.bundle_id {
         let sql = "files indexed by files_bundle where account_id = ? and bundle_id = ?";
         if few(sql, vec![own(), bundle.to_string().into()])? {
@@ -181,10 +184,20 @@ fn source(db: &Connection, owner: AccountId, page: &Page) -> Result<Source> {
     Ok(Source::Index(page.sort.index()))
 }
 
+/// What finds files of one name: few, whatever else is asked.
+fn name_index(filter: &Filter) -> Option<&'static str> {
+    filter.name.as_ref()?;
+    let within = filter.folder().is_some() && !filter.deep;
+    Some(if within { "files_folder_name" } else { "files_name" })
+}
+
 /// What matches is counted in an index that has all that is asked, where there is one.
 fn counter(filter: &Filter) -> Source {
     if filter.trashed {
         return Source::Index("files_trashed");
+    }
+    if let Some(index) = name_index(filter) {
+        return Source::Index(index);
     }
     if filter.question.is_some() {
         return Source::Trigrams;

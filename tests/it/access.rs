@@ -90,6 +90,7 @@ read    GET /files/upload/tasks/recent
 read    GET /files/upload/tasks/{task_id}/details
 read    GET /files/upload/progress/{task_id}
 read    GET /files/upload/resume/{task_id}
+read    GET /files/upload/blocks/{task_id}
 read    GET /files/upload/stats
 read    GET /folders
 read    GET /files/archive

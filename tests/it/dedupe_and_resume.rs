@@ -223,3 +223,33 @@ async fn a_key_that_found_stored_bytes_is_bound_to_its_request_too() {
     assert_eq!(keyed(&user, "key", wish("b.bin")).await.ok(), first);
     keyed(&user, "key", wish("c.bin")).await.refused(422, "IDEMPOTENCY_KEY_REUSED");
 }
+
+/// A file that is brought again is held against blocks of what has arrived, whatever it is called there.
+#[tokio::test]
+async fn blocks_tell_whether_a_file_is_the_one_that_was_begun() {
+    let drive = TestDrive::spawn();
+    let (ada, bob) = (drive.user("ada").await, drive.user("bob").await);
+    let data = bytes(7, 10 * 128 * KIB + 5);
+    let begun = ada.create("film.mov", data.len() as u64, json!({ "chunkSize": 128 * KIB })).await;
+    let task = id(&begun.ok());
+    let path = format!("/api/files/upload/blocks/{task}");
+    assert_eq!(ada.get(&path).await.ok(), json!([]), "nothing has arrived");
+    for index in [10, 2] {
+        let start = index * 128 * KIB;
+        let chunk = &data[start..data.len().min(start + 128 * KIB)];
+        ada.chunk(&task, index as u64, chunk).await.ok();
+    }
+    let blocks = ada.get(&path).await.ok();
+    let expected =
+        [(3 * 128 * KIB - 64 * KIB, 64 * KIB), (10 * 128 * KIB, 5)].map(|(offset, length)| {
+            let hash = format!("sha256:{}", sha256(&data[offset..offset + length]));
+            json!({ "offset": offset, "length": length, "hash": hash })
+        });
+    assert_eq!(blocks, json!(expected));
+    bob.get(&path).await.refused(404, "NOT_FOUND");
+    let drive = drive.restart();
+    let ada = drive.signed_in("ada").await;
+    assert_eq!(ada.get(&path).await.ok(), blocks, "from the disk too");
+    ada.delete(&format!("/api/files/upload/task/{task}")).await.ok();
+    ada.get(&path).await.refused(409, "TASK_FINISHED");
+}

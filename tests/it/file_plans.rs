@@ -31,6 +31,7 @@ async fn lists_of_files_stay_in_their_indexes() {
                 question: (asked % 2 > 0).then(|| Question::parse("ab word").unwrap()),
                 folder: word(asked & 1 > 0, "/docs"),
                 deep: asked & 4 > 0,
+                name: (asked == 5 || asked == 3).then(|| "a name".to_owned()),
                 pool_id: (asked & 2 > 0).then(PoolId::generate),
                 bundle_id: (asked == 6).then(BundleId::generate),
                 content_type: word(asked & 2 > 0, "x"),

@@ -68,6 +68,30 @@ async fn words_are_found_in_names_folders_and_tags_whatever_their_case_and_accen
 }
 
 #[tokio::test]
+async fn a_whole_name_finds_files_of_that_name_alone() {
+    let drive = TestDrive::spawn();
+    let ada = drive.user("ada").await;
+    let long = "a study of one and two and three and four and five and six and seven and eight and more.pdf";
+    for (name, folder) in
+        [("Müller.txt", "/a"), ("müller.txt", "/a"), ("Müller.txt", "/a/b"), (long, "/a")]
+    {
+        file(&ada, name, folder).await;
+    }
+    let found = async |query: &str| listed(&ada, query).await.1;
+    assert_eq!(found("folder=/a&name=M%C3%BCller.txt").await, "1");
+    assert_eq!(
+        found("folder=/a&name=Mu%CC%88ller.txt").await,
+        "1",
+        "however its accent is written"
+    );
+    assert_eq!(found("folder=/a&deep=true&name=M%C3%BCller.txt").await, "2");
+    assert_eq!(found("name=M%C3%BCller.txt&limit=1").await, "2");
+    assert_eq!(found("name=M%C3%BCller").await, "0");
+    assert_eq!(found(&format!("folder=/a&name={}", long.replace(' ', "%20"))).await, "1");
+    assert_eq!(found("folder=/a&name=a%5Cb").await, "0", "a name that nothing can have");
+}
+
+#[tokio::test]
 async fn names_are_in_the_order_that_people_count_in() {
     let drive = TestDrive::spawn();
     let user = drive.user("ada").await;

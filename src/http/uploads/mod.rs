@@ -16,6 +16,7 @@ use crate::domain::id::TaskId;
 use crate::domain::preview::Preview;
 use crate::domain::task::{Status, TaskType, Verb};
 use crate::engine::janitor;
+use crate::operations::upload::blocks::Block;
 use crate::store::task_lists::Sort as TaskSort;
 use crate::store::uploads::{self as rows, Page, Record, Sort};
 
@@ -178,6 +179,17 @@ pub async fn resume(
     id: web::Path<String>,
 ) -> Answer {
     progress(state, Signed(caller), id).await
+}
+
+/// Hashes of some of what has arrived, for whoever brings the file again to hold against it.
+pub async fn blocks(
+    state: web::Data<State>,
+    Signed(caller): Signed,
+    id: web::Path<String>,
+) -> Answer {
+    let blocks = state.uploads.blocks(caller.account_id, parse_id(&id)?).await?;
+    let view = |block: &Block| json!({ "offset": block.offset, "length": block.length, "hash": format!("sha256:{}", block.sha256) });
+    Ok(HttpResponse::Ok().json(blocks.iter().map(view).collect::<Vec<_>>()))
 }
 
 pub async fn details(

@@ -265,6 +265,7 @@ fn by_filter(
         .transpose()?;
     let days = chosen.older_than_days.or(asked.operation_parameters.older_than_days);
     let filter = Filter {
+        name: None,
         deep: chosen.include_subfolders.unwrap_or(true),
         folder: folder.map(|folder| folder.as_str().to_owned()),
         question: None,

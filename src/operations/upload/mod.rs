@@ -25,6 +25,7 @@ use crate::store::tasks::NewTask;
 use crate::store::{Store, Tx, accounts, files, objects, uploads};
 
 pub mod begin;
+pub mod blocks;
 pub mod direct;
 pub mod finish;
 pub mod intake;

@@ -219,6 +219,11 @@ impl Open {
         Some((bytes.clone(), *position))
     }
 
+    /// Chunks that are durable.
+    pub fn arrived(&self) -> Vec<u32> {
+        self.lock().durable.indexes()
+    }
+
     /// Chunks that are missing, at most `limit` of them, and how many are there.
     pub fn missing(&self, limit: usize) -> (Vec<u32>, u32) {
         let state = self.lock();
