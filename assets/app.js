@@ -64,6 +64,7 @@ Promise.allSettled(Object.values(first).map(({ promise }) => promise)).then(() =
 /** As the browser tells it, while it tells: it may be wrong about the beginning. */
 let isOnline = true;
 
+const tellNotTaken = ({ message }) => app.act("toast", { tone: "danger", text: t("uploads.notTaken", { reason: message }) });
 const tellNotLoaded = ({ message }) => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: message }) });
 
 /** Whether the connection was gone since the lists were last looked at. */
@@ -82,7 +83,7 @@ const actions = {
   "sign-in": ({ name, password, code }) => session.signIn(name, password, code),
   "ask-provider": () => session.provider(),
   "sign-out": () => session.signOut(),
-  "add-files": ({ items, groups }) => sending.get().then(({ uploads }) => uploads.add(items, groups), tellNotLoaded),
+  "add-files": ({ items, groups, ...more }) => sending.get().then(({ uploads }) => uploads.add(items, groups, more).catch(tellNotTaken), tellNotLoaded),
   upload: ({ verb, key, file }) => sending.now.uploads.run(verb, key, file),
   "upload-all": ({ verb, group }) => sending.now.uploads.runAll(verb, group),
   "choose-again": ({ key, chosen }) => sending.now.left.choose(key, chosen),
@@ -141,7 +142,7 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("beforeunload", (event) => {
   // What would stop when the page goes; a file that was only picked must be picked again afterwards.
-  if ([...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
+  if (sending.now?.intake.isAsking || [...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
 });
 lead(navigator.locks, () => session.lead());
 

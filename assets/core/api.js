@@ -126,6 +126,7 @@ export function createApi({ fetch, shown = () => null, onSignedOut = () => {} })
       const answer = await call("POST", `/api/files/upload/complete/${id(taskId)}`, { body, signal });
       return answer.status === 202 ? null : answer.data;
     },
+    uploadBlocks: (taskId) => data("GET", `/api/files/upload/blocks/${id(taskId)}`),
     cancelUpload: (taskId) => data("DELETE", `/api/files/upload/task/${id(taskId)}`),
   };
 }

@@ -1,34 +1,58 @@
 // Which files that are about to be sent meet one of the same name, found before anything is sent.
 
+import { composed } from "./names.js";
+
 const PAGE = 500;
 /** Single files are looked up one by one; from here on their whole folder is. */
 const FEW = 8;
-/** Folders with more than so many files are not looked through; what is sent then keeps both. */
+/** Folders with more than so many files are not looked through; their names are looked up one by one. */
 const PAGES = 40;
+/** Names that are looked up at the same time. */
+const TOGETHER = 4;
+
+const placeOf = (folder, name) => composed(`${folder}\n${name}`);
 
 /**
  * @param {{files: (query: object) => Promise<{items: object[], total: number}>}} api
- * @param {{file: File, folder: string, group?: string}[]} items
- * @returns {Promise<Map<object, object>>} for each item that meets one, the stored file
+ * @param {{file: File, folder: string, name?: string}[]} items `name` other than the file's
+ * @returns {Promise<{met: Map<object, object>, isTaken: (folder: string, name: string) => Promise<boolean>}>} `met`: for
+ *   each item that meets one, the stored file
  */
 export async function findConflicts(api, items) {
+  /** What is stored by its place; null: nothing. */
   const stored = new Map();
-  const keep = (file) => {
-    const key = `${file.folder}\n${file.name}`;
-    if (!stored.has(key)) stored.set(key, file);
+  const nameOf = ({ file, name = file.name }) => name;
+  const lookUp = async (folder, name) => {
+    const place = placeOf(folder, name);
+    if (!stored.has(place)) stored.set(place, (await api.files({ folder, name: composed(name), limit: 1 })).items[0] ?? null);
+    return stored.get(place);
   };
-  if (items.length <= FEW) {
-    const asked = items.map(({ file, folder }) => api.files({ folder, q: file.name.slice(0, 100), limit: PAGE }));
-    for (const { items: found } of await Promise.all(asked)) found.forEach(keep);
-  } else {
-    for (const query of queriesOf(items)) for (const file of await everyFile(api, query)) keep(file);
-  }
+  const listed = items.length > FEW && (await everyPlace(api, items, stored));
+  const find = async (folder, name) => (listed ? (stored.get(placeOf(folder, name)) ?? null) : lookUp(folder, name));
   const met = new Map();
-  for (const item of items) {
-    const file = stored.get(`${item.folder}\n${item.file.name}`);
-    if (file !== undefined) met.set(item, file);
+  const left = [...items];
+  const worker = async () => {
+    for (let item = left.pop(); item; item = left.pop()) {
+      const file = await find(item.folder, nameOf(item));
+      if (file !== null) met.set(item, file);
+    }
+  };
+  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  return { met, isTaken: async (folder, name) => (await find(folder, name)) !== null };
+}
+
+/** Lists all folders that are meant. @returns {Promise<boolean>} false when that is too much */
+async function everyPlace(api, items, stored) {
+  for (const query of queriesOf(items)) {
+    for (let page = 0; ; page++) {
+      if (page === PAGES) return false;
+      const ask = { ...query, sortBy: "name", sortDescending: false, offset: page * PAGE, limit: PAGE };
+      const { items: found, total } = await api.files(ask);
+      for (const file of found) if (!stored.has(placeOf(file.folder, file.name))) stored.set(placeOf(file.folder, file.name), file);
+      if (found.length < PAGE || (page + 1) * PAGE >= total) break;
+    }
   }
-  return met;
+  return true;
 }
 
 /** The fewest lists that hold all places: a dropped folder with all that is below it is one. */
@@ -43,30 +67,9 @@ function queriesOf(items) {
   return roots.map((folder) => (folder === "/" ? { folder } : { folder, deep: true }));
 }
 
-async function everyFile(api, query) {
-  const all = [];
-  for (let page = 0; page < PAGES; page++) {
-    const ask = { ...query, sortBy: "name", sortDescending: false, offset: page * PAGE, limit: PAGE };
-    const { items, total } = await api.files(ask);
-    all.push(...items);
-    if (items.length < PAGE || all.length >= total) break;
-  }
-  return all;
-}
-
-/** Whether the stored file is this one already: nothing is to be sent. @param {File} file @param {object} stored */
-export function isHere(file, stored) {
+/** Whether the stored file seems to be this one; its hash tells. @param {File} file @param {object} stored */
+export function isAlike(file, stored) {
   const modified = stored.metadata?.lastModified;
   const time = typeof modified === "string" ? Date.parse(modified) : modified;
   return stored.size === file.size && time !== null && time !== undefined && time === file.lastModified;
-}
-
-/** "harbour (2).jpg": a name that nothing in the folder has. @param {string} name @param {(name: string) => boolean} isTaken */
-export function freeName(name, isTaken) {
-  const dot = name.lastIndexOf(".");
-  const [stem, ending] = dot > 0 ? [name.slice(0, dot), name.slice(dot)] : [name, ""];
-  for (let n = 2; ; n++) {
-    const free = `${stem} (${n})${ending}`;
-    if (!isTaken(free)) return free;
-  }
 }

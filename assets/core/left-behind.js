@@ -1,9 +1,9 @@
 // What is remembered of what is to be sent, and what a page left unsent when it went: folders, single files that were
 // still in line, and uploads that the server has begun. What can be opened again goes on; the rest is a row that asks for it.
 
-import { findConflicts, isHere } from "./conflicts.js";
 import { filesOfHandle } from "./folder-reader.js";
 import { newKey } from "./keys.js";
+import { composed } from "./names.js";
 import { isSameFile } from "./resume.js";
 import { uploadView } from "./upload-view.js";
 import { t } from "./words.js";
@@ -12,7 +12,7 @@ import { t } from "./words.js";
 
 export class LeftBehind {
   #store;
-  #api;
+  #send;
   #uploader;
   #memory;
   #holds;
@@ -21,12 +21,13 @@ export class LeftBehind {
   #elsewhere = new Set();
 
   /**
-   * @param {{store: import("./store.js").Store, api: object, uploader: import("./uploader.js").Uploader, memory: object,
-   *          holds: import("./leader.js").Holds, onLeft?: () => void}} means `onLeft`: another page stopped sending something
+   * @param {{store: import("./store.js").Store, send: (items: object[]) => Promise<void>,
+   *          uploader: import("./uploader.js").Uploader, memory: object, holds: import("./leader.js").Holds,
+   *          onLeft?: () => void}} means `send`: takes remembered files in; `onLeft`: another page stopped sending something
    */
-  constructor({ store, api, uploader, memory, holds, onLeft = () => {} }) {
+  constructor({ store, send, uploader, memory, holds, onLeft = () => {} }) {
     this.#store = store;
-    this.#api = api;
+    this.#send = send;
     this.#uploader = uploader;
     this.#memory = memory;
     this.#holds = holds;
@@ -44,18 +45,42 @@ export class LeftBehind {
     const { id: accountId } = this.#store.account ?? {};
     const sent = new Set(items.map(({ group }) => group));
     const folders = groups.filter(({ key }) => sent.has(key));
-    const memos = folders.map(({ key, name, folder, handle }) => ({ taskId: key, accountId, folderOf: { name, folder }, handle }));
-    const single = items.filter(({ group, here }) => !group && !here);
+    const memos = folders.map(({ key, name, folder, handle }) => ({ taskId: key, accountId, folderOf: { name, folder }, answers: {}, handle }));
+    const single = items.filter(({ group }) => !group);
     const batch = newKey("files");
     for (const [at, item] of single.entries()) {
-      const { file, folder, handle, name = file.name, replaces = null } = item;
       Object.assign(item, { batch, memo: `${batch}-${String(at).padStart(6, "0")}` }); // kept in the order of their keys
-      const waiting = { batch, folder, name, replaces };
-      memos.push({ taskId: item.memo, accountId, name: file.name, size: file.size, lastModified: file.lastModified, handle, waiting });
+      memos.push(this.#memoOf(item));
     }
     for (const { key } of folders) this.#holds.take(key);
     if (single.length > 0) this.#holds.take(batch);
     if (memos.length > 0) await this.#memory.putAll(memos).catch(() => {}); // then they are sent all the same
+  }
+
+  #memoOf({ file, folder, name = file.name, batch, memo: taskId, handle, replaces = null, isAnswered = false }) {
+    const { size, lastModified } = file;
+    const { id: accountId } = this.#store.account ?? {};
+    return { taskId, accountId, name: file.name, size, lastModified, handle, waiting: { batch, folder, name, replaces, isAnswered } };
+  }
+
+  /** What a person wants to become of files whose names were taken. Resolves when it is kept. @param {object[]} items */
+  async answered(items) {
+    const kept = new Map((await this.#memory.all(this.#store.account.id)).map((memo) => [memo.taskId, memo]));
+    const changed = new Set();
+    for (const item of items) {
+      const folder = kept.get(item.group);
+      if (folder) changed.add(Object.assign(folder, { answers: { ...folder.answers, [placeOf(item)]: answerOf(item) } }));
+      else if (item.isSkipped) await this.#memory.remove(item.memo).catch(() => {});
+      else if (item.memo) changed.add(this.#memoOf(item));
+    }
+    await this.#memory.putAll([...changed]).catch(() => {});
+  }
+
+  /** Whether they go on by themselves after a reload. @param {Iterable<string>} keys of folders and of single files */
+  async setPaused(keys, isPaused) {
+    const wanted = new Set(keys);
+    const memos = (await this.#memory.all(this.#store.account.id)).filter(({ taskId }) => wanted.has(taskId));
+    await this.#memory.putAll(memos.map((memo) => ({ ...memo, isPaused })));
   }
 
   /** Called now and then: whether another page has stopped sending, by its end or because it was done. */
@@ -72,7 +97,7 @@ export class LeftBehind {
   show(memos, elsewhere) {
     const taken = new Set(elsewhere);
     for (const { batch, driven, asksFor } of this.#store.uploads.values()) if (driven || asksFor) taken.add(batch);
-    for (const { taskId: key, folderOf } of memos) if (folderOf && !taken.has(key)) this.#show(key, "folder", folderOf);
+    for (const { taskId: key, folderOf, isPaused } of memos) if (folderOf && !taken.has(key)) this.#show(key, "folder", folderOf, isPaused);
     const single = memos.filter(({ waiting }) => waiting && !taken.has(waiting.batch));
     for (const key of new Set(single.map(({ waiting }) => waiting.batch))) {
       this.#showFiles(key, single.filter(({ waiting }) => waiting.batch === key));
@@ -82,16 +107,16 @@ export class LeftBehind {
   #showFiles(key, memos) {
     const [{ waiting }] = memos;
     const name = memos.length === 1 ? waiting.name : t("uploads.andOthers", { name: waiting.name, n: memos.length - 1 });
-    this.#show(key, "files", { name, folder: waiting.folder });
+    this.#show(key, "files", { name, folder: waiting.folder }, memos.every(({ isPaused }) => isPaused));
   }
 
-  #show(key, asksFor, { name, folder }) {
-    this.#store.putUpload(uploadView({ key, name, folder, batch: key, group: key, groupName: name, asksFor, state: "needs-file" }));
+  #show(key, asksFor, { name, folder }, isPaused = false) {
+    this.#store.putUpload(uploadView({ key, name, folder, batch: key, group: key, groupName: name, asksFor, isPaused, state: "needs-file" }));
   }
 
   /** Where the browser still lets us read a file, its upload goes on without a question. @param {Memo[]} memos of this account */
   async openAll(memos) {
-    for (const key of [...this.#store.uploads.keys()]) await this.#open(key, memos, false);
+    for (const [key, { isPaused }] of [...this.#store.uploads]) if (!isPaused) await this.#open(key, memos, false);
   }
 
   /**
@@ -109,9 +134,9 @@ export class LeftBehind {
     if (view.asksFor === "files") return this.#openFiles(key, memos, asks);
     const handle = memos.find(({ taskId }) => taskId === (view.asksFor ? key : view.taskId))?.handle;
     if (!(await mayRead(handle, asks))) return false;
-    if (view.asksFor) return this.#goOn(key, await filesOfHandle(handle, view.folder).catch(() => []));
+    if (view.asksFor) return this.#goOn(key, await filesOfHandle(handle, view.folder));
     const file = await handle.getFile().catch(() => null);
-    return file !== null && this.#uploader.adopt(key, file);
+    return file !== null && this.#uploader.adopt(key, file, { handle });
   }
 
   async #openFiles(key, memos, asks) {
@@ -119,7 +144,7 @@ export class LeftBehind {
     for (const { handle, waiting } of memos) {
       if (waiting?.batch !== key || !(await mayRead(handle, asks))) continue;
       const file = await handle.getFile().catch(() => null);
-      if (file) found.push({ file });
+      if (file) found.push({ file, isSure: true }); // as it is now, should it have been changed
     }
     return this.#takeFiles(key, found);
   }
@@ -131,7 +156,7 @@ export class LeftBehind {
     const tell = (error) => this.#store.putUpload({ ...view, error });
     try {
       if (view.asksFor === "files") (await this.#takeFiles(key, items)) || tell(t("uploads.otherFiles"));
-      else if (name === view.name) await this.#goOn(key, items);
+      else if (composed(name) === composed(view.name)) await this.#goOn(key, { items });
       else tell(t("uploads.otherFolder", { name, wanted: view.name }));
     } catch (error) {
       tell(error.message);
@@ -139,12 +164,14 @@ export class LeftBehind {
   }
 
   /** The rest of a folder; what is stored already is not sent again. */
-  async #goOn(key, found) {
-    if (found.length === 0) return false;
+  async #goOn(key, { items, lost = [] }) {
+    if (items.length === 0 && lost.length === 0) return false;
     const { name: groupName } = this.#store.uploads.get(key);
-    const met = await findConflicts(this.#api, found);
-    const here = (item) => (met.has(item) && isHere(item.file, met.get(item)) ? met.get(item) : undefined);
-    this.#send(key, found.map((item) => ({ ...item, here: here(item), group: key, groupName })));
+    const memos = await this.#memory.all(this.#store.account.id);
+    const { answers = {} } = memos.find(({ taskId }) => taskId === key) ?? {};
+    const told = items.map((item) => ({ ...item, ...answers[placeOf(item)], group: key, groupName, isSure: true }));
+    await this.#take(key, told.filter(({ isSkipped }) => !isSkipped));
+    this.#uploader.addLost(lost.map((one) => ({ ...one, group: key, groupName })));
     return true;
   }
 
@@ -153,23 +180,24 @@ export class LeftBehind {
     const memos = await this.#ofBatch(key);
     const items = [];
     for (const memo of memos) {
-      for (const { file } of found.filter(({ file: { name } }) => name === memo.name)) {
-        if (!(await isSameFile(file, memo, memo))) continue;
+      for (const { file, isSure } of found.filter(({ file: { name } }) => composed(name) === composed(memo.name))) {
+        if (!isSure && !(await isSameFile(file, memo, memo))) continue;
         items.push({ ...memo.waiting, file, handle: memo.handle, memo: memo.taskId });
         break;
       }
     }
     if (items.length === 0) return false;
     const rest = memos.filter(({ taskId }) => !items.some(({ memo }) => memo === taskId));
-    this.#send(key, items);
+    await this.#take(key, items);
     if (rest.length > 0) this.#showFiles(key, rest);
     return true;
   }
 
-  #send(key, items) {
+  async #take(key, items) {
     this.#store.removeUpload(key);
     this.#holds.take(key);
-    this.#uploader.add(items);
+    await this.setPaused([key, ...items.map(({ memo }) => memo)], false);
+    await this.#send(items);
   }
 
   /** The row goes, and nothing asks for its files again. */
@@ -186,6 +214,11 @@ export class LeftBehind {
     return memos.filter(({ taskId, waiting }) => waiting?.batch === key && !moving.has(taskId));
   }
 }
+
+/** Where an answer about a file of a folder is kept. */
+const placeOf = ({ file, folder }) => composed(`${folder}/${file.name}`);
+
+const answerOf = ({ name, replaces, isSkipped }) => ({ isAnswered: true, ...(name && { name }), ...(replaces && { replaces }), ...(isSkipped && { isSkipped }) });
 
 /** @param {FileSystemHandle | undefined} handle */
 async function mayRead(handle, asks) {

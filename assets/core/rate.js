@@ -3,6 +3,8 @@
 const WINDOW_MS = 5000;
 /** Totals reported more often than this add nothing to the slope. */
 const STEP_MS = 100;
+/** What people read changes this often. */
+const SHOWN_MS = 500;
 
 export class RateMeter {
   /** @type {{at: number, total: number}[]} oldest first */
@@ -68,5 +70,23 @@ export class Tempo {
     this.#bytes.reset();
     this.#work.reset();
     this.#told = { rate: 0, secondsLeft: null };
+  }
+}
+
+/** A rate and a time left that people read, so they do not change with every byte. */
+export class ShownRate {
+  #meter = new RateMeter();
+  #shownAt = 0;
+
+  reset() {
+    this.#meter.reset();
+  }
+
+  /** @param {number} now milliseconds @param {{sent: number, size: number}} bytes @returns {{rate?: number, secondsLeft?: number | null}} when they change */
+  at(now, { sent, size }) {
+    this.#meter.add(sent, now);
+    if (now - this.#shownAt < SHOWN_MS) return {};
+    this.#shownAt = now;
+    return { rate: this.#meter.perSecond(now), secondsLeft: this.#meter.secondsLeft(size - sent, now) };
   }
 }

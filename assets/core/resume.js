@@ -4,6 +4,7 @@
 
 import { sha256Hex } from "./hash.js";
 import { newKey } from "./keys.js";
+import { composed } from "./names.js";
 
 const DATABASE = "drive";
 const UPLOADS = "uploads";
@@ -21,14 +22,19 @@ const LATE_MS = 5000;
  * @property {string} sample
  * @property {string | null} [group] the folder it came with
  * @property {string | null} [replaces] id of the stored file that goes to the trash once this one is stored
- * @property {{batch: string, folder: string, name: string, replaces: string | null}} [waiting] of a single file that the
- *   server knows nothing of yet, under a key of its own in place of a task's id: with what it came, and what is to become of it
+ * @property {{batch: string, folder: string, name: string, replaces: string | null, isAnswered: boolean}} [waiting] of a
+ *   single file that the server knows nothing of yet, under a key of its own in place of a task's id: with what it came,
+ *   and what is to become of it
+ * @property {boolean} [isPaused] the person wants it to wait
  * @property {FileSystemFileHandle} [handle]
  *
  * @typedef {object} GroupMemo a folder that is being sent; kept beside the others, under its key in place of a task's id
  * @property {string} taskId
  * @property {string} accountId
  * @property {{name: string, folder: string}} folderOf its name, and the folder it goes into
+ * @property {Record<string, {name?: string, replaces?: string, isSkipped?: boolean}>} answers what is to become of files
+ *   whose names were taken, by their paths
+ * @property {boolean} [isPaused]
  * @property {FileSystemDirectoryHandle} [handle]
  */
 
@@ -57,15 +63,23 @@ export function onceKey({ file: { size, lastModified }, view: { memo, group, fol
 }
 
 /**
- * Whether a chosen file is the one that an upload was started with. Name and size must agree; then the date or both
- * ends, if anything is known of them (some phones give the same photo a new date each time, copies keep their ends).
- * Should it be another file after all, the comparison of hashes at the end tells.
+ * Whether a chosen file is the one that an upload was started with. The size must agree. Where something has arrived, its
+ * blocks tell, whatever the file is called here; else the name must agree, and the date or both ends, if anything is
+ * known of them (some phones give the same photo a new date each time, copies keep their ends). Should it be another file
+ * after all, the comparison of hashes at the end tells.
  * @param {File} file
  * @param {{name: string, size: number, lastModified: number | null}} upload
  * @param {Memo} [memo]
+ * @param {{offset: number, length: number, hash: string}[]} [blocks] of what has arrived, as the server tells them
  */
-export async function isSameFile(file, upload, memo) {
-  if (file.name !== (memo?.name ?? upload.name) || file.size !== upload.size) return false;
+export async function isSameFile(file, upload, memo, blocks = []) {
+  if (file.size !== upload.size) return false;
+  for (const { offset, length, hash } of blocks) {
+    const bytes = new Uint8Array(await file.slice(offset, offset + length).arrayBuffer());
+    if (`sha256:${sha256Hex(bytes)}` !== hash) return false;
+  }
+  if (blocks.length > 0) return true;
+  if (composed(file.name) !== composed(memo?.name ?? upload.name)) return false;
   const lastModified = memo?.lastModified ?? upload.lastModified;
   if (lastModified === null || file.lastModified === lastModified) return true;
   return memo !== undefined && (await sampleOf(file)) === memo.sample;

@@ -58,6 +58,12 @@ export class Store extends EventTarget {
     if (this.uploads.delete(key)) this.#emit("uploads", key);
   }
 
+  /** @param {string[]} keys */
+  removeUploads(keys) {
+    for (const key of keys) this.uploads.delete(key);
+    if (keys.length > 0) this.#emit("uploads");
+  }
+
   /**
    * Merges, because events carry only some of a task's fields. What is late never undoes what is newer; an end is undone
    * only by what is known to be newer, such as another try.

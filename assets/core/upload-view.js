@@ -29,7 +29,24 @@ import { t } from "./words.js";
  * @property {string | null} batch key of what it came with, in one drop or choice; a folder's is its group
  * @property {string | null} memo key by which this browser remembers a single file until the server knows of it
  * @property {"folder" | "files" | null} asksFor stands for files that have to be chosen again, all at once
+ * @property {boolean} isPaused it needs its file, but the person wants it to wait
+ * @property {boolean} isChanged its file on this device is not what it was when it was given
+ * @property {string} reason the code of what it failed with
  * @property {string | null} replaces id of the stored file that goes to the trash once this one is stored
+ */
+
+/**
+ * @typedef {object} UploadMeans what an upload needs from outside
+ * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk, sendFile
+ * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
+ * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
+ * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
+ * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
+ * @property {number} wholeBytes files up to this go in one request
+ * @property {() => number} now milliseconds
+ * @property {() => number} random
+ * @property {(upload: import("./upload.js").Upload) => void} changed
+ * @property {(upload: import("./upload.js").Upload, sample: string) => void} created the server has given it a task id
  */
 
 /** States in which the row has something left to do. */
@@ -41,7 +58,7 @@ export const isOpen = (view) => OPEN.has(view.state);
 export const isMoving = (view) => MOVING.has(view.state);
 
 /** The phase in words. @param {UploadView} view */
-export function stateWords({ state, note, verified, asksFor }) {
+export function stateWords({ state, note, verified, asksFor, isPaused, isChanged }) {
   switch (state) {
     case "queued":
       return t("uploads.queued");
@@ -56,6 +73,8 @@ export function stateWords({ state, note, verified, asksFor }) {
     case "done":
       return note || (verified ? t("uploads.verified") : t("uploads.done"));
     case "needs-file":
+      if (isPaused) return t("uploads.paused");
+      if (isChanged) return t("uploads.changed");
       return t(asksFor === null ? "uploads.needsFile" : asksFor === "files" ? "uploads.needsFiles" : "uploads.needsFolder");
     default:
       return t("uploads.failed");
@@ -85,8 +104,22 @@ export const uploadView = ({ folder = "/", contentType = "", ...fields }) => ({
   memo: null,
   asksFor: null,
   replaces: null,
+  isPaused: false,
+  isChanged: false,
+  reason: "",
   ...fields,
 });
+
+/** What the server is told of any file. @param {File} file @param {UploadView} view */
+export const wishOf = (file, { name, folder }) => ({
+  fileName: name,
+  folder,
+  contentType: file.type || undefined,
+  lastModified: new Date(file.lastModified).toISOString(),
+});
+
+/** Why nothing moves. @param {{status: number}} problem */
+export const waitNote = ({ status }) => (status === 0 || status === 401 ? t("uploads.waiting") : t("uploads.busy"));
 
 /** A file counts for so many bytes more than it has, for each takes a request. */
 const FILE_BYTES = 100_000;

@@ -1,50 +1,31 @@
 // One file on its way to the server, driven from this page: create or find the upload, send the missing chunks a few at
 // a time, complete, compare hashes. A small one goes in one request, as a single chunk that is complete when it is stored.
-// Everything it needs from outside is injected, so it runs under node.
-//
-// A run ends by itself (done, failed, paused elsewhere) or by abort (paused or cancelled here); `start` begins another
-// one, which asks the server what it has and sends the rest.
+// A run ends by itself or by abort (paused or cancelled here); `start` begins another one, which sends what is missing.
 
 import { Problem } from "./api.js";
 import { ChunkPlan } from "./chunk-plan.js";
 import { takeCopy } from "./find-copy.js";
 import { newKey } from "./keys.js";
 import { Pace } from "./pace.js";
-import { RateMeter } from "./rate.js";
+import { ShownRate } from "./rate.js";
 import { assertReadable, unreadable } from "./readable.js";
 import { fingerprint, onceKey, sampleOf } from "./resume.js";
 import { retrying } from "./retry.js";
-import { uploadView } from "./upload-view.js";
+import { uploadView, waitNote, wishOf } from "./upload-view.js";
 import { t } from "./words.js";
 
 const POLL_MS = 2000;
 /** An upload that vanished at the server is begun anew this often; more would hide a fault. */
 const RECREATIONS = 2;
-/** Rate and time left change this often on screen, so that they can be read. */
-const RATE_STEP_MS = 500;
-/** With less than this left to send, finding out whether the server has the file already is not worth it. */
+/** With less than this left, finding out whether the server has the file already is not worth it. */
 const WORTH_ASKING_BYTES = 8 << 20;
-
-/**
- * @typedef {object} UploadMeans what an upload needs from outside
- * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk, sendFile
- * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
- * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
- * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
- * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
- * @property {number} wholeBytes files up to this go in one request
- * @property {() => number} now milliseconds
- * @property {() => number} random
- * @property {(upload: Upload) => void} changed
- * @property {(upload: Upload, sample: string) => void} created the server has given it a task id
- */
 
 export class Upload {
   #means;
   #run = null;
   /** @type {ChunkPlan | null} */
   #plan = null;
-  #meter = new RateMeter();
+  #rate = new ShownRate();
   #pace = new Pace();
   /** Chunks that were cut off, in a row. */
   #cuts = 0;
@@ -56,17 +37,26 @@ export class Upload {
   #onceKey = null;
   /** The answer to such a request. */
   #stored = null;
-  #rateShownAt = 0;
   #recreations = 0;
   /** Begun once per file and not with each run: a pause costs no second reading. @type {Promise<string> | null} */
   #hash = null;
   #hashing = new AbortController();
   #wakeCompletion = () => {};
+  /** A stored file of this name, size and date, until it is known whether it is this one; and the name if it is not. */
+  #here;
+  #spare;
+  #isCancelled = false;
 
-  /** @param {UploadMeans} means @param {{file: File, view: Partial<import("./upload-view.js").UploadView>}} what */
-  constructor(means, { file, view }) {
+  /**
+   * @param {import("./upload-view.js").UploadMeans} means
+   * @param {{file: File, view: Partial<import("./upload-view.js").UploadView>, here?: object, spare?: string}} what `here`:
+   *   the stored file that this one seems to be; `spare`: its name should it be another
+   */
+  constructor(means, { file, view, here = null, spare = "" }) {
     this.#means = means;
     this.file = file;
+    this.#here = here;
+    this.#spare = spare;
     this.view = uploadView({ name: file.name, ...view, driven: true, contentType: file.type, size: file.size });
   }
 
@@ -82,7 +72,7 @@ export class Upload {
   async start() {
     const run = new AbortController();
     this.#run = run;
-    this.#meter.reset();
+    this.#rate.reset();
     this.#become("sending", { note: t("uploads.starting"), error: "" });
     try {
       await this.#drive(run.signal);
@@ -111,6 +101,12 @@ export class Upload {
     this.#dropHash();
   }
 
+  /** Nobody wants it any more, also when the server hears of it only now. */
+  cancel() {
+    this.#isCancelled = true;
+    this.abandon();
+  }
+
   /** It ended at the server without our doing: cancelled elsewhere, expired, failed there. */
   endedElsewhere(message) {
     if (this.state === "done" || this.state === "failed") return;
@@ -136,6 +132,7 @@ export class Upload {
   }
 
   async #drive(signal) {
+    if (await this.#isHere(signal)) return;
     for (;;) {
       try {
         await this.#prepare(signal);
@@ -162,8 +159,24 @@ export class Upload {
   #stopped(error) {
     if (error.code === "TASK_PAUSED") return this.#become("paused");
     this.#dropHash();
-    const canChooseAgain = error.code === "FILE_UNREADABLE" && this.view.taskId !== null;
-    this.#become(canChooseAgain ? "needs-file" : "failed", { error: error.message });
+    const isChanged = error.code === "FILE_UNREADABLE";
+    this.#become(isChanged ? "needs-file" : "failed", { error: error.message, isChanged, reason: error.code });
+  }
+
+  /** Nothing is sent of a file that is stored already; its hash tells. */
+  async #isHere(signal) {
+    if (this.#here === null) return false;
+    this.#become("verifying", { note: t("uploads.checking") });
+    this.#hash ??= this.#startHash();
+    const own = await this.#hash.catch(() => null);
+    signal.throwIfAborted();
+    const { id, hash } = this.#here;
+    const isHere = hash === `sha256:${own}`;
+    const { size } = this.file;
+    if (isHere) this.#become("done", { fileId: id, note: t("uploads.alreadyHere"), sent: size, durable: size });
+    else this.view.name = this.#spare;
+    this.#here = null;
+    return isHere;
   }
 
   /** Finds out what the server has. */
@@ -189,7 +202,10 @@ export class Upload {
       fingerprint: fingerprint({ name: view.name, size: file.size, lastModified: file.lastModified, folder: view.folder, sample }),
     };
     this.#wish = body;
-    const answer = await this.#retrying(signal, () => this.#means.transport.createUpload(body, signal));
+    const { transport } = this.#means;
+    const answer = await this.#retrying(signal, () => transport.createUpload(body)); // without an end: it may have been heard
+    if (signal.aborted && this.#isCancelled) transport.cancelUpload(answer.taskId).catch(() => {});
+    signal.throwIfAborted();
     this.view.taskId = answer.taskId;
     this.#means.created(this, sample);
     // Found again instead of made, and left paused: whoever brings the file again wants it to go on.
@@ -368,13 +384,7 @@ export class Upload {
     const now = this.#means.now();
     const { sent, durable, size } = this.#plan;
     const moved = sent > this.view.sent;
-    Object.assign(this.view, { sent, durable });
-    this.#meter.add(sent, now);
-    if (now - this.#rateShownAt >= RATE_STEP_MS) {
-      this.#rateShownAt = now;
-      this.view.rate = this.#meter.perSecond(now);
-      this.view.secondsLeft = this.#meter.secondsLeft(size - sent, now);
-    }
+    Object.assign(this.view, { sent, durable }, this.#rate.at(now, { sent, size }));
     if (moved && this.state === "waiting") this.#become("sending");
     else this.#means.changed(this);
   }
@@ -388,13 +398,3 @@ export class Upload {
     this.#means.changed(this);
   }
 }
-
-/** What the server is told of any file. */
-const wishOf = (file, { name, folder }) => ({
-  fileName: name,
-  folder,
-  contentType: file.type || undefined,
-  lastModified: new Date(file.lastModified).toISOString(),
-});
-
-const waitNote = ({ status }) => (status === 0 || status === 401 ? t("uploads.waiting") : t("uploads.busy"));

@@ -2,11 +2,13 @@
 // Upload with the server, the store and the memory, and tells it when trying again makes sense.
 
 import { ChunkLimit } from "./chunk-limit.js";
+import { endInTheEnd, takePlace } from "./endings.js";
 import { Holds } from "./leader.js";
+import { composed, lineKey } from "./names.js";
+import { Patience } from "./patience.js";
 import { isSameFile } from "./resume.js";
-import { sleep as plainSleep } from "./retry.js";
 import { Upload } from "./upload.js";
-import { isOpen } from "./upload-view.js";
+import { isOpen, uploadView } from "./upload-view.js";
 import { said } from "./said.js";
 import { t } from "./words.js";
 
@@ -14,6 +16,7 @@ const AT_ONCE = 2;
 /** Small files wait for the server's disk more than for the line, and it flushes several together. */
 const SMALL_AT_ONCE = 4;
 const SMALL_BYTES = 1 << 20;
+const NO_ROOM = new Set(["QUOTA_EXCEEDED", "DISK_FULL"]);
 
 export class Uploader {
   #means;
@@ -35,31 +38,29 @@ export class Uploader {
   /** How many `task.resumed` events per task are echoes of our own requests. */
   #ownResumes = new Map();
   #lastKey = 0;
-  #online = true;
-  #signedIn = false;
   /** Whose uploads these are; kept while signed out. */
   #accountId = null;
-  /** Ends every wait early. */
-  #bell = new EventTarget();
+  #patience;
 
   /**
    * @param {{store: import("./store.js").Store, transport: object, memory: object, hasher: {hash: Function},
-   *          now?: () => number, random?: () => number, sleep?: typeof plainSleep, wholeBytes?: number,
+   *          now?: () => number, random?: () => number, sleep?: Function, wholeBytes?: number,
    *          takesOver?: (taskId: string, key: string) => void, holds?: Holds}} means `takesOver`: this page now drives
    *   that task, in the row of that key; `holds`: what other pages of this browser know of it; `wholeBytes`: files up to
    *   this go in one request
    */
-  constructor({ store, transport, memory, hasher, now, random, sleep = plainSleep, wholeBytes = SMALL_BYTES, takesOver = () => {}, holds = new Holds() }) {
+  constructor({ store, transport, memory, hasher, now, random, sleep, wholeBytes = SMALL_BYTES, takesOver = () => {}, holds = new Holds() }) {
     this.#store = store;
     this.#memory = memory;
     this.#holds = holds;
     this.#takesOver = takesOver;
+    this.#patience = new Patience(sleep);
     this.#transport = { ...transport, resumeTask: (taskId) => this.#resumeAtServer(transport, taskId) };
     this.#means = {
       transport: this.#transport,
       hash: (blob, options) => hasher.hash(blob, options),
-      sleep: (ms, signal) => this.#sleepOrBell(sleep, ms, signal),
-      connected: (signal, onWait) => this.#connected(signal, onWait),
+      sleep: (ms, signal) => this.#patience.sleep(ms, signal),
+      connected: (signal, onWait) => this.#patience.connected(signal, onWait),
       limit: new ChunkLimit(),
       wholeBytes,
       now: now ?? (() => performance.now()),
@@ -71,14 +72,17 @@ export class Uploader {
 
   /**
    * @param {{file: File, folder: string, handle?: FileSystemFileHandle, name?: string, group?: string, groupName?: string,
-   *          batch?: string, memo?: string, replaces?: string, here?: object}[]} items `name` other than the file's; `group`
-   *   of files that came as one folder; `replaces` the id of a stored file; `here` the stored file that this one is already
+   *          batch?: string, memo?: string, replaces?: string, here?: object, isSure?: boolean, spare?: string}[]} items
+   *   `name` other than the file's; `group` of files that came as one folder; `replaces` the id of a stored file; `here` the
+   *   stored file that this one seems to be, or with `isSure` is; `spare` its name should it be another
    */
   add(items) {
-    const views = items.map(({ file, handle, here, ...item }) => {
+    const views = items.map(({ file, folder, handle, here, isSure, spare, ...item }) => {
       if (handle) this.#handles.set(file, handle);
-      const view = { name: file.name, batch: item.group ?? null, ...item, key: `own-${++this.#lastKey}` };
-      const known = here && { state: "done", fileId: here.id, note: t("uploads.alreadyHere"), sent: file.size, durable: file.size };
+      const { name = composed(file.name), group = null, groupName = "", batch = group, memo = null, replaces = null } = item;
+      const view = { key: `own-${++this.#lastKey}`, name, folder, group, groupName, batch, memo, replaces };
+      if (!here || !isSure) return this.#make(file, view, { here, spare }).view;
+      const known = { state: "done", fileId: here.id, note: t("uploads.alreadyHere"), sent: file.size, durable: file.size };
       return this.#make(file, { ...view, ...known }).view;
     });
     this.#store.putUploads(views);
@@ -86,31 +90,67 @@ export class Uploader {
     this.#pump();
   }
 
+  /** Rows of what this device does not let us read. @param {{name: string, folder: string, group?: string, groupName?: string}[]} lost */
+  addLost(lost) {
+    const error = t("uploads.unreadableHere");
+    this.#store.putUploads(lost.map((one) => uploadView({ ...one, key: `lost-${++this.#lastKey}`, state: "failed", error })));
+  }
+
+  /** What is in line or being sent, as `lineKey` names it. @returns {Set<string>} */
+  inLine() {
+    const open = [...this.#uploads.values()].filter(({ view }) => isOpen(view));
+    return new Set(open.map(({ file, view: { folder } }) => lineKey({ file, folder })));
+  }
+
+  /** Where the browser gave one. @param {string} key of a row that is driven here */
+  handleOf(key) {
+    return this.#handles.get(this.#uploads.get(key)?.file);
+  }
+
   /**
-   * Goes on with an upload whose file was chosen again.
+   * Goes on with an upload whose file was chosen again, or sends the file as it is now where it was changed meanwhile.
    * @param {string} key the row's key
    * @param {File} file
+   * @param {{handle?: FileSystemFileHandle}} [from] whose file it is: the same one as before, then, changed or not
    * @returns {Promise<boolean>} false when it is another file; the row then says so
    */
-  async adopt(key, file) {
+  async adopt(key, file, { handle } = {}) {
     const view = this.#store.uploads.get(key);
-    const memo = (await this.#memory.all(this.#accountId)).find(({ taskId }) => taskId === view.taskId);
-    if (!(await isSameFile(file, view, memo))) {
+    const { taskId, folder, group, groupName, batch = group, isChanged } = view;
+    const memo = (await this.#memory.all(this.#accountId)).find((one) => one.taskId === taskId);
+    const blocks = taskId === null ? [] : await this.#transport.uploadBlocks(taskId).catch(() => []);
+    const isSame = taskId !== null && (await isSameFile(file, view, memo, blocks).catch(() => false));
+    const isNew = !isSame && (handle !== undefined || (isChanged && composed(file.name) === composed(this.#uploads.get(key).file.name)));
+    if (!isSame && !isNew) {
       const error = t("uploads.otherFile", { name: file.name });
       this.#store.putUpload({ ...view, error });
       return false;
     }
+    const replaces = memo?.replaces ?? view.replaces;
     this.#uploads.get(key)?.abandon();
-    this.#own.add(view.taskId);
-    this.#holds.take(view.taskId);
-    this.#takesOver(view.taskId, key);
-    const { taskId, folder, name, group, groupName, sent, durable } = view;
-    const { replaces = null } = memo ?? {};
-    const upload = this.#make(file, { key, taskId, folder, name, group, groupName, batch: group, replaces, sent, durable });
-    this.#byTask.set(taskId, upload);
+    if (isNew && taskId !== null) this.#leaveBehind(taskId, key);
+    const from = { key, folder, name: view.name, group, groupName, batch: batch ?? group, memo: view.memo, replaces };
+    const upload = this.#make(file, isSame ? { ...from, taskId, sent: view.sent, durable: view.durable } : from);
+    if (handle) this.#handles.set(file, handle);
+    if (isSame) {
+      this.#own.add(taskId);
+      this.#holds.take(taskId);
+      this.#takesOver(taskId, key);
+      this.#byTask.set(taskId, upload);
+    }
     this.#store.putUpload(upload.view);
     this.#pump();
     return true;
+  }
+
+  /** What the server has of a file that is another now. */
+  #leaveBehind(taskId, key) {
+    this.#takesOver(taskId, key);
+    this.#own.add(taskId);
+    this.#byTask.delete(taskId);
+    this.#holds.drop(taskId);
+    this.#memory.remove(taskId).catch(() => {});
+    this.#transport.cancelUpload(taskId).catch(() => {});
   }
 
   /** @param {string} taskId */
@@ -145,23 +185,51 @@ export class Uploader {
     this.#pump();
   }
 
-  retry(key) {
-    return this.resume(key);
+  /** The file may have been changed since; where the browser gave a handle it is read anew. */
+  async retry(key) {
+    const { file, view } = this.#uploads.get(key);
+    const handle = this.handleOf(key);
+    const now = await handle?.getFile().catch(() => undefined);
+    const isSame = now === undefined || (now.size === file.size && now.lastModified === file.lastModified);
+    if (!isSame) await this.adopt(key, now, { handle });
+    else await this.resume(view.key);
   }
 
-  /** @returns {Promise<void>} rejects when the server could not be told; the row then stays */
+  /** @returns {Promise<void>} rejects when the server refused; the row then stays */
   async cancel(key) {
     const upload = this.#uploads.get(key);
     const { taskId, state } = upload.view;
     if (state !== "done" && state !== "failed") upload.pause();
-    if (taskId !== null && state !== "done") await endAtServer(this.#transport, taskId);
+    if (taskId !== null && state !== "done") await endInTheEnd(this.#means, taskId, () => this.#store.putUpload(Object.assign(upload.view, { note: t("uploads.cancelsLater"), error: "" })));
+    if (this.#uploads.get(key) !== upload) return; // while the server was away
+    upload.cancel();
     this.#remove(upload);
+    this.#pump();
+  }
+
+  /** One that is done. @param {string} key */
+  forgetRow(key) {
+    this.#remove(this.#uploads.get(key));
+  }
+
+  /** What the server knows nothing of goes at once, however much it is. @param {Iterable<string>} keys */
+  drop(keys) {
+    const gone = [...keys].map((key) => this.#uploads.get(key)).filter((upload) => upload?.view.taskId === null);
+    for (const upload of gone) {
+      upload.cancel();
+      this.#uploads.delete(upload.view.key);
+      this.#forgetMemo(upload);
+    }
+    this.#store.removeUploads(gone.map(({ view }) => view.key));
+    for (const batch of new Set(gone.map(({ view }) => view.batch))) this.#forgetBatch(batch);
     this.#pump();
   }
 
   /** Takes rows that are over out of the list. */
   clearFinished() {
-    for (const upload of [...this.#uploads.values()]) if (upload.state === "done") this.#remove(upload);
+    const all = [...this.#uploads.values()];
+    const open = new Set(all.filter(({ view }) => isOpen(view)).map(({ view }) => view.group));
+    for (const upload of all) if (upload.state === "done" && (upload.view.group === null || !open.has(upload.view.group))) this.#remove(upload);
   }
 
   /** @returns {boolean} whether the event was about an upload driven here */
@@ -188,21 +256,19 @@ export class Uploader {
   }
 
   setOnline(online) {
-    this.#online = online;
-    if (online) this.wake();
+    this.#patience.online = online;
   }
 
   /** The account that uploads belong to, or null while nobody is signed in: uploads wait. */
   setAccount(accountId) {
     if (accountId !== null && this.#accountId !== null && accountId !== this.#accountId) this.clear();
-    this.#signedIn = accountId !== null;
     if (accountId !== null) this.#accountId = accountId;
-    if (this.#signedIn) this.wake();
+    this.#patience.signedIn = accountId !== null;
   }
 
   /** Try again now what waits for a connection. */
   wake() {
-    this.#bell.dispatchEvent(new Event("ring"));
+    this.#patience.wake();
   }
 
   /** Lets go of everything; open uploads stay at the server. */
@@ -217,8 +283,8 @@ export class Uploader {
     this.#holds.dropAll();
   }
 
-  #make(file, view) {
-    const upload = new Upload(this.#means, { file, view });
+  #make(file, view, more) {
+    const upload = new Upload(this.#means, { file, view, ...more });
     this.#uploads.set(view.key, upload);
     return upload;
   }
@@ -274,12 +340,19 @@ export class Uploader {
     const { key, state, replaces } = upload.view;
     if (this.#uploads.get(key) !== upload) return; // a late word from one that was let go
     this.#store.putUpload(upload.view);
+    if (state === "failed" && NO_ROOM.has(upload.view.reason)) this.#holdBack(upload.view);
     if (state !== "done") return;
     this.#forget(upload);
     upload.view.replaces = null;
-    // The new one is safe: now the old one may go, to the trash. If that fails, both are there, and nothing is lost.
-    if (replaces !== null) this.#transport.trashFile(replaces).catch(() => {});
+    if (replaces !== null) takePlace(this.#transport, replaces, upload.view);
     this.#store.filesChanged(); // the live event says so too, but some networks block sockets
+  }
+
+  /** Where there is no room for one, there is none for the rest of what came with it; nothing is sent in vain. */
+  #holdBack({ batch, error, reason }) {
+    const held = [...this.#uploads.values()].filter(({ state, view }) => state === "queued" && view.batch === batch);
+    for (const { view } of held) Object.assign(view, { state: "failed", error, reason });
+    this.#store.putUploads(held.map(({ view }) => view));
   }
 
   #created(upload, sample) {
@@ -307,35 +380,5 @@ export class Uploader {
       this.#ownResumes.set(taskId, Math.max(0, echoes() - 1));
       throw error;
     }
-  }
-
-  /** A sleep that the bell ends early. */
-  async #sleepOrBell(sleep, ms, signal) {
-    const early = new AbortController();
-    const ring = () => early.abort();
-    this.#bell.addEventListener("ring", ring, { once: true });
-    try {
-      await sleep(ms, AbortSignal.any([signal, early.signal]));
-    } catch {
-      signal.throwIfAborted();
-    } finally {
-      this.#bell.removeEventListener("ring", ring);
-    }
-  }
-
-  async #connected(signal, onWait) {
-    while (!this.#online || !this.#signedIn) {
-      onWait();
-      await this.#sleepOrBell(plainSleep, 2 ** 30, signal);
-    }
-  }
-}
-
-/** One that is already gone is as good as cancelled. */
-export async function endAtServer(transport, taskId) {
-  try {
-    await transport.cancelUpload(taskId);
-  } catch (error) {
-    if (error.status !== 404 && error.status !== 409) throw error;
   }
 }

@@ -3,8 +3,8 @@
 // the present one.
 //
 // Properties: `folder`, `disabled`. `pick()`, `pickFolder()` and `takePhoto()` open the browser's dialogs. Actions:
-// "add-files" {items, groups}, each item {file, folder, handle?, group?, groupName?}, each group a folder
-// {key, name, folder, handle?}.
+// "add-files" {items, groups, lost, empty}, each item {file, folder, handle?, group?, groupName?}, each group a folder
+// {key, name, folder, handle?}; `lost` and `empty` as core/folder-reader.js tells them.
 
 import { filesOfEntry, filesOfHandle, filesOfPicker } from "../core/folder-reader.js";
 import { folderWords } from "../core/format.js";
@@ -62,7 +62,7 @@ export class DropZone extends DriveElement {
       const handle = await window.showDirectoryPicker();
       const { folder } = this;
       this.#tellReading(handle.name);
-      this.#sendFolders([{ name: handle.name, folder, handle, items: await filesOfHandle(handle, folder) }]);
+      this.#sendFolders([{ name: handle.name, folder, handle, ...(await filesOfHandle(handle, folder)) }]);
     } catch (error) {
       if (error.name !== "AbortError") this.#folders.click();
     } finally {
@@ -136,7 +136,7 @@ export class DropZone extends DriveElement {
     const folders = [];
     for (const { file, entry, handle } of asked) {
       const kept = (await handle) ?? undefined;
-      if (entry?.isDirectory) folders.push({ name: entry.name, folder, handle: kept, items: await this.#read(entry, folder) });
+      if (entry?.isDirectory) folders.push({ name: entry.name, folder, handle: kept, ...(await this.#read(entry, folder)) });
       else if (file) items.push({ file, folder, handle: kept });
     }
     this.#cover.hidden = true;
@@ -157,6 +157,8 @@ export class DropZone extends DriveElement {
   #onPaste(event) {
     const files = [...(event.clipboardData?.files ?? [])];
     if (files.length === 0 || this.disabled) return;
+    const isText = event.clipboardData.types.includes("text/plain");
+    if (isText && event.target.closest?.("input, textarea, [contenteditable]")) return; // cells of a table bring a picture too
     event.preventDefault();
     this.#send(files.map((file) => this.#named(file)));
   }
@@ -172,15 +174,13 @@ export class DropZone extends DriveElement {
 
   #sendFolders(folders, single = []) {
     const groups = folders.map(({ name, folder, handle }) => ({ key: newKey("folder"), name, folder, handle }));
-    const items = folders.flatMap((folder, at) => {
-      const { key: group, name: groupName } = groups[at];
-      return folder.items.map((item) => ({ ...item, group, groupName }));
-    });
-    this.#send([...single, ...items], groups);
+    const ofAll = (kind) =>
+      folders.flatMap((folder, at) => (folder[kind] ?? []).map((one) => ({ ...one, group: groups[at].key, groupName: groups[at].name })));
+    this.#send([...single, ...ofAll("items")], groups, { lost: ofAll("lost"), empty: folders.flatMap(({ empty = [] }) => empty) });
   }
 
-  #send(items, groups = []) {
-    if (items.length > 0) this.act("add-files", { items, groups });
+  #send(items, groups = [], { lost = [], empty = [] } = {}) {
+    if (items.length + lost.length + empty.length > 0) this.act("add-files", { items, groups, lost, empty });
   }
 }
 

@@ -146,8 +146,9 @@ export class UploadGroup extends DriveElement {
     this.update();
   }
 
-  #send(verb) {
-    this.act("upload-all", { verb, group: this.#key });
+  async #send(verb) {
+    const said = await this.act("upload-all", { verb, group: this.#key });
+    if (said) this.act("toast", { text: said });
   }
 
   #onCancel() {

@@ -9,7 +9,9 @@ import { asShown } from "../core/api.js";
 import { Announcer } from "../core/announcer.js";
 import { Awake } from "../core/awake.js";
 import { sendChunk, sendFile } from "../core/chunk-sender.js";
+import { createFilesApi } from "../core/files-api.js";
 import { Hasher } from "../core/hasher.js";
+import { Intake } from "../core/intake.js";
 import { Holds } from "../core/leader.js";
 import { LeftBehind } from "../core/left-behind.js";
 import { ObservedUploads } from "../core/observed-uploads.js";
@@ -45,18 +47,20 @@ export async function createSending({ store, api, say, onSignedOut, onLeft }) {
       throw problem;
     }
   };
-  const transport = { ...api, sendChunk: signedIn(sendChunk), sendFile: signedIn(sendFile) };
+  const { makeFolder, file, change } = createFilesApi(api);
+  const transport = { ...api, makeFolder, file, change, sendChunk: signedIn(sendChunk), sendFile: signedIn(sendFile) };
   const takesOver = (taskId, key) => observed.forget(taskId, key);
   const uploader = new Uploader({ store, memory, hasher, transport, takesOver, holds });
-  const left = new LeftBehind({ store, api, uploader, memory, holds, onLeft });
-  const uploads = createUploadCommands({ uploader, observed, store, api, left, decide });
+  const left = new LeftBehind({ store, send: (items) => intake.send(items), uploader, memory, holds, onLeft });
+  const intake = new Intake({ api: transport, uploader, left, decide });
+  const uploads = createUploadCommands({ uploader, observed, store, api, left, intake });
   new Announcer(store, say, SAY_MS);
   const awake = new Awake({ store, request: navigator.wakeLock && (() => navigator.wakeLock.request("screen")) });
   setInterval(() => {
     observed.tick();
     left.watch().catch(() => {}); // the next look tells it too
   }, WATCH_MS);
-  return { uploader, observed, memory, holds, left, uploads, awake };
+  return { uploader, observed, memory, holds, left, intake, uploads, awake };
 }
 
 /** Asks what to do with files whose names are taken; the question is loaded when it is first asked. */

@@ -40,6 +40,10 @@ export class FakeServer {
       completeUpload: call("complete", (id, { hash } = {}) => this.#complete(this.#task(id), hash)),
       pauseTask: call("pause", (id) => void (this.#task(id).status = "Paused")),
       resumeTask: call("resume", (id) => void (this.#task(id).status = "InProgress")),
+      uploadBlocks: call("blocks", (id) => this.#blocks(this.#task(id))),
+      file: call("look", (id) => this.files.get(id) ?? Promise.reject(problem(404, "NOT_FOUND"))),
+      change: call("change", (id, fields) => void this.changes.push([id, fields])),
+      trashFile: call("trash", () => {}),
       cancelUpload: call("cancel", (id) => void (this.#task(id).status = "Cancelled")),
       sendChunk: (...args) => this.#chunk(...args),
       sendFile: (...args) => this.#whole(...args),
@@ -96,6 +100,16 @@ export class FakeServer {
     } finally {
       this.underWay--;
     }
+  }
+
+  /** Stored files that are asked for by id, and what was changed of any. @type {Map<string, object>} */
+  files = new Map();
+  changes = [];
+
+  /** As the real server: the ends of what has arrived. */
+  #blocks({ chunks }) {
+    const block = ([index, bytes]) => ({ offset: index * this.chunkSize, length: bytes.length, hash: `sha256:${createHash("sha256").update(bytes).digest("hex")}` });
+    return [...chunks].map(block);
   }
 
   /** Files that came in one request, by their key; the real server keeps those for a day. @type {Map<string, object>} */

@@ -1,7 +1,9 @@
 // What a page leaves unsent when it goes: single files still in line, and folders.
 
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import { test } from "node:test";
+import { Intake } from "../../../assets/core/intake.js";
 import { LeftBehind } from "../../../assets/core/left-behind.js";
 import { Holds } from "../../../assets/core/leader.js";
 import { ObservedUploads } from "../../../assets/core/observed-uploads.js";
@@ -18,12 +20,20 @@ async function page(server, { memos = [], stored = [], decide = async () => null
   store.account = { id: "anna" };
   await memory.putAll(memos);
   const asked = [];
-  const api = { ...server.transport(), files: async (query) => (asked.push(query), { items: stored, total: stored.length }) };
+  const files = async (query) => {
+    asked.push(query);
+    const items = stored.filter(({ name, folder }) => (query.name ?? name) === name && (query.deep ? folder.startsWith(query.folder) : folder === query.folder));
+    return { items, total: items.length };
+  };
+  const api = { ...server.transport(), files };
   const holds = new Holds();
-  const left = new LeftBehind({ store, api, uploader, memory, holds });
+  const left = new LeftBehind({ store, send: (items) => intake.send(items), uploader, memory, holds });
   const observed = new ObservedUploads({ store });
-  const commands = createUploadCommands({ uploader, observed, store, api, left, decide });
-  return { ...around, left, commands, asked, memos: () => memory.all("anna") };
+  const made = [];
+  const makeFolder = async (path) => void made.push(path);
+  const intake = new Intake({ api: { ...api, makeFolder }, uploader, left, decide });
+  const commands = createUploadCommands({ uploader, observed, store, api, left, intake });
+  return { ...around, left, commands, asked, made, memos: () => memory.all("anna") };
 }
 
 /** A file that can be opened again, as far as `may` says. */
@@ -142,6 +152,109 @@ test("a folder asks for itself, and sends only what is not stored", async () => 
   await until(store, allDone(store));
   assert.deepEqual(names(server), ["/Attic/Post/two.txt"]);
   assert.deepEqual(asked.map(({ folder }) => folder), ["/Attic/Post", "/Attic/Post"]);
+});
+
+const post = (names) => names.map((name) => ({ file: file(name, name), folder: "/Attic/Post", group: "folder-1", groupName: "Post" }));
+const GROUP = [{ key: "folder-1", name: "Post", folder: "/Attic" }];
+const other = (name) => ({ id: `old ${name}`, name, folder: "/Attic/Post", size: 99, hash: "sha256:0", metadata: {} });
+
+test("answers for a folder outlive the page: nothing is asked twice, and what was skipped stays skipped", async () => {
+  const server = new FakeServer();
+  const stored = ["one.txt", "two.txt", "three.txt"].map(other);
+  const first = await page(server, { stored, decide: async () => ["skip", "keepBoth", "replace"] });
+  const stuck = gate();
+  server.before = () => stuck.passed;
+  await first.commands.add(post(NAMES), GROUP);
+  const memos = await first.memos();
+  first.uploader.clear(); // the page goes before anything is stored
+  server.before = () => {};
+  let asked = 0;
+  const { store, left } = await page(server, { memos, stored, decide: async () => (asked++, null) });
+  left.show(memos, NOBODY);
+  await left.choose("folder-1", { name: "Post", items: post(NAMES) });
+  await until(store, allDone(store));
+  assert.equal(asked, 0);
+  assert.deepEqual(names(server), ["five.txt", "four.txt", "six.txt", "three.txt", "two (2).txt"].map((name) => `/Attic/Post/${name}`));
+  stuck.open();
+});
+
+test("a page that goes while its question is open has lost nothing: what is free is sent, the rest is asked again", async () => {
+  const server = new FakeServer();
+  const stored = [{ ...other("one.txt"), folder: "/" }];
+  const first = await page(server, { stored, decide: () => new Promise(() => {}) });
+  first.commands.add(NAMES.slice(0, 2).map((name) => ({ file: file(name, name), folder: "/" })));
+  await until(first.store, () => rowOf(first.store, "two.txt")?.state === "done");
+  const memos = await first.memos();
+  assert.deepEqual(memos.map(({ name }) => name), ["one.txt"]);
+  first.uploader.clear();
+  const { store, left, memos: kept } = await page(server, { memos, stored, decide: async () => ["keepBoth"] });
+  left.show(memos, NOBODY);
+  const [{ key }] = store.uploads.values();
+  await left.choose(key, { name: "", items: [{ file: file("one.txt", "one.txt") }] });
+  await until(store, () => rowOf(store, "one (2).txt")?.state === "done");
+  assert.deepEqual(await kept(), []);
+});
+
+test("the same things dropped twice are taken once, and names that cannot be stored are changed as little as needed", async () => {
+  const server = new FakeServer();
+  const { store, commands } = await page(server);
+  const items = () => ["one.txt", "a\\b.txt", "Mu\u0308ller.txt"].map((name) => ({ file: file(name, name), folder: "/" }));
+  await Promise.all([commands.add(items()), commands.add(items())]);
+  await until(store, allDone(store));
+  assert.deepEqual(names(server), ["//Müller.txt", "//a_b.txt", "//one.txt"]);
+});
+
+test("what seems to be here is known by its hash; another of the same size and date is kept beside it", async () => {
+  const server = new FakeServer();
+  const here = (name, hash) => ({ id: `of ${name}`, name, folder: "/", size: 4, hash, metadata: { lastModified: 1000 } });
+  const stored = [here("same.txt", `sha256:${createHash("sha256").update("AAAA").digest("hex")}`), here("else.txt", "sha256:0")];
+  const { store, commands } = await page(server, { stored });
+  await commands.add([{ file: file("same.txt", "AAAA"), folder: "/" }, { file: file("else.txt", "BBBB"), folder: "/" }]);
+  await until(store, allDone(store));
+  assert.deepEqual(names(server), ["//else (2).txt"]);
+  assert.deepEqual([rowOf(store, "same.txt").note, rowOf(store, "same.txt").fileId], ["Already here", "of same.txt"]);
+});
+
+test("what cannot be read has a row that says so; folders without files are made", async () => {
+  const server = new FakeServer();
+  const { store, commands, made } = await page(server);
+  const lost = [{ name: "private", folder: "/Attic/Post", group: "folder-1", groupName: "Post" }];
+  await commands.add(post(["one.txt"]), GROUP, { lost, empty: ["/Attic/Post/none"] });
+  await until(store, () => rowOf(store, "one.txt")?.state === "done");
+  assert.match(rowOf(store, "private").error, /does not let the browser read/);
+  assert.deepEqual(made, ["/Attic/Post/none"]);
+  await commands.run("cancel", rowOf(store, "private").key);
+  assert.equal(rowOf(store, "private"), undefined);
+});
+
+test("what was paused waits after a reload too, until the person says so", async () => {
+  const server = new FakeServer();
+  const first = await page(server);
+  const stuck = gate();
+  server.before = () => stuck.passed;
+  await first.commands.add(post(NAMES), GROUP);
+  await first.commands.runAll("pause", "folder-1");
+  const memos = await first.memos();
+  first.uploader.clear();
+  stuck.open();
+  const { store, left } = await page(server, { memos });
+  left.show(memos, NOBODY);
+  await left.openAll(memos);
+  assert.deepEqual([rowOf(store).state, rowOf(store).isPaused], ["needs-file", true]);
+  await left.choose("folder-1", { name: "Post", items: post(NAMES) });
+  await until(store, allDone(store));
+});
+
+test("a folder that is cancelled leaves the tray as a whole, and it is said what is stored", async () => {
+  const server = new FakeServer();
+  const { store, commands } = await page(server);
+  const stuck = gate();
+  server.before = (_, { fileName }) => (fileName === "one.txt" ? undefined : stuck.passed);
+  await commands.add(post(NAMES), GROUP);
+  await until(store, () => rowOf(store, "one.txt")?.state === "done");
+  assert.equal(await commands.runAll("cancel", "folder-1"), "Cancelled. 1 of 6 files of “Post” are stored.");
+  assert.equal(store.uploads.size, 0);
+  stuck.open();
 });
 
 /** Pages of one browser by way of messages, as on plain http. */

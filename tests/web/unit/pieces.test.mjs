@@ -6,7 +6,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Awake } from "../../../assets/core/awake.js";
 import { ChunkLimit } from "../../../assets/core/chunk-limit.js";
-import { findConflicts, freeName, isHere } from "../../../assets/core/conflicts.js";
+import { findConflicts, isAlike } from "../../../assets/core/conflicts.js";
+import { freeName, storable } from "../../../assets/core/names.js";
 import { findCopy } from "../../../assets/core/find-copy.js";
 import { filesOfEntry, filesOfHandle, filesOfPicker } from "../../../assets/core/folder-reader.js";
 import { lead } from "../../../assets/core/leader.js";
@@ -29,23 +30,29 @@ function folderEntry(name, children) {
 test("a dropped folder of more than 10,000 files is read to its end, and keeps its shape", async () => {
   const days = Array.from({ length: 45 }, (_, day) => folderEntry(`day ${day}`, Array.from({ length: 250 }, (_, at) => fileEntry(`${at}.jpg`))));
   let told = 0;
-  const found = await filesOfEntry(folderEntry("holiday", [fileEntry("list.txt"), ...days]), "/Photos", (count) => (told = count));
+  const { items: found } = await filesOfEntry(folderEntry("holiday", [fileEntry("list.txt"), ...days]), "/Photos", (count) => (told = count));
   assert.equal(found.length, 1 + 45 * 250);
   assert.equal(told, found.length);
   assert.equal(found[0].folder, "/Photos/holiday");
   assert.equal(found.at(-1).folder, "/Photos/holiday/day 44");
-  assert.equal((await filesOfEntry(folderEntry("top", [fileEntry("a")]), "/"))[0].folder, "/top");
+  assert.equal((await filesOfEntry(folderEntry("top", [fileEntry("a")]), "/")).items[0].folder, "/top");
 });
 
-test("a file that cannot be read is left out", async () => {
+test("what cannot be read is told, and so are folders without files", async () => {
   const broken = { isFile: true, name: "x", file: (_, fail) => fail(new Error("gone")) };
-  assert.equal((await filesOfEntry(folderEntry("f", [broken, fileEntry("y")]), "/")).length, 1);
+  const locked = { isFile: false, name: "private", createReader: () => ({ readEntries: (_, fail) => fail(new Error("no leave")) }) };
+  const { items, lost, empty } = await filesOfEntry(folderEntry("f", [broken, fileEntry("y"), locked, folderEntry("none", [])]), "/");
+  assert.deepEqual([items.length, lost, empty], [1, [{ name: "x", folder: "/f" }, { name: "private", folder: "/f" }], ["/f/none"]]);
 });
 
 test("remembered and chosen folders give the same places", async () => {
   const handle = (name, kind, children = []) => ({ name, kind, getFile: async () => ({ name }), values: async function* () { yield* children; } });
   const top = handle("trip", "directory", [handle("a", "file"), handle("sub", "directory", [handle("b", "file")])]);
-  assert.deepEqual((await filesOfHandle(top, "/x")).map(({ file, folder }) => `${folder} ${file.name}`), ["/x/trip a", "/x/trip/sub b"]);
+  assert.deepEqual((await filesOfHandle(top, "/x")).items.map(({ file, folder }) => `${folder} ${file.name}`), ["/x/trip a", "/x/trip/sub b"]);
+  const shut = { name: "shut", kind: "directory", values: async function* () { throw new Error("no leave"); } };
+  const gone = { name: "gone", kind: "file", getFile: async () => Promise.reject(new Error("gone")) };
+  const { lost, empty } = await filesOfHandle(handle("trip", "directory", [shut, gone, handle("none", "directory")]), "/x");
+  assert.deepEqual([lost, empty], [[{ name: "shut", folder: "/x/trip" }, { name: "gone", folder: "/x/trip" }], ["/x/trip/none"]]);
   const picked = filesOfPicker([{ name: "b", webkitRelativePath: "trip/sub/b" }], "/x");
   assert.deepEqual([picked.name, picked.items[0].folder], ["trip", "/x/trip/sub"]);
 });
@@ -53,24 +60,37 @@ test("remembered and chosen folders give the same places", async () => {
 test("taken names: few are asked for one by one, folders as a whole", async () => {
   const asked = [];
   const stored = [{ id: "1", name: "a.txt", folder: "/f", size: 1 }, { id: "2", name: "b 3", folder: "/f/g", size: 1 }];
-  const api = { files: async (query) => (asked.push(query), { items: stored, total: 2 }) };
+  const api = { files: async (query) => (asked.push(query), { items: stored.filter(({ name }) => (query.name ?? name) === name), total: 2 }) };
   const one = { file: new File(["x"], "a.txt"), folder: "/f" };
-  assert.equal((await findConflicts(api, [one])).get(one).id, "1");
-  assert.equal(asked[0].q, "a.txt");
+  const alone = await findConflicts(api, [one]);
+  assert.equal(alone.met.get(one).id, "1");
+  assert.deepEqual(asked, [{ folder: "/f", name: "a.txt", limit: 1 }]);
+  assert.deepEqual([await alone.isTaken("/f", "a.txt"), await alone.isTaken("/f", "a (2).txt")], [true, false]);
+  asked.length = 1;
   const many = Array.from({ length: 20 }, (_, at) => ({ file: new File([""], `b ${at}`), folder: at % 2 ? "/f/g" : "/f" }));
-  const met = await findConflicts(api, many);
+  const { met, isTaken } = await findConflicts(api, many);
   assert.deepEqual([...met.values()].map(({ id }) => id), ["2"]);
+  assert.deepEqual([await isTaken("/f/g", "b 3"), await isTaken("/f/g", "b 3 (2)")], [true, false]);
   assert.deepEqual(asked.slice(1).map(({ folder, deep }) => [folder, deep]), [["/f", true]]);
 });
 
-test("the same file is known by size and date, and a new name is free", () => {
+test("the same file may be known by size and date, and a new name is free", async () => {
   const file = new File(["abc"], "a.txt", { lastModified: 1000 });
-  assert.ok(isHere(file, { size: 3, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
-  assert.ok(!isHere(file, { size: 4, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
-  assert.ok(!isHere(file, { size: 3, metadata: { lastModified: null } }));
+  assert.ok(isAlike(file, { size: 3, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
+  assert.ok(!isAlike(file, { size: 4, metadata: { lastModified: "1970-01-01T00:00:01.000Z" } }));
+  assert.ok(!isAlike(file, { size: 3, metadata: { lastModified: null } }));
   const taken = new Set(["a (2).tar", ".env (2)"]);
-  assert.equal(freeName("a.tar", (name) => taken.has(name)), "a (3).tar");
-  assert.equal(freeName(".env", (name) => taken.has(name)), ".env (3)");
+  assert.equal(await freeName("a.tar", (name) => taken.has(name)), "a (3).tar");
+  assert.equal(await freeName(".env", async (name) => taken.has(name)), ".env (3)");
+  const long = await freeName(`${"ü".repeat(125)}.jpeg`, () => false);
+  assert.ok(Buffer.byteLength(long) <= 255 && long.endsWith("ü (2).jpeg"), long);
+});
+
+test("what no name may hold is replaced, and accents are put together", () => {
+  const cases = [["a\\b.txt", "a_b.txt"], ["tab\tand\nline", "tab_and_line"], ["Mu\u0308ller.txt", "Müller.txt"], ["..", "_.."], [" ", "_"], ["\u202egpj.exe", "_gpj.exe"], ["usual name.txt", "usual name.txt"]];
+  for (const [name, expected] of cases) assert.equal(storable(name), expected);
+  const long = storable(`${"漢".repeat(120)}.txt`);
+  assert.ok(Buffer.byteLength(long) <= 255 && long.endsWith("漢.txt"), long);
 });
 
 test("a copy is found by its size, in few questions", async () => {

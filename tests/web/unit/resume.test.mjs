@@ -2,6 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { sha256Hex } from "../../../assets/core/hash.js";
 import { fingerprint, isSameFile, MemoryInPage, openMemory, sampleOf } from "../../../assets/core/resume.js";
 import { ObservedUploads } from "../../../assets/core/observed-uploads.js";
 import { Store } from "../../../assets/core/store.js";
@@ -46,6 +47,10 @@ test("the same file: name and size, then date or both ends", async () => {
   assert.equal(await isSameFile(file("p.jpg", `${TEXT}!`, 1000), upload, memo), false);
   assert.equal(await isSameFile(file("p.jpg", TEXT, 9), upload), true, "nothing more is known");
   assert.equal(await isSameFile(file("p.jpg", TEXT, 9), { ...upload, lastModified: 8 }), false);
+  const blocks = [[0, 4], [10, 8]].map(([offset, length]) => ({ offset, length, hash: `sha256:${sha256Hex(Buffer.from(TEXT.slice(offset, offset + length)))}` }));
+  assert.equal(await isSameFile(file("copy of p.jpg", TEXT, 9), { ...upload, lastModified: 8 }, undefined, blocks), true, "what has arrived tells");
+  const other = file("p.jpg", `${TEXT.slice(0, 12)}X${TEXT.slice(13)}`, 1000);
+  assert.equal(await isSameFile(other, upload, undefined, blocks), false, "whatever name and date say");
 });
 
 test("without a database the memory lasts as long as the page, and keeps accounts apart", async () => {
@@ -86,7 +91,7 @@ test("after a reload only the missing chunks are sent, and the row stays the sam
   assert.equal(state, "needs-file");
   assert.ok(durable > 0);
 
-  assert.equal(await uploader.adopt(key, file("other.txt", TEXT)), false);
+  assert.equal(await uploader.adopt(key, file("other.txt", TEXT.toUpperCase())), false);
   assert.match(rowOf(store).error, /“other.txt” is not the file/);
   assert.equal(await uploader.adopt(key, file("boat.txt", TEXT)), true);
   assert.deepEqual(taken, [["task1", key]]);

@@ -88,8 +88,63 @@ test("a refusal is shown and can be tried again; a file that has gone says so", 
   const broken = { arrayBuffer: () => Promise.reject(new DOMException("gone", "NotReadableError")), slice: () => broken };
   gone.slice = () => broken;
   uploader.add([{ file: gone, folder: "/" }]);
-  await until(store, () => rowOf(store, "gone.txt")?.state === "failed");
+  await until(store, () => rowOf(store, "gone.txt")?.state === "needs-file");
   assert.match(rowOf(store, "gone.txt").error, /can no longer be read/);
+  const { key } = rowOf(store, "gone.txt");
+  assert.equal(await uploader.adopt(key, file("other.txt", "other")), false);
+  assert.equal(await uploader.adopt(key, file("gone.txt", "changed since", 9)), true, "as it is now");
+  await until(store, isDone(store, "gone.txt"));
+  assert.equal(stored(server).at(-1).bytes.toString(), "changed since");
+});
+
+test("trying again reads a file that was changed anew, where the browser gave its handle", async () => {
+  const { server, store, uploader } = small();
+  server.before = () => Promise.reject(problem(403, "FORBIDDEN"));
+  const handle = { getFile: async () => file("fox.txt", "two foxes", 9) };
+  uploader.add([{ file: file("fox.txt", "fox"), folder: "/", handle }]);
+  await until(store, () => rowOf(store)?.state === "failed");
+  server.before = () => {};
+  await uploader.retry(rowOf(store).key);
+  await until(store, isDone(store));
+  assert.equal(stored(server)[0].bytes.toString(), "two foxes");
+});
+
+test("where there is no room for one, the rest of its batch is not sent in vain; others are, and all can be tried again", async () => {
+  const { server, store, uploader } = small();
+  let isFull = true;
+  server.before = (_, { folder }) => (isFull && folder === "/full" ? Promise.reject(problem(403, "QUOTA_EXCEEDED")) : undefined);
+  const items = Array.from({ length: 30 }, (_, at) => ({ file: file(`${at}.txt`, `${at}`), folder: "/full", group: "g", groupName: "full" }));
+  uploader.add([...items, { file: file("other.txt", "other"), folder: "/" }]);
+  await until(store, isDone(store, "other.txt"));
+  const failed = [...store.uploads.values()].filter(({ state, error }) => state === "failed" && /QUOTA/.test(error));
+  assert.equal(failed.length, 30);
+  assert.ok(server.calls.filter((call) => /^file \d/.test(call)).length <= 4, "asked a few times");
+  isFull = false;
+  for (const { key } of failed) uploader.retry(key);
+  await until(store, () => [...store.uploads.values()].every(({ state }) => state === "done"));
+});
+
+test("what takes another's place gets its link and tags; one that was moved meanwhile stays", async () => {
+  const { server, store, uploader } = small();
+  server.files.set("old", { id: "old", name: "fox.txt", folder: "/", bundleId: "b", tags: ["red"] });
+  server.files.set("kept", { id: "kept", name: "wolf (kept).txt", folder: "/", tags: [] });
+  uploader.add([{ file: file("fox.txt", "fox"), folder: "/", replaces: "old" }, { file: file("wolf.txt", "wolf"), folder: "/", replaces: "kept" }]);
+  await until(store, () => isDone(store, "fox.txt")() && isDone(store, "wolf.txt")());
+  await new Promise((resolve) => setTimeout(resolve, 10));
+  assert.deepEqual(server.changes.map(([, fields]) => fields), [{ bundleId: "b", tags: ["red"] }]);
+  assert.deepEqual(server.calls.filter((call) => call.startsWith("trash")), ["trash old"]);
+});
+
+test("many that are dropped go in one change of the list", async () => {
+  const { server, store, uploader } = small();
+  const stuck = gate();
+  server.before = () => stuck.passed;
+  uploader.add(Array.from({ length: 500 }, (_, at) => ({ file: file(`${at}.txt`, `${at}`), folder: "/" })));
+  let changes = 0;
+  store.addEventListener("uploads", () => changes++);
+  uploader.drop([...store.uploads.keys()]);
+  assert.deepEqual([store.uploads.size, changes], [0, 1]);
+  stuck.open();
 });
 
 test("stored and then removed for good elsewhere before its answer came, it is stored anew", async () => {

@@ -210,7 +210,7 @@ test("the echo of an own resume does not undo a pause that came after it", async
   stuck.open();
 });
 
-test("cancelling tells the server and takes the row away; if it cannot be told, the row stays", async () => {
+test("cancelling tells the server and takes the row away; if it refuses, the row stays", async () => {
   const { server, store, uploader } = setUp();
   const stuck = gate();
   server.onChunk = () => stuck.passed;
@@ -218,9 +218,9 @@ test("cancelling tells the server and takes the row away; if it cannot be told, 
   await until(store, () => server.underWay === 3);
   const { key } = rowOf(store);
   server.before = (name) => {
-    if (name === "cancel") throw problem(0, "NETWORK");
+    if (name === "cancel") throw problem(500, "BROKEN");
   };
-  await assert.rejects(uploader.cancel(key), { code: "NETWORK" });
+  await assert.rejects(uploader.cancel(key), { code: "BROKEN" });
   assert.equal(rowOf(store).state, "paused");
   server.before = () => {};
   await uploader.cancel(key);
@@ -352,4 +352,30 @@ test("another account does not inherit uploads", async () => {
   uploader.add([{ file: file("fox.txt", TEXT), folder: "/" }]);
   uploader.setAccount("berta");
   assert.equal(store.uploads.size, 0);
+});
+
+test("what is cancelled while the server makes it is cancelled there too", async () => {
+  const { server, store, uploader } = setUp();
+  const made = gate();
+  server.before = (name) => (name === "create" ? made.passed : undefined);
+  uploader.add([{ file: file("fox.txt", TEXT), folder: "/" }]);
+  await until(store, () => server.calls.includes("create fox.txt"));
+  await uploader.cancel(rowOf(store).key);
+  assert.equal(store.uploads.size, 0);
+  made.open();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  assert.deepEqual([server.tasks.get("task1").status, server.calls.at(-1)], ["Cancelled", "cancel task1"]);
+});
+
+test("a wish to cancel waits for the server", async () => {
+  const { server, store, uploader } = setUp();
+  const stuck = gate();
+  server.onChunk = () => stuck.passed;
+  uploader.add([{ file: file("fox.txt", TEXT), folder: "/" }]);
+  await until(store, () => server.underWay > 0);
+  let away = 3;
+  server.before = (name) => (name === "cancel" && away-- > 0 ? Promise.reject(problem(0, "NETWORK")) : undefined);
+  await uploader.cancel(rowOf(store).key);
+  assert.deepEqual([store.uploads.size, server.tasks.get("task1").status], [0, "Cancelled"]);
+  stuck.open();
 });

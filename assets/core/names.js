@@ -1,0 +1,45 @@
+// Names as the server keeps them, and free ones.
+
+const LONGEST = 255;
+const length = (text) => new TextEncoder().encode(text).length;
+
+/** Accents in one piece: Macs take them apart, and the server puts them together. @param {string} text */
+export const composed = (text) => text.normalize("NFC");
+
+/** What no name may hold: what parts folders, what cannot be seen, and what turns the direction of writing. */
+const UNFIT = /[/\\\p{Cc}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+
+/**
+ * The name under which a file or folder of a device can be stored: as it is, or as near as possible.
+ * @param {string} name
+ */
+export function storable(name) {
+  const clean = composed(name).replace(UNFIT, "_");
+  return shortened(/^\s*$|^\.{1,2}$/.test(clean) ? `_${clean.trim()}` : clean, "");
+}
+
+/** With room for `more` between the stem and the ending. */
+function shortened(name, more) {
+  const dot = name.lastIndexOf(".");
+  const at = dot > 0 && length(name.slice(dot)) <= LONGEST / 4 ? dot : name.length;
+  const stem = [...name.slice(0, at)];
+  const rest = more + name.slice(at);
+  const room = LONGEST - length(rest);
+  let used = length(stem.join(""));
+  while (used > room) used -= length(stem.pop());
+  return stem.join("") + rest;
+}
+
+/**
+ * "harbour (2).jpg": a name that nothing in the folder has.
+ * @param {string} name @param {(name: string) => boolean | Promise<boolean>} isTaken
+ */
+export async function freeName(name, isTaken) {
+  for (let n = 2; ; n++) {
+    const free = shortened(name, ` (${n})`);
+    if (!(await isTaken(free))) return free;
+  }
+}
+
+/** The same file for the same place. */
+export const lineKey = ({ file: { name, size, lastModified }, folder }) => JSON.stringify([composed(folder), composed(name), size, lastModified]);
