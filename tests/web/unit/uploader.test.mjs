@@ -359,7 +359,7 @@ test("what is cancelled while the server makes it is cancelled there too", async
   const made = gate();
   server.before = (name) => (name === "create" ? made.passed : undefined);
   uploader.add([{ file: file("fox.txt", TEXT), folder: "/" }]);
-  await until(store, () => server.calls.includes("create fox.txt"));
+  while (!server.calls.includes("create fox.txt")) await new Promise((resolve) => setImmediate(resolve));
   await uploader.cancel(rowOf(store).key);
   assert.equal(store.uploads.size, 0);
   made.open();
