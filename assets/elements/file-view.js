@@ -9,6 +9,7 @@ import { ITEMS_MAX } from "../core/files-api.js";
 import { keyOf, Listing } from "../core/listing.js";
 import { Pager } from "../core/pager.js";
 import { parentOf } from "../core/paths.js";
+import { Pending } from "../core/pending.js";
 import { Selection } from "../core/selection.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -40,8 +41,10 @@ export class FileView extends DriveElement {
   #leave = () => {};
 
   selection = new Selection();
+  #pending = new Pending();
   listing = new Listing({
-    pager: new Pager({ load: (query) => this.act("list-files", query) }),
+    pager: new Pager({ load: (query) => this.act("list-files", query), pending: this.#pending }),
+    pending: this.#pending,
     loadFolders: () => this.act("load-folders"),
   });
   #work = new FileWork(this);
@@ -162,8 +165,8 @@ export class FileView extends DriveElement {
     else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
     else if (verb === "open") this.#work.open(about.item, about.event);
     else if (verb === "menu") this.#menu(about);
-    else if (verb === "carry") this.#work.carry(this.#chosenWith(about.item));
-    else if (verb === "drop") this.#work.drop(about);
+    else if (verb === "carry") this.#work.carry.carry(this.#chosenWith(about.item));
+    else if (verb === "drop") this.#work.carry.drop(about);
     else this.#work.run(verb, this.selection.list());
   }
 
@@ -190,15 +193,15 @@ export class FileView extends DriveElement {
   #onVerb(verb, event) {
     const items = this.#targets();
     const may = new Set(this.actionsFor(items).map((action) => action.verb));
-    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.release();
+    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry.release();
     if (verb === "hold" && !getSelection().isCollapsed) return;
-    if (verb === "paste" && !this.#work.holdsAny()) return; // the browser's own: what it brings is uploaded
+    if (verb === "paste" && !this.#work.carry.holdsAny()) return; // the browser's own: what it brings is uploaded
     event.preventDefault();
     if (verb === "all") return this.#selectAll();
     if (verb === "up") return this.#up();
     if (verb === "shortcuts") return this.#work.run("shortcuts", []);
-    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.hold(items, verb === "cut");
-    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.paste();
+    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry.hold(items, verb === "cut");
+    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry.paste();
     const meant = verb === "trash" && this.mode === "trash" ? "purge" : verb;
     if (may.has(meant)) this.#work.run(meant, items);
   }

@@ -73,6 +73,7 @@ export default {
   messages: "Meldungen",
   renamed: "In {name} umbenannt.",
   moved: { one: "{what} nach {where} verschoben.", other: "{n} Einträge nach {where} verschoben." },
+  thereAlready: { one: "{what} liegt schon in {where}.", other: "{n} Einträge liegen schon in {where}." },
   copied: { one: "{what} nach {where} kopiert.", other: "{n} Einträge nach {where} kopiert." },
   trashed: { one: "{what} liegt im Papierkorb.", other: "{n} Einträge liegen im Papierkorb." },
   restored: { one: "{what} zurückgelegt.", other: "{n} Dateien zurückgelegt." },

@@ -73,6 +73,7 @@ export default {
   messages: "Messages",
   renamed: "Renamed to {name}.",
   moved: { one: "Moved {what} to {where}.", other: "Moved {n} items to {where}." },
+  thereAlready: { one: "{what} is in {where} already.", other: "{n} items are in {where} already." },
   copied: { one: "Copied {what} to {where}.", other: "Copied {n} items to {where}." },
   trashed: { one: "Moved {what} to the trash.", other: "Moved {n} items to the trash." },
   restored: { one: "Put {what} back.", other: "Put {n} files back." },
