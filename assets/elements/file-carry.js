@@ -36,16 +36,17 @@ export class FileCarry {
     const { list } = this.#view;
     this.#view.focusList(item);
     list.rowOf(item)?.rename((name) => {
-      if (name !== null) this.#work.quietly(() => this.#giveName(item, name), [item]);
-      this.#view.focusList();
+      if (name === null) return this.#view.focusList(item);
+      const named = isFolder(item) ? { ...item, path: join(parentOf(item.path), name), name } : { ...item, name };
+      const isTaken = this.#view.listing.isTaken(named); // two rows of one name would be one
+      this.#work.quietly(() => this.#giveName(item, named, isTaken ? {} : named), [item]);
+      this.#view.focusList(isTaken ? item : named);
     });
   }
 
-  async #giveName(item, name) {
-    const { listing } = this.#view;
-    const named = isFolder(item) ? { ...item, path: join(parentOf(item.path), name), name } : { ...item, name };
-    // Two rows of one name would be one.
-    const change = listing.isTaken(named) ? listing.patch(item, {}) : listing.patch(item, named);
+  async #giveName(item, named, fields) {
+    const { name } = named;
+    const change = this.#view.listing.patch(item, fields);
     let answer = await this.#work.shown(change, () => this.#work.act("rename", { item, name }), ({ conflicts }) => conflicts);
     if (answer.conflicts.length > 0) {
       const onConflict = await this.#work.ask("conflict", { items: [named], folder: originOf(item) });

@@ -6,9 +6,9 @@
 import { folderParts } from "../core/format.js";
 import { actionsFor } from "../core/file-actions.js";
 import { ITEMS_MAX } from "../core/files-api.js";
-import { keyOf, Listing } from "../core/listing.js";
+import { isFolder, keyOf, Listing } from "../core/listing.js";
 import { Pager } from "../core/pager.js";
-import { parentOf } from "../core/paths.js";
+import { isWithin, join, parentOf } from "../core/paths.js";
 import { Pending } from "../core/pending.js";
 import { Selection } from "../core/selection.js";
 import { t } from "../core/words.js";
@@ -16,12 +16,16 @@ import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 import { FileStates } from "./file-states.js";
 import { FileWork } from "./file-work.js";
-import { folderHref, isTyping } from "./route.js";
+import { folderHref, isTyping, searchHref } from "./route.js";
 
 const FIRST_REFRESH_MS = 100;
 const NEXT_REFRESH_MS = 1500;
 const CLOCK_MS = 30_000;
+/** Between a row and the bar that floats above the list. */
+const ROOM = 8;
 const SORTS = ["name", "size", "type", "updatedAt", "createdAt"];
+/** Keys that lead into the list when nothing has the focus. */
+const ENTERS = new Set(["ArrowDown", "ArrowUp", "Home", "End", "PageDown", "PageUp"]);
 /** Useful ends first. */
 const DESCENDS = new Set(["size", "updatedAt", "createdAt"]);
 
@@ -34,6 +38,10 @@ export class FileView extends DriveElement {
   #sort = remembered("drive-sort", { key: "name", descends: false });
   #look = remembered("drive-look", "list");
   #pools = 1;
+  /** How each place was left. @type {Map<string, {top: number, key?: string}>} */
+  #positions = new Map();
+  /** A folder was opened, which begins at its top however it was left. */
+  #isEntering = false;
   /** Whether the listing is told of the present place. */
   #isAsked = false;
   #refreshing = null;
@@ -81,24 +89,44 @@ export class FileView extends DriveElement {
 
   /** @param {{folder: string, q: string}} place */
   set place(place) {
-    const isSame = place.folder === this.#place.folder && place.q === this.#place.q;
+    const from = this.#place;
     this.#place = place;
-    if (!isSame) this.#isAsked = false;
+    if (place.folder !== from.folder || place.q !== from.q) {
+      this.#isAsked = false;
+      if (this.isConnected) this.#expect(from);
+    }
     if (this.isConnected && !this.#isAsked) this.#ask(); // elsewhere nobody would answer
+  }
+
+  /** The focus goes to the first row, or to the folder that was left; on the way back all lies where it lay. */
+  #expect(from) {
+    const { folder, q } = this.#place;
+    this.#positions.set(searchHref(from.folder, from.q), this.#list.position);
+    const isBelow = from.folder !== folder && isWithin(from.folder, folder);
+    const below = isBelow ? join(folder, from.folder.slice(folder === "/" ? 1 : folder.length + 1).split("/")[0]) : null;
+    const active = document.activeElement;
+    const isLost = this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
+    const { top = 0, key } = (!this.#isEntering && this.#positions.get(searchHref(folder, q))) || {};
+    this.#list.expect({ top, key: below === null ? key : `folder:${below}`, isLost });
+    this.#isEntering = false;
   }
 
   build() {
     this.#order.append(...SORTS.map((key) => h("option", { value: key }, t(`files.${key}`))));
-    Object.assign(this.#list, { listing: this.listing, selection: this.selection, mode: this.mode });
+    const covered = () => (this.#bar.hidden ? 0 : Math.max(0, this.#list.getBoundingClientRect().bottom - this.#bar.getBoundingClientRect().top + ROOM));
+    Object.assign(this.#list, { listing: this.listing, selection: this.selection, mode: this.mode, covered });
     const tools = h("div", { class: "tools" }, this.#upload, this.#newFolder, this.#empty, this.#count, this.#order, this.#turn, this.#looks, this.#info);
     this.#body.append(this.#list, ...this.#states.nodes, this.#bar);
     this.append(h("div", { class: "column" }, tools, this.#note, this.#body));
   }
 
   connected() {
-    this.listen(this.listing, "change", () => this.requestUpdate());
+    this.listen(this.listing, "change", () => this.#onListed());
     this.listen(this.selection, "change", () => this.requestUpdate());
-    this.listen(this.store, "files", () => this.#refreshSoon());
+    this.listen(this.store, "files", ({ key }) => {
+      if (key) this.selection.dropKeys([key]);
+      this.#refreshSoon();
+    });
     this.listen(this.store, "account", () => this.requestUpdate());
     this.listen(this, "wish", (event) => this.#onWish(event));
     this.listen(window, "keydown", (event) => this.#onKey(event));
@@ -116,12 +144,17 @@ export class FileView extends DriveElement {
     this.#work.leave();
   }
 
+  /** What was chosen and is no more is not chosen. */
+  #onListed() {
+    if (this.selection.size > 0 && this.listing.isWhole) this.selection.drop(this.selection.list().filter((item) => this.listing.find(keyOf(item)) < 0));
+    this.requestUpdate();
+  }
+
   #ask() {
     this.#isAsked = true;
     const { key, descends } = this.#sort;
     this.selection.clear();
     this.listing.show({ mode: this.mode, ...this.#place, sort: key, descends });
-    if (this.isConnected) this.#list.toTop();
     this.requestUpdate();
   }
 
@@ -138,6 +171,7 @@ export class FileView extends DriveElement {
   #sortBy(key, descends) {
     this.#sort = { key, descends };
     remember("drive-sort", this.#sort);
+    this.#list.toTop();
     this.#ask();
   }
 
@@ -163,11 +197,16 @@ export class FileView extends DriveElement {
   #onWish({ verb, about }) {
     if (verb === "clear") this.selection.clear();
     else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
-    else if (verb === "open") this.#work.open(about.item, about.event);
+    else if (verb === "open") this.#open(about);
     else if (verb === "menu") this.#menu(about);
     else if (verb === "carry") this.#work.carry.carry(this.#chosenWith(about.item));
     else if (verb === "drop") this.#work.carry.drop(about);
     else this.#work.run(verb, this.selection.list());
+  }
+
+  #open({ item, event }) {
+    this.#isEntering = isFolder(item);
+    this.#work.open(item, event);
   }
 
   /** The row that was pointed at, or all that are selected if it is one of them. */
@@ -177,8 +216,10 @@ export class FileView extends DriveElement {
 
   async #menu(about) {
     const items = about.item ? this.#chosenWith(about.item) : this.selection.list();
+    if (about.item && !this.selection.has(about.item)) this.selection.clear();
     const verb = await this.#work.menu({ ...about, actions: this.actionsFor(items) });
     if (verb) this.#work.run(verb, items);
+    else if (document.activeElement === document.body) this.focusList(about.item);
   }
 
   #onKey(event) {
@@ -187,6 +228,10 @@ export class FileView extends DriveElement {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const verb = command ? { a: "all", c: "hold", x: "cut", v: "paste" }[key] : { F2: "rename", Delete: "trash", Backspace: "up", Escape: "clear", "?": "shortcuts" }[key];
     const isUp = event.altKey && key === "ArrowUp";
+    if (ENTERS.has(key) && !event.altKey && !command && this.listing.total && [document.body, document.querySelector("main")].includes(event.target)) {
+      event.preventDefault();
+      return this.#list.enter();
+    }
     if (isUp || (verb && !event.altKey)) this.#onVerb(isUp ? "up" : verb, event);
   }
 
@@ -229,7 +274,9 @@ export class FileView extends DriveElement {
     const items = this.selection.list();
     Object.assign(this.#list, { look: this.#look, sort: isFiles ? this.#sort : {}, showFolder: !isFiles || this.query !== "" });
     this.#list.requestUpdate();
+    const begins = this.#bar.hidden && items.length > 0;
     this.#bar.show(items, this.actionsFor(items));
+    if (begins) this.#list.revealFocus();
     this.#work.follow(items);
     this.toggleAttribute("data-selecting", items.length > 0);
     this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "";
@@ -274,6 +321,7 @@ export class FileView extends DriveElement {
 
   /** Puts the focus on a row, or on the one that took its place. */
   focusList(item) {
+    if (!this.isConnected) return;
     this.#list.focusRow(item);
     if (!this.listing.total) document.querySelector("main")?.focus();
   }

@@ -81,7 +81,9 @@ export class FileWork {
 
   /** A question, and its answer. @param {string} name of those in views/file-tools.js */
   async ask(name, wish) {
-    return (await loadTools())[name](wish, (...act) => this.act(...act));
+    const answer = await (await loadTools())[name](wish, (...act) => this.act(...act));
+    if (document.activeElement === document.body) this.#view.focusList(); // what had it has gone meanwhile
+    return answer;
   }
 
   load = loadTools;

@@ -134,6 +134,7 @@ pub const FILES: &[Asset] = embed![
     "elements/lane-tiles.js",
     "elements/link-list.css",
     "elements/link-list.js",
+    "elements/list-keys.js",
     "elements/live-region.js",
     "elements/markdown-view.js",
     "elements/notices-page.js",

@@ -149,14 +149,14 @@ test("a selection keeps the newest facts and tells of changes only", () => {
   const selection = new Selection();
   let told = 0;
   selection.addEventListener("change", () => told++);
-  selection.toggle(file("a"), 4);
-  assert.equal(selection.anchor, 4);
+  selection.toggle(file("a"));
+  assert.equal(selection.anchor, "a");
   selection.renew(file("a", { name: "new" }));
   selection.renew(file("b"));
   assert.deepEqual(selection.list().map(({ name }) => name), ["new"]);
   selection.drop([file("b")]);
   assert.equal(told, 1);
-  selection.toggle(file("a"), 4);
+  selection.toggle(file("a"));
   selection.clear();
   assert.equal(told, 2);
 });
