@@ -24,6 +24,8 @@ export class Listing extends EventTarget {
   /** Every folder of the account, as last told, and when that was asked. */
   #tree = [];
   #treeAsked = 0;
+  #root;
+  #isFound = false;
   #folders = [];
   #knowsFolders = false;
   #problem = null;
@@ -42,6 +44,7 @@ export class Listing extends EventTarget {
   show(place) {
     const isSame = this.#pager.total !== null && listOf(place) === listOf(this.#place);
     this.#place = place;
+    if (!isSame) this.#isFound = false;
     this.#arrange();
     if (isSame) this.#pager.turn(queryOf(place));
     else this.#pager.reset(queryOf(place), listOf(place));
@@ -53,9 +56,15 @@ export class Listing extends EventTarget {
     this.#pager.refresh();
   }
 
-  /** Whether there is such a folder; true while that is not known. */
-  hasFolder(path) {
-    return path === "/" || !this.#knowsFolders || this.#tree.some((folder) => folder.path === path);
+  /** A folder as last told, the top too. */
+  folder(path) {
+    const folder = path === "/" ? this.#root : this.#tree.find((one) => one.path === path);
+    return folder && (this.#pending.shown(keyOf(folder), folder, this.#treeAsked) ?? undefined);
+  }
+
+  /** Whether there was no such folder when the place was shown. One that is left empty may be forgotten by the server. */
+  get isMissing() {
+    return this.#place.mode === "files" && this.#knowsFolders && !this.#isFound;
   }
 
   get folderCount() {
@@ -166,7 +175,8 @@ export class Listing extends EventTarget {
       const tree = await this.#loadFolders();
       if (asked !== this.#asked) return;
       this.#treeAsked = now;
-      this.#tree = tree.filter(({ path }) => path !== "/");
+      this.#root = tree.find(({ path }) => path === "/");
+      this.#tree = tree.filter((folder) => folder !== this.#root);
       this.#knowsFolders = true;
       this.#problem = null;
     } catch (problem) {
@@ -190,6 +200,7 @@ export class Listing extends EventTarget {
     const shown = mode === "files" ? tree.filter(belongs) : [];
     const turn = descends && (sort === "name" || sort === "size") ? -1 : 1;
     const bySize = (a, b) => a.allBytes - b.allBytes || byName(a.name, b.name);
+    this.#isFound ||= folder === "/" || tree.some(({ path }) => path === folder);
     this.#folders = shown.sort((a, b) => turn * (sort === "size" ? bySize(a, b) : byName(a.name, b.name)));
   }
 

@@ -9,22 +9,15 @@
 import { keyOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, setAttribute, setIcon } from "./dom.js";
+import { h, setAttribute } from "./dom.js";
+import { ListHeading } from "./list-heading.js";
 import { ListKeys } from "./list-keys.js";
 import { PickPointer } from "./pick-pointer.js";
 
 const OVERSCAN_ROWS = 6;
 const TILE = Object.freeze({ least: 148, height: 188, gap: 12 });
 
-/** `descends`: what a first click on the heading gives, the useful end first. */
-export const COLUMNS = Object.freeze([
-  { key: "name", descends: false },
-  { key: "size", descends: true },
-  { key: "type", descends: false },
-  { key: "updatedAt", descends: true },
-]);
-
-export class WishEvent extends Event {
+class WishEvent extends Event {
   /** @param {string} verb @param {object} about */
   constructor(verb, about) {
     super("wish", { bubbles: true });
@@ -44,7 +37,7 @@ export class FileList extends DriveElement {
   #isUpdating = false;
   /** @type {Map<string, HTMLElement>} rows in view by key */
   #rows = new Map();
-  #headings = new Map();
+  #heading = new ListHeading();
   /** The row that Tab reaches; and the one that it was when the pointer was pressed. */
   #current = 0;
   #cameFrom = 0;
@@ -59,36 +52,27 @@ export class FileList extends DriveElement {
   #keys = new ListKeys({
     pick: (index, range) => this.pick(index, range),
     go: (index) => this.#goTo(index),
+    open: (item) => this.#wish("open", { item }),
     begin: (index) => this.#beginAt(index),
     page: () => Math.max(1, Math.floor((this.#scroller.clientHeight - this.covered()) / this.#rowHeight() - 1)) * this.#columns,
     columns: () => this.#columns,
     total: () => this.listing.total,
-    nameAt: (index) => this.listing.at(index)?.name,
+    at: (index) => this.listing.at(index),
   });
   #leave = () => {};
 
-  #heading = h("div", { role: "row", class: "heading" });
   #body = h("div", { class: "rows" });
   #scroller = h("div", { class: "scroller" });
-  #table = h("div", { class: "table" }, this.#heading, this.#scroller);
+  #table = h("div", { class: "table" }, this.#heading.node, this.#scroller);
 
   build() {
-    this.#heading.append(h("span", { role: "columnheader", class: "box" }, h("span", { class: "visually-hidden" }, t("files.select", { name: "" }))));
-    for (const { key } of COLUMNS) this.#heading.append(this.#buildHeading(key));
-    this.#heading.append(h("span", { role: "columnheader", class: "menu" }, h("span", { class: "visually-hidden" }, t("files.moreActions"))));
+    this.#heading.build({ mode: this.mode, sort: (key) => this.#wish("sort", { key }) });
     this.#scroller.append(this.#body);
     this.append(this.#table);
   }
 
-  #buildHeading(key) {
-    const arrow = icon("descending");
-    const column = key === "updatedAt" && this.mode === "trash" ? "deletedAt" : key;
-    const isFixed = this.mode !== "files";
-    const word = t(`files.${column}`);
-    const button = h("button", { type: "button", onclick: () => this.dispatchEvent(new WishEvent("sort", { key })) }, word, arrow);
-    const cell = h("span", { role: "columnheader", class: key }, isFixed ? h("span", {}, word) : button);
-    this.#headings.set(key, { cell, arrow });
-    return cell;
+  #wish(verb, about) {
+    this.dispatchEvent(new WishEvent(verb, about));
   }
 
   connected() {
@@ -106,7 +90,7 @@ export class FileList extends DriveElement {
     const pointer = new PickPointer(this.#body, {
       indexOf: (row) => Number(row.dataset.index),
       pick: (index, range) => this.pick(index, range),
-      wish: (verb, about) => this.dispatchEvent(new WishEvent(verb, about)),
+      wish: (verb, about) => this.#wish(verb, about),
       isSelecting: () => this.selection.size > 0,
     });
     this.#leave = () => (resized.disconnect(), pointer.end());
@@ -286,12 +270,8 @@ export class FileList extends DriveElement {
     setAttribute(this.#table, "aria-label", isTiles ? null : t(`shell.${this.mode}`));
     setAttribute(this.#body, "role", isTiles ? "list" : "rowgroup");
     setAttribute(this.#body, "aria-label", isTiles ? t(`shell.${this.mode}`) : null);
-    this.#heading.hidden = isTiles;
-    const { key, descends } = this.sort;
-    for (const [column, { cell, arrow }] of this.#headings) {
-      setAttribute(cell, "aria-sort", column === key ? (descends ? "descending" : "ascending") : null);
-      setIcon(arrow, descends ? "descending" : "ascending");
-    }
+    this.#heading.node.hidden = isTiles;
+    this.#heading.show(this.sort);
   }
 
   #updateRows(total, held) {
@@ -327,7 +307,7 @@ export class FileList extends DriveElement {
     const isTiles = this.look === "tiles";
     const width = this.#body.clientWidth;
     // A scrollbar that takes room of its own would shift the rows under their headings.
-    this.#heading.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
+    this.#heading.node.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
     this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
     const height = this.#rowHeight();
     setAttribute(this.#table, "aria-rowcount", isTiles ? null : total + 1);

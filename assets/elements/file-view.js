@@ -65,7 +65,7 @@ export class FileView extends DriveElement {
   #order = h("select", { "aria-label": t("files.sortBy"), onchange: () => this.#sortBy(this.#order.value, DESCENDS.has(this.#order.value)) });
   #turn = iconButton("descending", t("files.direction"), { class: "icon-button turn", onclick: () => this.#sortBy(this.#sort.key, !this.#sort.descends) });
   #looks = iconButton("grid", t("files.tiles"), { class: "icon-button looks", onclick: () => this.#changeLook() });
-  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#work.run("details", this.#targets()) });
+  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#toggleDetails() });
   #note = h("p", { class: "note", hidden: true });
   #list = h("file-list");
   #bar = h("selection-bar", { hidden: true });
@@ -81,6 +81,11 @@ export class FileView extends DriveElement {
 
   get query() {
     return this.#place.q;
+  }
+
+  /** Whether the place is a folder that is not there. */
+  get isMissing() {
+    return this.listing.total === 0 && this.query === "" && this.listing.isMissing;
   }
 
   get mayChange() {
@@ -129,6 +134,7 @@ export class FileView extends DriveElement {
     });
     this.listen(this.store, "account", () => this.requestUpdate());
     this.listen(this, "wish", (event) => this.#onWish(event));
+    this.listen(this.#list, "focusin", () => this.#panel && this.requestUpdate());
     this.listen(window, "keydown", (event) => this.#onKey(event));
     const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
     this.#leave = () => clearInterval(clock);
@@ -277,9 +283,9 @@ export class FileView extends DriveElement {
     const begins = this.#bar.hidden && items.length > 0;
     this.#bar.show(items, this.actionsFor(items));
     if (begins) this.#list.revealFocus();
-    this.#work.follow(items);
+    this.#followDetails();
     this.toggleAttribute("data-selecting", items.length > 0);
-    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "";
+    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "" || this.isMissing;
     this.#order.hidden = this.#turn.hidden = !isFiles || !total;
     this.#looks.hidden = this.#info.hidden = !total;
     this.#empty.hidden = this.mode !== "trash" || !total || !this.mayChange;
@@ -293,6 +299,34 @@ export class FileView extends DriveElement {
     this.#updateNote(total);
     this.#states.update(total, problem);
     if (!total) this.listing.want(0, 0);
+  }
+
+  get #panel() {
+    const panel = this.querySelector("details-panel");
+    return panel === null || panel.hidden ? null : panel;
+  }
+
+  #toggleDetails() {
+    if (this.#panel) return this.#panel.close();
+    const targets = this.#targets();
+    return this.#work.run("details", targets.length > 0 ? targets : this.#here());
+  }
+
+  /** Where nothing is chosen: the present folder, or else the row that had the focus last. */
+  #here() {
+    const folder = this.mode === "files" && this.query === "" ? this.listing.folder(this.folder) : this.#list.last;
+    return folder ? [folder] : [];
+  }
+
+  /** The panel tells of what is chosen or has the focus; of what it told, as that is now; or of what is around. */
+  #followDetails() {
+    const panel = this.#panel;
+    setAttribute(this.#info, "aria-pressed", String(panel !== null));
+    if (panel === null || this.listing.total === null) return;
+    const targets = this.#targets();
+    if (targets.length > 0) return panel.follow(targets);
+    const now = panel.items.map((item) => (isFolder(item) && item.path === this.folder ? this.listing.folder(item.path) : this.listing.at(this.listing.find(keyOf(item))))).filter(Boolean);
+    panel.follow(now.length > 0 ? now : this.#here());
   }
 
   #counted() {

@@ -151,7 +151,7 @@ export class FileWork {
       purge: () => this.#purge(items),
       tag: () => this.#tag(items),
       share: () => this.ask("link", { items }),
-      details: () => this.#details(items[0]),
+      details: () => this.#details(items),
       shortcuts: () => this.ask("shortcuts"),
       "new-folder": () => this.#newFolder(),
       "empty-trash": () => this.#emptyTrash(),
@@ -268,13 +268,9 @@ export class FileWork {
     if (await this.ask("tags", { items, work })) this.toast({ text: t("files.tagged") });
   }
 
-  async #details(item) {
-    (await this.#part("details-panel")).show(item);
-  }
-
-  /** The panel of details tells of the row that was chosen last. @param {object[]} items */
-  follow(items) {
-    if (items.length > 0) this.#view.querySelector("details-panel")?.follow?.(items.at(-1));
+  async #details(items) {
+    (await this.#part("details-panel")).show(items);
+    this.#view.requestUpdate();
   }
 
   async #operate(verb, items) {

@@ -9,7 +9,7 @@ export class ListKeys {
   #typedAt = -Infinity;
   #means;
 
-  /** @param {{pick: Function, go: (index: number) => void, begin: (index: number) => void, page: () => number, columns: () => number, total: () => number, nameAt: (index: number) => string | undefined}} means */
+  /** @param {{pick: Function, open: (item: object) => void, go: (index: number) => void, begin: (index: number) => void, page: () => number, columns: () => number, total: () => number, at: (index: number) => object | undefined}} means */
   constructor(means) {
     this.#means = means;
   }
@@ -21,6 +21,8 @@ export class ListKeys {
       event.preventDefault();
       return this.#means.pick(index, shiftKey);
     }
+    const item = this.#means.at(index);
+    if (key === "Enter" && item && event.target.matches(".open:not([href])")) return this.#means.open(item); // a link does it itself
     const step = this.#stepOf(event);
     if (step !== undefined) return this.#walk(event, index, step);
     if (key.length === 1 && !event.ctrlKey && !event.metaKey && !event.altKey && !"/?".includes(key)) this.#type(event, index);
@@ -54,7 +56,7 @@ export class ListKeys {
     const from = this.#word.length > 1 ? index : index + 1;
     for (let step = 0; step < total; step++) {
       const at = (from + step) % total;
-      if (!this.#means.nameAt(at)?.toLocaleLowerCase().startsWith(this.#word)) continue;
+      if (!this.#means.at(at)?.name.toLocaleLowerCase().startsWith(this.#word)) continue;
       event.preventDefault();
       return this.#means.go(at);
     }
