@@ -1,13 +1,13 @@
 // What the actions of the file places do. One file is changed while one waits; many are the work of a task. Each answers
-// when the change is made, or with what stands in its way: `{ conflicts }` are rows whose names are taken at the goal.
+// when the change is made.
 
 import { createFilesApi, ITEMS_MAX } from "./files-api.js";
-import { isFolder, originOf } from "./listing.js";
-import { baseOf, join, parentOf } from "./paths.js";
+import { createFileMoves } from "./file-moves.js";
+import { isFolder } from "./listing.js";
+import { baseOf, isWithin } from "./paths.js";
 import { said } from "./said.js";
 import { t } from "./words.js";
 
-const NAME_TAKEN = "NAME_TAKEN";
 const tooMany = () => new Error(t("files.tooManyAtOnce", { n: ITEMS_MAX }));
 
 /** @param {{api: object, store: import("./store.js").Store}} means */
@@ -57,80 +57,24 @@ export function createFileCommands({ api, store }) {
 
   const idsOf = async (items) => (await filesOf(items)).map(({ id }) => id);
 
-  /** Rows whose names are taken in a folder already. */
-  async function taken(items, folder) {
-    const files = items.filter((item) => !isFolder(item) && item.folder !== folder);
-    if (files.length === 0) return [];
-    const names = new Set((await server.all({ folder })).map(({ name }) => name));
-    return files.filter(({ name }) => names.has(name));
-  }
-
-  /** One after another, and what a name stood in the way of. */
-  async function each(items, work) {
-    const conflicts = [];
-    for (const item of items) {
-      try {
-        await work(item);
-      } catch (problem) {
-        if (problem.code !== NAME_TAKEN) throw problem;
-        conflicts.push(item);
-      }
-    }
-    return conflicts;
-  }
-
-  const moveOne = (folder, onConflict) => (item) =>
-    isFolder(item)
-      ? server.moveFolder(item.path, join(folder, item.name), onConflict === "replace" ? "keepBoth" : onConflict)
-      : server.change(item.id, { folder, onConflict });
-
-  async function move({ items, folder, onConflict }) {
-    const away = items.filter((item) => originOf(item) !== folder);
-    const files = away.filter((item) => !isFolder(item));
-    if (files.length < 2 || onConflict) return { conflicts: await each(away, moveOne(folder, onConflict)) };
-    const conflicts = await taken(files, folder);
-    const free = files.filter((file) => !conflicts.includes(file));
-    if (free.length > 0) await finish(await begin("FileMove", { fileIds: free.map(({ id }) => id), targetFolder: folder }));
-    return { conflicts: [...conflicts, ...(await each(away.filter(isFolder), moveOne(folder)))] };
-  }
-
-  async function copyFolder(item, folder) {
-    const { path, name } = item;
-    const goal = join(folder, name);
-    const groups = Map.groupBy(await filesOf([item]), (file) => file.folder);
-    await server.makeFolder(goal);
-    for (const [from, files] of groups) {
-      const targetFolder = from === path ? goal : goal + from.slice(path.length);
-      await bulk("copy", files.map(({ id }) => id), { targetFolder });
-    }
-  }
-
-  async function copy({ items, folder, onConflict }) {
-    const files = items.filter((item) => !isFolder(item));
-    // Beside the original a copy always gets a number; elsewhere the person is asked.
-    const conflicts = onConflict ? [] : await taken(files, folder);
-    const free = files.filter((file) => !conflicts.includes(file));
-    const one = onConflict !== undefined || free.length === 1;
-    if (one) await each(free, (file) => server.copy(file.id, { folder, onConflict: onConflict ?? "keepBoth" }));
-    else if (free.length > 0) await bulk("copy", free.map(({ id }) => id), { targetFolder: folder });
-    for (const one of items.filter(isFolder)) await copyFolder(one, folder);
-    return { conflicts };
-  }
-
-  async function rename({ item, name, onConflict }) {
-    if (!isFolder(item)) return server.change(item.id, { name, onConflict });
-    return server.moveFolder(item.path, join(parentOf(item.path), name), onConflict);
-  }
+  const moves = createFileMoves({
+    server,
+    filesOf,
+    moveMany: async (fileIds, targetFolder) => finish(await begin("FileMove", { fileIds, targetFolder })),
+    copyMany: (ids, targetFolder) => bulk("copy", ids, { targetFolder }),
+  });
 
   /** @returns {Promise<{files: string[] | null, folders: string[]}>} what `restore` puts back; null: too many to know */
   async function trash({ items }) {
     const folders = items.filter(isFolder);
     const inside = await idsOf(folders).catch(() => null);
+    const tree = folders.length > 0 ? await server.folders() : [];
+    const paths = tree.map(({ path }) => path).filter((path) => folders.some((folder) => isWithin(path, folder.path)));
     const files = items.filter((item) => !isFolder(item)).map(({ id }) => id);
     for (const { path } of folders) await server.trashFolder(path);
     if (files.length === 1) await server.trash(files[0]);
     else if (files.length > 1) await bulk("delete", files, { confirm: true });
-    return { files: inside && [...files, ...inside], folders: folders.map(({ path }) => path) };
+    return { files: inside && [...files, ...inside], folders: paths };
   }
 
   async function restore({ files, folders = [] }) {
@@ -182,9 +126,10 @@ export function createFileCommands({ api, store }) {
     "read-whole": ({ file, signal }) => server.whole(file, signal),
     unlock: ({ file, password }) => server.unlocked(file, password),
     "make-folder": changing(({ path }) => server.makeFolder(path)),
-    rename: changing(rename),
-    move: changing(move),
-    copy: changing(copy),
+    rename: changing(moves.rename),
+    move: changing(moves.move),
+    copy: changing(moves.copy),
+    "put-back": changing(moves.putBack),
     trash: changing(trash),
     restore: changing(restore),
     purge: changing(purge),

@@ -7,8 +7,10 @@ import { keyOf } from "./listing.js";
 export class Selection extends EventTarget {
   /** @type {Map<string, object>} */
   #items = new Map();
-  /** Row from which Shift counts. */
-  anchor = 0;
+  /** What was selected when the range began. */
+  #base = new Map();
+  /** Key of the row from which Shift counts. @type {string | null} */
+  anchor = null;
 
   get size() {
     return this.#items.size;
@@ -22,15 +24,29 @@ export class Selection extends EventTarget {
     return [...this.#items.values()];
   }
 
-  toggle(item, index) {
+  toggle(item) {
     if (!this.#items.delete(keyOf(item))) this.#items.set(keyOf(item), item);
-    this.anchor = index;
+    this.begin(item);
+    this.#changed();
+  }
+
+  /** Shift counts from here. */
+  begin(item) {
+    this.anchor = keyOf(item);
+    this.#base = new Map(this.#items);
+  }
+
+  /** The rows from the anchor to another, in place of the last such range. @param {object[]} items */
+  range(items) {
+    this.#items = new Map([...this.#base, ...items.map((item) => [keyOf(item), item])]);
     this.#changed();
   }
 
   /** Exactly these. @param {object[]} items */
   replace(items) {
     this.#items = new Map(items.map((item) => [keyOf(item), item]));
+    this.#base = new Map();
+    this.anchor = null;
     this.#changed();
   }
 
@@ -39,12 +55,19 @@ export class Selection extends EventTarget {
     if (this.has(item)) this.#items.set(keyOf(item), item);
   }
 
-  drop(items) {
-    const dropped = items.filter((item) => this.#items.delete(keyOf(item)));
+  /** @param {string[]} keys */
+  dropKeys(keys) {
+    for (const key of keys) this.#base.delete(key);
+    const dropped = keys.filter((key) => this.#items.delete(key));
     if (dropped.length > 0) this.#changed();
   }
 
+  drop(items) {
+    this.dropKeys(items.map(keyOf));
+  }
+
   clear() {
+    this.anchor = null;
     if (this.size > 0) this.replace([]);
   }
 

@@ -2,7 +2,8 @@
 // here; whoever shows it listens for the topic.
 //
 // Topics: "account", "quota", "connection", "uploads" (a row came or went), "upload" (one row changed, `key` says
-// which), "unread", "notice" (the last notification that came), "tasks", "task", "files" (the stored files changed; lists should look again).
+// which), "unread", "notice" (the last notification that came), "tasks", "task", "files" (the stored files changed; lists
+// should look again; `key` says which one went, if one did), "links" (those that were given out changed).
 
 export class StoreEvent extends Event {
   /** @param {string} topic @param {string} [key] */
@@ -91,8 +92,13 @@ export class Store extends EventTarget {
     this.#emit("tasks");
   }
 
-  filesChanged() {
-    this.#emit("files");
+  /** @param {string} [gone] the one that went */
+  filesChanged(gone) {
+    this.#emit("files", gone);
+  }
+
+  linksChanged() {
+    this.#emit("links");
   }
 
   /** Another account may come: nothing of the last one's stays. Uploads leave with those who drive or watch them. */

@@ -1,5 +1,5 @@
-// Carries live events into the store: tasks by their status, uploads to whoever shows them, files, quota and
-// notifications as told.
+// Carries live events into the store: tasks by their status, uploads to whoever shows them, files, folders, links, quota
+// and notifications as told.
 
 /** The status a life-cycle event stands for; `task.progress` brings its own. */
 const STATUS = Object.freeze({
@@ -22,11 +22,11 @@ export function applyPacket({ type, data }, { store, uploader, observed, onReset
     if (!uploader.handleEvent(type, data)) observed.handleEvent(type, data);
   }
   if (type.startsWith("task.")) return applyTask(type, data, store);
+  if (type === "file.deleted") return store.filesChanged(data.fileId);
+  // The files of a link that is no more look different too.
+  if (/^(file|folder)\.|^bundle\.deleted$/.test(type)) return store.filesChanged();
+  if (type.startsWith("bundle.")) return store.linksChanged();
   switch (type) {
-    case "file.created":
-    case "file.updated":
-    case "file.deleted":
-      return store.filesChanged();
     case "quota.changed":
       return store.set("quota", { ...store.quota, ...data });
     case "notification":

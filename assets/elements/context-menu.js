@@ -20,6 +20,7 @@ export class ContextMenu extends DriveElement {
   connected() {
     this.listen(this, "keydown", (event) => this.#onKey(event));
     this.listen(this, "toggle", ({ newState }) => newState === "closed" && this.#end(null));
+    this.listen(window, "hashchange", () => this.#end(null)); // it belongs to the place where it was opened
   }
 
   /** @returns {Promise<string | null>} */
@@ -40,7 +41,7 @@ export class ContextMenu extends DriveElement {
     return new Promise((resolve) => {
       this.#settle = (verb) => {
         this.#settle = () => {};
-        if (verb === null) source?.querySelector?.(".open")?.focus({ preventScroll: true });
+        if (verb === null) (source?.querySelector(".open") ?? source)?.focus({ preventScroll: true });
         resolve(verb);
       };
     });
@@ -65,7 +66,10 @@ export class ContextMenu extends DriveElement {
     const at = items.indexOf(document.activeElement);
     const next = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: items.length - 1 }[event.key];
     event.stopPropagation();
-    if (event.key === "Tab") this.#end(null);
+    if (event.key === "Tab") {
+      event.preventDefault(); // the focus is back where it came from, and stays
+      this.#end(null);
+    }
     if (next !== undefined) {
       event.preventDefault();
       items[(next + items.length) % items.length].focus();

@@ -1,9 +1,10 @@
-// <details-panel>: all that is known of one file or folder, beside the list.
+// <details-panel>: all that is known of one file or folder, or the sum of several, beside the list.
 //
-// `show(item)`; the same item again, or the button, closes it. Actions: "load-file", "toast".
+// `show(items)` opens it, `follow(items)` changes what an open one tells of, `items` is what it does. Actions: "load-file",
+// "toast".
 
 import { bytes, exactBytes, exactTime, folderWords } from "../core/format.js";
-import { isFolder, keyOf } from "../core/listing.js";
+import { isFolder, keyOf, sizeOf } from "../core/listing.js";
 import { parentOf } from "../core/paths.js";
 import { t } from "../core/words.js";
 import { copyText } from "./clipboard.js";
@@ -12,8 +13,13 @@ import { h, icon, iconButton, setText } from "./dom.js";
 import { glyphOf, kindWord } from "./file-parts.js";
 import { folderHref } from "./route.js";
 
+/** A file is asked about when the focus stays on it, not while it passes. */
+const LOAD_AFTER_MS = 150;
+const HEAD_SHOWN = 300;
+
 export class DetailsPanel extends DriveElement {
-  #item = null;
+  items = [];
+  #timer = null;
   #title = h("h2", {});
   #facts = h("dl", {});
   #picture = h("div", { class: "picture" });
@@ -34,37 +40,67 @@ export class DetailsPanel extends DriveElement {
     });
   }
 
-  /** @param {object | undefined} item */
-  show(item) {
-    if (!item || (!this.hidden && this.#item && keyOf(item) === keyOf(this.#item))) return this.#close();
-    this.hidden = false;
-    this.#draw(item);
+  /** @param {object[]} items */
+  show(items) {
+    this.hidden = items.length === 0;
+    this.items = items;
+    this.#draw();
   }
 
-  /** Another row is chosen while the panel is open. */
-  follow(item) {
-    if (!this.hidden && item && keyOf(item) !== keyOf(this.#item)) this.#draw(item);
+  /** Something else is chosen, or the same has changed. */
+  follow(items) {
+    if (items.length === 0) return this.#close();
+    const [only] = items;
+    const isSame = items.length === 1 ? JSON.stringify(only) === JSON.stringify(this.items[0]) : items.every((item, at) => item === this.items[at]);
+    if (isSame && items.length === this.items.length) return;
+    this.show(items);
+  }
+
+  close() {
+    this.#close();
   }
 
   #close() {
     const hadFocus = this.contains(document.activeElement);
     this.hidden = true;
-    if (hadFocus) this.parentElement?.focusList?.();
+    this.parentElement?.requestUpdate();
+    if (hadFocus) this.parentElement?.focusList();
   }
 
-  async #draw(item) {
-    this.#item = item;
+  #draw() {
+    const { items } = this;
+    clearTimeout(this.#timer);
+    if (items.length > 1) return this.#fillSum(items);
+    const [item] = items;
+    if (!item) return;
     this.#fill(item);
-    if (isFolder(item)) return;
+    if (!isFolder(item) && !item.deletedAt) this.#timer = setTimeout(() => this.#load(item), LOAD_AFTER_MS);
+  }
+
+  async #load(item) {
     const now = await this.act("load-file", { item })?.catch(() => null);
-    if (now && this.#item === item) this.#fill(now);
+    if (now && this.items.length === 1 && this.items[0] === item) this.#fill(now);
+  }
+
+  #fillSum(items) {
+    const folders = items.filter(isFolder).length;
+    const counts = [folders > 0 && t("files.folders", { n: folders }), folders < items.length && t("common.files", { n: items.length - folders })];
+    setText(this.#title, t("files.selected", { n: items.length }));
+    this.#picture.replaceChildren(icon("files"));
+    this.#list([
+      [t("filetools.holds"), counts.filter(Boolean).join(", ")],
+      [t("files.size"), sizeNode(items.reduce((sum, item) => sum + sizeOf(item), 0))],
+    ]);
   }
 
   #fill(item) {
-    setText(this.#title, item.name);
+    setText(this.#title, item.path === "/" ? t("files.top") : item.name);
     const image = item.hasThumbnail && !item.isEncrypted ? h("img", { src: `/api/files/${encodeURIComponent(item.id)}/thumbnail?size=512`, alt: "", onerror: () => image.remove() }) : null;
     this.#picture.replaceChildren(icon(glyphOf(item)), ...(image ? [image] : []));
-    const facts = isFolder(item) ? this.#ofFolder(item) : this.#ofFile(item);
+    this.#list(isFolder(item) ? this.#ofFolder(item) : this.#ofFile(item));
+  }
+
+  #list(facts) {
     this.#facts.replaceChildren(...facts.filter(([, value]) => value !== null && value !== undefined && value !== "").flatMap(([word, value]) => [h("dt", {}, word), h("dd", {}, value)]));
   }
 
@@ -73,12 +109,12 @@ export class DetailsPanel extends DriveElement {
       [t("files.type"), t("common.folder")],
       [t("files.size"), sizeNode(allBytes)],
       [t("filetools.holds"), t("common.files", { n: allFiles })],
-      [t("filetools.inFolder"), folderLink(parentOf(path))],
+      [t("filetools.inFolder"), path === "/" ? null : folderLink(parentOf(path))],
     ];
   }
 
   #ofFile(file) {
-    const { lastModified, plainSize, ...metadata } = file.metadata ?? {};
+    const { lastModified, plainSize, textHead, ...metadata } = file.metadata ?? {};
     const more = Object.entries(metadata).filter(([, value]) => value !== null && typeof value !== "object");
     return [
       [t("files.type"), `${kindWord(glyphOf(file))} · ${file.contentType}`],
@@ -93,6 +129,7 @@ export class DetailsPanel extends DriveElement {
       [t("filetools.ends"), timeNode(file.expiredAt)],
       [t("filetools.link"), file.bundleId ? h("a", { href: "#/shares" }, t("files.shared")) : null],
       ...more.map(([key, value]) => [key, String(value)]),
+      [t("filetools.textHead"), textHead ? h("span", { class: "head" }, textHead.trim().slice(0, HEAD_SHOWN)) : null],
       [t("filetools.hash"), this.#hash(file.hash)],
     ];
   }

@@ -1,27 +1,23 @@
-// <file-list>: the rows or tiles of a listing. Draws only those in view, so a hundred thousand scroll like ten. Nothing
-// moves under a pressed pointer: updates wait for its release.
+// <file-list>: the rows or tiles of a listing. Draws only those in view, so a hundred thousand scroll like ten; and the one
+// with the focus, or whose name is being changed, wherever it is. Nothing moves under a pressed pointer: updates wait for
+// its release.
 //
-// Properties: `listing`, `selection`, `mode`, `look` ("list" or "tiles"), `showFolder`, `sort` {key, descends}.
-// Events: "wish" with `verb` (open, menu, sort, drop) and what it is about. `focused` is the row with the focus.
+// Properties: `listing`, `selection`, `mode`, `look` ("list" or "tiles"), `showFolder`, `sort` {key, descends}, `covered`
+// (how much of its lower end something floats above). Events: "wish" with `verb` (open, menu, sort, drop) and what it is
+// about. `focused` is the row with the focus, `last` the one that has or had it.
 
 import { keyOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, setAttribute, setIcon } from "./dom.js";
+import { h, setAttribute } from "./dom.js";
+import { ListHeading } from "./list-heading.js";
+import { ListKeys } from "./list-keys.js";
 import { PickPointer } from "./pick-pointer.js";
 
 const OVERSCAN_ROWS = 6;
 const TILE = Object.freeze({ least: 148, height: 188, gap: 12 });
 
-/** `descends`: what a first click on the heading gives, the useful end first. */
-export const COLUMNS = Object.freeze([
-  { key: "name", descends: false },
-  { key: "size", descends: true },
-  { key: "type", descends: false },
-  { key: "updatedAt", descends: true },
-]);
-
-export class WishEvent extends Event {
+class WishEvent extends Event {
   /** @param {string} verb @param {object} about */
   constructor(verb, about) {
     super("wish", { bubbles: true });
@@ -36,44 +32,55 @@ export class FileList extends DriveElement {
   showFolder = false;
   sort = { key: "name", descends: false };
   look = "list";
+  covered = () => 0;
   #isPressed = false;
+  #isUpdating = false;
   /** @type {Map<string, HTMLElement>} rows in view by key */
   #rows = new Map();
-  #headings = new Map();
-  /** The row that Tab reaches. */
+  #heading = new ListHeading();
+  /** The row that Tab reaches; and the one that it was when the pointer was pressed. */
   #current = 0;
+  #cameFrom = 0;
+  /** The row that is to get the focus once it is drawn; surely, or if nobody else has it then. @type {{key?: string, index: number, isSure?: boolean} | null} */
+  #wished = null;
+  /** Stays in view when its place in the order changes. */
+  #followed = null;
+  /** Where to scroll to once there are rows. @type {number | null} */
+  #top = null;
+  #picks = 0;
   #columns = 1;
+  #keys = new ListKeys({
+    pick: (index, range) => this.pick(index, range),
+    go: (index) => this.#goTo(index),
+    open: (item) => this.#wish("open", { item }),
+    begin: (index) => this.#beginAt(index),
+    page: () => Math.max(1, Math.floor((this.#scroller.clientHeight - this.covered()) / this.#rowHeight() - 1)) * this.#columns,
+    columns: () => this.#columns,
+    total: () => this.listing.total,
+    at: (index) => this.listing.at(index),
+  });
   #leave = () => {};
 
-  #heading = h("div", { role: "row", class: "heading" });
   #body = h("div", { class: "rows" });
   #scroller = h("div", { class: "scroller" });
-  #table = h("div", { class: "table" }, this.#heading, this.#scroller);
+  #table = h("div", { class: "table" }, this.#heading.node, this.#scroller);
 
   build() {
-    this.#heading.append(h("span", { role: "columnheader", class: "box" }, h("span", { class: "visually-hidden" }, t("files.select", { name: "" }))));
-    for (const { key } of COLUMNS) this.#heading.append(this.#buildHeading(key));
-    this.#heading.append(h("span", { role: "columnheader", class: "menu" }, h("span", { class: "visually-hidden" }, t("files.moreActions"))));
+    this.#heading.build({ mode: this.mode, sort: (key) => this.#wish("sort", { key }) });
     this.#scroller.append(this.#body);
     this.append(this.#table);
   }
 
-  #buildHeading(key) {
-    const arrow = icon("descending");
-    const column = key === "updatedAt" && this.mode === "trash" ? "deletedAt" : key;
-    const isFixed = this.mode !== "files";
-    const word = t(`files.${column}`);
-    const button = h("button", { type: "button", onclick: () => this.dispatchEvent(new WishEvent("sort", { key })) }, word, arrow);
-    const cell = h("span", { role: "columnheader", class: key }, isFixed ? h("span", {}, word) : button);
-    this.#headings.set(key, { cell, arrow });
-    return cell;
+  #wish(verb, about) {
+    this.dispatchEvent(new WishEvent(verb, about));
   }
 
   connected() {
     this.listen(this.listing, "change", () => this.requestUpdate());
     this.listen(this.selection, "change", () => this.requestUpdate());
     this.listen(this.#scroller, "scroll", () => this.requestUpdate(), { passive: true });
-    this.listen(this, "pointerdown", () => (this.#isPressed = true));
+    this.listen(this, "pointerdown", () => this.#onPress());
+    this.listen(this.#scroller, "wheel", () => (this.#followed = null), { passive: true });
     this.listen(window, "pointerup pointercancel dragend", () => this.#onRelease());
     this.listen(this.#scroller, "keydown", (event) => this.#onKey(event));
     this.listen(this.#scroller, "focusin", ({ target }) => this.#onFocus(target.closest("file-row, file-tile")));
@@ -83,7 +90,7 @@ export class FileList extends DriveElement {
     const pointer = new PickPointer(this.#body, {
       indexOf: (row) => Number(row.dataset.index),
       pick: (index, range) => this.pick(index, range),
-      wish: (verb, about) => this.dispatchEvent(new WishEvent(verb, about)),
+      wish: (verb, about) => this.#wish(verb, about),
       isSelecting: () => this.selection.size > 0,
     });
     this.#leave = () => (resized.disconnect(), pointer.end());
@@ -95,8 +102,31 @@ export class FileList extends DriveElement {
   }
 
   toTop() {
-    this.#scroller.scrollTop = 0;
+    this.#top = 0;
     this.#current = 0;
+  }
+
+  /** How one left it, for `expect`. */
+  get position() {
+    return { top: this.#scroller.scrollTop, key: this.last && keyOf(this.last) };
+  }
+
+  /**
+   * Other rows are about to come. The focus goes to one of them, if it is here or nowhere; unless the person takes it
+   * elsewhere before they come.
+   * @param {{top: number, key?: string, isLost?: boolean}} wish `key` of the row, or else the first that is seen; `isLost`: what has the focus will go
+   */
+  expect({ top, key, isLost = false }) {
+    this.toTop();
+    this.#top = top;
+    const index = Math.ceil(top / this.#rowHeight()) * this.#columns;
+    this.#wished = isLost || this.#isFree() ? { key, index, stays: top > 0 } : null;
+  }
+
+  /** Whether nobody else has the focus. */
+  #isFree() {
+    const { activeElement: active, body } = document;
+    return active === null || active === body || active.localName === "main" || this.#scroller.contains(active) || active.getClientRects().length === 0;
   }
 
   /** The row with the focus, if one has it. */
@@ -104,24 +134,48 @@ export class FileList extends DriveElement {
     return document.activeElement?.closest("file-row, file-tile")?.item;
   }
 
+  get last() {
+    return this.listing.at(this.#current);
+  }
+
   rowOf(item) {
     return this.#rows.get(keyOf(item));
   }
 
+  /** The focus goes to a row, and with it where that is sorted to; or to the one that took its place. */
   focusRow(item) {
-    const index = item ? Number(this.rowOf(item)?.dataset.index ?? this.#current) : this.#current;
-    this.#goTo(Math.min(index, (this.listing.total ?? 1) - 1));
+    this.#followed = item ? keyOf(item) : null;
+    this.#goTo(this.#current, this.#followed);
+  }
+
+  /** Keys that were pressed elsewhere begin here. */
+  enter() {
+    this.#goTo(this.#current);
   }
 
   /** Selects one row, or with `range` all from the last one picked. */
   async pick(index, range) {
     const item = this.listing.at(index);
     if (!item) return;
-    if (!range) return this.selection.toggle(item, index);
-    const [from, to] = [this.selection.anchor, index].sort((a, b) => a - b);
+    const turn = ++this.#picks;
+    if (!range) return this.selection.toggle(item);
+    this.#beginAt(this.#cameFrom);
+    const anchor = this.listing.find(this.selection.anchor);
+    const [from, to] = [anchor < 0 ? index : anchor, index].sort((a, b) => a - b);
     const items = await this.listing.between(from, to);
-    const kept = this.selection.list().filter((one) => !items.includes(one));
-    this.selection.replace([...kept, ...items]);
+    if (turn === this.#picks) this.selection.range(items);
+  }
+
+  /** Where Shift counts from, unless that is known. */
+  #beginAt(index) {
+    const item = this.listing.at(index);
+    if (this.selection.anchor === null && item) this.selection.begin(item);
+  }
+
+  #onPress() {
+    this.#isPressed = true;
+    this.#cameFrom = this.#current;
+    this.#followed = null;
   }
 
   #onRelease() {
@@ -139,42 +193,32 @@ export class FileList extends DriveElement {
     this.requestUpdate();
   }
 
-  /** Arrows, Home and End walk through the names; with Shift they select. Space selects the one. */
   #onKey(event) {
     const row = document.activeElement.closest("file-row, file-tile");
-    if (!row || event.target.matches("input")) return;
-    const index = Number(row.dataset.index);
-    if (event.key === " " && !event.ctrlKey) {
-      event.preventDefault();
-      return void this.pick(index, event.shiftKey);
-    }
-    const page = Math.max(1, Math.floor(this.#scroller.clientHeight / this.#rowHeight() - 1)) * this.#columns;
-    const sideways = this.#columns > 1 ? { ArrowRight: 1, ArrowLeft: -1 } : {};
-    const steps = { ArrowDown: this.#columns, ArrowUp: -this.#columns, PageDown: page, PageUp: -page, Home: -Infinity, End: Infinity, ...sideways };
-    const step = steps[event.key];
-    if (step === undefined || event.altKey || event.ctrlKey) return;
-    event.preventDefault();
-    const next = Math.max(0, Math.min(this.listing.total - 1, index + step));
-    if (event.shiftKey && this.selection.size === 0) this.selection.anchor = index;
-    this.#goTo(next);
-    if (event.shiftKey) this.pick(next, true);
+    if (!row || event.target.matches("input:not(.pick)")) return;
+    this.#followed = null;
+    this.#cameFrom = Number(row.dataset.index);
+    this.#keys.onKey(event, this.#cameFrom);
   }
 
-  #goTo(index) {
-    if (index < 0) return;
-    this.#current = index;
-    this.#reveal(index);
+  #goTo(index, key) {
+    this.#wished = { key, index, isSure: true };
     this.#isPressed = false;
     this.update();
-    this.#body.querySelector(`[data-index="${index}"] .open`)?.focus({ preventScroll: true });
+  }
+
+  /** The focus would be under what floats above the list. */
+  revealFocus() {
+    if (this.#scroller.querySelector(".open:focus-visible")) this.#reveal(this.#current);
   }
 
   #reveal(index) {
     const height = this.#rowHeight();
     const top = Math.floor(index / this.#columns) * height;
     const { scrollTop, clientHeight } = this.#scroller;
+    const seen = clientHeight - this.covered();
     if (top < scrollTop) this.#scroller.scrollTop = top;
-    else if (top + height > scrollTop + clientHeight) this.#scroller.scrollTop = top + height - clientHeight;
+    else if (top + height > scrollTop + seen) this.#scroller.scrollTop = top + height - seen;
   }
 
   #rowHeight() {
@@ -184,15 +228,39 @@ export class FileList extends DriveElement {
 
   update() {
     if (this.#isPressed) return;
-    const { total } = this.listing;
-    this.hidden = !total;
-    if (this.hidden) {
-      this.#body.replaceChildren();
-      this.#rows.clear();
-      return;
+    if (this.#isUpdating) return this.requestUpdate(); // asked for by what just changes
+    this.#isUpdating = true;
+    try {
+      this.#draw();
+    } finally {
+      this.#isUpdating = false;
     }
+  }
+
+  #draw() {
+    const { total } = this.listing;
+    const held = this.#heldRow();
+    this.hidden = !total;
+    if (this.hidden) return this.#empty(held, total);
     this.#updateHeadings();
-    this.#updateRows(total);
+    this.#updateRows(total, held);
+  }
+
+  /** Until rows come, the focus waits around the list. */
+  #empty(held, total) {
+    if (held && total === null) this.#wished ??= { index: 0 };
+    if (held || this.#wished?.isSure || (this.#wished && this.#isFree())) document.querySelector("main")?.focus({ preventScroll: true });
+    this.#wished = total === 0 || this.#wished === null ? null : { ...this.#wished, isSure: false };
+    this.#body.replaceChildren();
+    this.#rows.clear();
+  }
+
+  /** The row that is not to be taken away or moved: whose name is being changed, or with the focus. */
+  #heldRow() {
+    const row = (this.#body.querySelector(".name-field") ?? document.activeElement)?.closest("file-row, file-tile");
+    if (!row || !this.#body.contains(row)) return null;
+    const key = [...this.#rows].find(([, one]) => one === row)?.[0];
+    return key === undefined ? null : { row, key, index: Number(row.dataset.index), isNaming: row.querySelector(".name-field") !== null };
   }
 
   #updateHeadings() {
@@ -202,54 +270,100 @@ export class FileList extends DriveElement {
     setAttribute(this.#table, "aria-label", isTiles ? null : t(`shell.${this.mode}`));
     setAttribute(this.#body, "role", isTiles ? "list" : "rowgroup");
     setAttribute(this.#body, "aria-label", isTiles ? t(`shell.${this.mode}`) : null);
-    this.#heading.hidden = isTiles;
-    const { key, descends } = this.sort;
-    for (const [column, { cell, arrow }] of this.#headings) {
-      setAttribute(cell, "aria-sort", column === key ? (descends ? "descending" : "ascending") : null);
-      setIcon(arrow, descends ? "descending" : "ascending");
-    }
+    this.#heading.node.hidden = isTiles;
+    this.#heading.show(this.sort);
   }
 
-  #updateRows(total) {
-    const isTiles = this.look === "tiles";
-    const width = this.#body.clientWidth;
-    // A scrollbar that takes room of its own would shift the rows under their headings.
-    this.#heading.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
-    this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
-    const height = this.#rowHeight();
+  #updateRows(total, held) {
+    const { cell, height } = this.#measure(total);
+    if (this.#top !== null) this.#scroller.scrollTop = this.#top;
+    this.#top = null;
+    const goal = this.#goalOf(held, total);
     const { scrollTop, clientHeight } = this.#scroller;
     const first = Math.max(0, Math.floor(scrollTop / height) - OVERSCAN_ROWS) * this.#columns;
     const last = Math.min(total - 1, (Math.ceil((scrollTop + clientHeight) / height) + OVERSCAN_ROWS) * this.#columns - 1);
     this.listing.want(first, last);
+    if (goal !== null) this.#current = goal;
+    else if (this.#current < first || this.#current > last) this.#current = Math.min(last, Math.ceil(scrollTop / height) * this.#columns);
+
+    const numbers = Array.from({ length: last - first + 1 }, (_, step) => first + step);
+    if (goal !== null && goal < first) numbers.unshift(goal);
+    if (goal !== null && goal > last) numbers.push(goal);
+    const before = this.#rows;
+    this.#rows = new Map();
+    const drawn = numbers.map((index) => this.#rowAt(index, before));
+    if (held?.isNaming && !this.#rows.has(held.key) && !this.listing.isWhole) this.#rows.set(held.key, held.row); // its page is on the way
+    this.#arrange([...this.#rows.values()], held?.row);
+    for (const { row, item, index } of drawn) {
+      this.#dress(row, item, index, total);
+      const x = this.look === "tiles" ? (index % this.#columns) * (cell + TILE.gap) : 0;
+      row.style.setProperty("transform", `translate(${x}px, ${Math.floor(index / this.#columns) * height}px)`);
+    }
+    this.#giveFocus(held, goal);
+  }
+
+  /** How rows lie, and how much room all take. */
+  #measure(total) {
+    const isTiles = this.look === "tiles";
+    const width = this.#body.clientWidth;
+    // A scrollbar that takes room of its own would shift the rows under their headings.
+    this.#heading.node.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
+    this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
+    const height = this.#rowHeight();
     setAttribute(this.#table, "aria-rowcount", isTiles ? null : total + 1);
     this.#body.style.setProperty("height", `${Math.ceil(total / this.#columns) * height}px`);
     const cell = (width - (this.#columns - 1) * TILE.gap) / this.#columns;
     this.#body.style.setProperty("--tile", `${cell}px`);
-    if (this.#current < first || this.#current > last) this.#current = Math.min(last, first + OVERSCAN_ROWS * this.#columns);
+    return { cell, height };
+  }
 
-    const before = this.#rows;
-    this.#rows = new Map();
-    const tag = isTiles ? "file-tile" : "file-row";
+  /** Which row has the focus now, or is to have it: where it was asked for, or where the one that has it has gone. */
+  #goalOf(held, total) {
+    if (this.#wished && !this.#wished.isSure && !this.#isFree()) this.#wished = null;
+    const wish = this.#wished ?? held;
+    if (wish === null) return null;
+    const isThere = wish.key !== undefined && this.listing.at(wish.index) && keyOf(this.listing.at(wish.index)) === wish.key;
+    const found = isThere ? wish.index : wish.key === undefined ? -1 : this.listing.find(wish.key);
+    const goal = Math.max(0, Math.min(found < 0 ? wish.index : found, total - 1));
+    if ((this.#wished && !this.#wished.stays) || (this.#wished === null && held.key === this.#followed && goal !== held.index)) this.#reveal(goal);
+    return goal;
+  }
+
+  #rowAt(index, before) {
+    const tag = this.look === "tiles" ? "file-tile" : "file-row";
+    const item = this.listing.at(index);
+    const name = item ? keyOf(item) : `gap-${index}`;
+    const key = this.#rows.has(name) ? `${name} ${index}` : name; // while pages of different ages meet
+    const known = before.get(key);
+    const row = known?.localName === tag ? known : h(tag);
+    Object.assign(row, { mode: this.mode, showFolder: this.showFolder, item });
+    this.#rows.set(key, row);
+    return { row, item, index };
+  }
+
+  /** Puts the rows in their order, without moving those that are in it, and never the one that is held. */
+  #arrange(rows, held) {
+    const kept = new Set(rows);
+    for (const child of [...this.#body.children]) if (!kept.has(child)) child.remove();
     let place = this.#body.firstElementChild;
-    for (let index = first; index <= last; index++) {
-      const item = this.listing.at(index);
-      const key = item ? keyOf(item) : `gap-${index}`;
-      const known = before.get(key);
-      const row = known?.localName === tag ? known : h(tag);
-      if (row === known) before.delete(key);
-      this.#rows.set(key, row);
-      this.#dress(row, item, index, total);
-      const x = isTiles ? (index % this.#columns) * (cell + TILE.gap) : 0;
-      row.style.setProperty("transform", `translate(${x}px, ${Math.floor(index / this.#columns) * height}px)`);
-      if (row === place) place = place.nextElementSibling;
+    for (const row of rows) {
+      if (row === held || row === place) place = row.nextElementSibling;
       else this.#body.insertBefore(row, place);
     }
-    for (const row of before.values()) row.remove();
+  }
+
+  /** A row that went, or came instead of a gap, had the focus. */
+  #giveFocus(held, goal) {
+    const isLost = held !== null && !this.#body.contains(document.activeElement) && this.#isFree();
+    if (goal === null || !(this.#wished || isLost)) return;
+    const hadWish = this.#wished !== null;
+    this.#wished = null;
+    const field = hadWish ? null : this.#body.querySelector(".name-field");
+    (field ?? this.#body.querySelector(`[data-index="${goal}"] .open`))?.focus({ preventScroll: true });
   }
 
   #dress(row, item, index, total) {
     if (item) this.selection.renew(item);
-    Object.assign(row, { mode: this.mode, showFolder: this.showFolder, item });
     row.selected = item !== undefined && this.selection.has(item);
     setAttribute(row, "data-index", index);
     if (this.look === "tiles") {
@@ -258,8 +372,7 @@ export class FileList extends DriveElement {
     } else setAttribute(row, "aria-rowindex", index + 2);
     setAttribute(row, "data-cut", this.cut?.has(item && keyOf(item)) ?? false);
     const link = row.querySelector(".open");
-    if (link) link.tabIndex = index === this.#current ? 0 : -1;
-    else queueMicrotask(() => row.querySelector(".open")?.setAttribute("tabindex", index === this.#current ? 0 : -1));
+    link.tabIndex = index === this.#current ? 0 : -1;
   }
 }
 

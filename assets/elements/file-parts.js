@@ -21,32 +21,50 @@ export function aimLink(link, item, mode) {
   setAttribute(link, "title", item.name);
 }
 
+/** While a row loads there is nothing to see, but the focus can be on it. */
+export function holdFocus(link) {
+  link.style.setProperty("visibility", "visible");
+  for (const [name, value] of Object.entries({ role: "button", "aria-disabled": "true", "aria-label": t("common.loading") })) setAttribute(link, name, value);
+}
+
 /**
- * Enter and leaving it keep, Escape gives up. The part before the ending is marked, since that is what people change.
+ * Enter and leaving it by pointer or Tab keep, Escape gives up; what else takes the focus changes nothing. The part before
+ * the ending is marked, since that is what people change.
  * @param {{name: string, whole: boolean, done: (name: string | null) => void}} wish `whole`: there is no ending;
  *   `done` is told the new name, or null when it stays as it was
  */
 export function nameField({ name, whole, done }) {
   const input = h("input", { class: "name-field", value: name, "aria-label": t("files.newName", { name }), spellcheck: "false", autocomplete: "off" });
-  let isOver = false;
+  const watch = new AbortController();
+  let leaves = false;
   const end = (answer) => {
-    if (isOver) return;
-    isOver = true;
+    if (watch.signal.aborted) return;
+    watch.abort();
     done(answer);
   };
   const settle = () => {
-    const fault = nameFault(input.value);
-    if (input.value === name) return end(null);
+    const wanted = input.value.trim();
+    const fault = nameFault(wanted);
+    if (wanted === name) return end(null);
     input.setCustomValidity(fault ? t(`files.${fault}`) : "");
-    if (input.reportValidity()) end(input.value);
+    if (input.reportValidity()) end(wanted);
   };
-  input.addEventListener("input", () => input.setCustomValidity(""));
-  input.addEventListener("keydown", (event) => {
+  const on = (target, type, listener, capture = false) => target.addEventListener(type, listener, { signal: watch.signal, capture });
+  on(document, "pointerdown", ({ target }) => {
+    if (!input.isConnected) return watch.abort();
+    leaves = target !== input;
+    if (leaves && document.activeElement !== input) leave();
+  }, true);
+  on(input, "input", () => input.setCustomValidity(""));
+  on(input, "keydown", (event) => {
     event.stopPropagation();
-    if (event.key === "Enter" && !event.isComposing) settle();
+    leaves = event.key === "Tab";
+    if (event.isComposing) return; // the key is the input method's
+    if (event.key === "Enter") settle();
     if (event.key === "Escape") end(null);
   });
-  input.addEventListener("blur", () => (nameFault(input.value) ? end(null) : settle()));
+  const leave = () => (nameFault(input.value.trim()) ? end(null) : settle());
+  on(input, "blur", () => leaves && leave());
   queueMicrotask(() => {
     input.focus({ preventScroll: true });
     input.setSelectionRange(0, whole ? name.length : splitName(name)[0].length);

@@ -8,7 +8,7 @@ import { isFolder, keyOf, sizeOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
-import { aimLink, glyphOf, kindWord, nameField } from "./file-parts.js";
+import { aimLink, glyphOf, holdFocus, kindWord, nameField } from "./file-parts.js";
 import { folderHref } from "./route.js";
 
 export class FileRow extends DriveElement {
@@ -86,7 +86,7 @@ export class FileRow extends DriveElement {
     setAttribute(this, "data-kind", item && (isFolder(item) ? "folder" : "file"));
     setAttribute(this, "data-selected", this.#selected);
     setAttribute(this, "draggable", item !== undefined && this.#mode !== "trash" ? "true" : null);
-    if (item === undefined) return;
+    if (item === undefined) return holdFocus(this.#link); // another row takes its place
     const glyph = glyphOf(item);
     setIcon(this.#icon, glyph);
     setText(this.#link, item.name);

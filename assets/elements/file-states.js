@@ -2,6 +2,7 @@
 // when they could not be brought up to date.
 
 import { folderParts } from "../core/format.js";
+import { parentOf } from "../core/paths.js";
 import { t } from "../core/words.js";
 import { h, icon, placeholder } from "./dom.js";
 import { folderHref, searchHref } from "./route.js";
@@ -33,7 +34,7 @@ export class FileStates {
     }
     if (total > 0) return;
     if (problem) this.#show(`problem ${problem.message}`, () => this.#failed(problem));
-    else if (total === 0) this.#show(`${this.#view.mode} ${this.#view.folder} ${this.#view.query} ${this.#view.mayChange}`, () => this.#empty());
+    else if (total === 0) this.#show(`${this.#view.isMissing} ${this.#view.mode} ${this.#view.folder} ${this.#view.query} ${this.#view.mayChange}`, () => this.#empty());
     else {
       if (this.#state.dataset.shown !== "skeleton") this.#show("nothing", () => "");
       this.#timer ??= setTimeout(() => this.#show("skeleton", skeleton), SKELETON_AFTER_MS);
@@ -63,6 +64,7 @@ export class FileStates {
   }
 
   #empty() {
+    if (this.#view.isMissing) return this.#missing();
     const { mode, query, folder, mayChange } = this.#view;
     if (query !== "") return this.#noneFound();
     if (mode === "trash") return placeholder({ glyph: "trash", title: t("files.emptyTrash"), text: t("files.emptyTrashText") });
@@ -73,6 +75,15 @@ export class FileStates {
     const pick = h("button", { type: "button", class: "primary", onclick: () => this.#view.act("pick-files") }, icon("upload"), t("files.choose"));
     const text = t(matchMedia("(hover: hover)").matches ? "files.dropHint" : "files.pickHint");
     return placeholder({ glyph: "upload", title, text }, pick);
+  }
+
+  #missing() {
+    const { folder, listing } = this.#view;
+    let above = parentOf(folder);
+    while (above !== "/" && !listing.folder(above)) above = parentOf(above);
+    const [name, up] = [folder, above].map((path) => folderParts(path).at(-1) ?? t("files.top"));
+    const link = h("a", { class: "button", href: folderHref(above) }, icon("folder"), t("files.goTo", { name: up }));
+    return placeholder({ glyph: "folder", title: t("files.missing", { name }), text: t("files.missingText") }, link);
   }
 
   #noneFound() {

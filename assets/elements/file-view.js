@@ -6,21 +6,26 @@
 import { folderParts } from "../core/format.js";
 import { actionsFor } from "../core/file-actions.js";
 import { ITEMS_MAX } from "../core/files-api.js";
-import { keyOf, Listing } from "../core/listing.js";
+import { isFolder, keyOf, Listing } from "../core/listing.js";
 import { Pager } from "../core/pager.js";
-import { parentOf } from "../core/paths.js";
+import { isWithin, join, parentOf } from "../core/paths.js";
+import { Pending } from "../core/pending.js";
 import { Selection } from "../core/selection.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 import { FileStates } from "./file-states.js";
 import { FileWork } from "./file-work.js";
-import { folderHref, isTyping } from "./route.js";
+import { folderHref, isTyping, searchHref } from "./route.js";
 
 const FIRST_REFRESH_MS = 100;
 const NEXT_REFRESH_MS = 1500;
 const CLOCK_MS = 30_000;
+/** Between a row and the bar that floats above the list. */
+const ROOM = 8;
 const SORTS = ["name", "size", "type", "updatedAt", "createdAt"];
+/** Keys that lead into the list when nothing has the focus. */
+const ENTERS = new Set(["ArrowDown", "ArrowUp", "Home", "End", "PageDown", "PageUp"]);
 /** Useful ends first. */
 const DESCENDS = new Set(["size", "updatedAt", "createdAt"]);
 
@@ -33,6 +38,10 @@ export class FileView extends DriveElement {
   #sort = remembered("drive-sort", { key: "name", descends: false });
   #look = remembered("drive-look", "list");
   #pools = 1;
+  /** How each place was left. @type {Map<string, {top: number, key?: string}>} */
+  #positions = new Map();
+  /** A folder was opened, which begins at its top however it was left. */
+  #isEntering = false;
   /** Whether the listing is told of the present place. */
   #isAsked = false;
   #refreshing = null;
@@ -40,8 +49,10 @@ export class FileView extends DriveElement {
   #leave = () => {};
 
   selection = new Selection();
+  #pending = new Pending();
   listing = new Listing({
-    pager: new Pager({ load: (query) => this.act("list-files", query) }),
+    pager: new Pager({ load: (query) => this.act("list-files", query), pending: this.#pending }),
+    pending: this.#pending,
     loadFolders: () => this.act("load-folders"),
   });
   #work = new FileWork(this);
@@ -54,7 +65,7 @@ export class FileView extends DriveElement {
   #order = h("select", { "aria-label": t("files.sortBy"), onchange: () => this.#sortBy(this.#order.value, DESCENDS.has(this.#order.value)) });
   #turn = iconButton("descending", t("files.direction"), { class: "icon-button turn", onclick: () => this.#sortBy(this.#sort.key, !this.#sort.descends) });
   #looks = iconButton("grid", t("files.tiles"), { class: "icon-button looks", onclick: () => this.#changeLook() });
-  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#work.run("details", this.#targets()) });
+  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#toggleDetails() });
   #note = h("p", { class: "note", hidden: true });
   #list = h("file-list");
   #bar = h("selection-bar", { hidden: true });
@@ -72,32 +83,58 @@ export class FileView extends DriveElement {
     return this.#place.q;
   }
 
+  /** Whether the place is a folder that is not there. */
+  get isMissing() {
+    return this.listing.total === 0 && this.query === "" && this.listing.isMissing;
+  }
+
   get mayChange() {
     return this.store.account?.role !== "guest";
   }
 
   /** @param {{folder: string, q: string}} place */
   set place(place) {
-    const isSame = place.folder === this.#place.folder && place.q === this.#place.q;
+    const from = this.#place;
     this.#place = place;
-    if (!isSame) this.#isAsked = false;
+    if (place.folder !== from.folder || place.q !== from.q) {
+      this.#isAsked = false;
+      if (this.isConnected) this.#expect(from);
+    }
     if (this.isConnected && !this.#isAsked) this.#ask(); // elsewhere nobody would answer
+  }
+
+  /** The focus goes to the first row, or to the folder that was left; on the way back all lies where it lay. */
+  #expect(from) {
+    const { folder, q } = this.#place;
+    this.#positions.set(searchHref(from.folder, from.q), this.#list.position);
+    const isBelow = from.folder !== folder && isWithin(from.folder, folder);
+    const below = isBelow ? join(folder, from.folder.slice(folder === "/" ? 1 : folder.length + 1).split("/")[0]) : null;
+    const active = document.activeElement;
+    const isLost = this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
+    const { top = 0, key } = (!this.#isEntering && this.#positions.get(searchHref(folder, q))) || {};
+    this.#list.expect({ top, key: below === null ? key : `folder:${below}`, isLost });
+    this.#isEntering = false;
   }
 
   build() {
     this.#order.append(...SORTS.map((key) => h("option", { value: key }, t(`files.${key}`))));
-    Object.assign(this.#list, { listing: this.listing, selection: this.selection, mode: this.mode });
+    const covered = () => (this.#bar.hidden ? 0 : Math.max(0, this.#list.getBoundingClientRect().bottom - this.#bar.getBoundingClientRect().top + ROOM));
+    Object.assign(this.#list, { listing: this.listing, selection: this.selection, mode: this.mode, covered });
     const tools = h("div", { class: "tools" }, this.#upload, this.#newFolder, this.#empty, this.#count, this.#order, this.#turn, this.#looks, this.#info);
     this.#body.append(this.#list, ...this.#states.nodes, this.#bar);
     this.append(h("div", { class: "column" }, tools, this.#note, this.#body));
   }
 
   connected() {
-    this.listen(this.listing, "change", () => this.requestUpdate());
+    this.listen(this.listing, "change", () => this.#onListed());
     this.listen(this.selection, "change", () => this.requestUpdate());
-    this.listen(this.store, "files", () => this.#refreshSoon());
+    this.listen(this.store, "files", ({ key }) => {
+      if (key) this.selection.dropKeys([key]);
+      this.#refreshSoon();
+    });
     this.listen(this.store, "account", () => this.requestUpdate());
     this.listen(this, "wish", (event) => this.#onWish(event));
+    this.listen(this.#list, "focusin", () => this.#panel && this.requestUpdate());
     this.listen(window, "keydown", (event) => this.#onKey(event));
     const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
     this.#leave = () => clearInterval(clock);
@@ -113,12 +150,17 @@ export class FileView extends DriveElement {
     this.#work.leave();
   }
 
+  /** What was chosen and is no more is not chosen. */
+  #onListed() {
+    if (this.selection.size > 0 && this.listing.isWhole) this.selection.drop(this.selection.list().filter((item) => this.listing.find(keyOf(item)) < 0));
+    this.requestUpdate();
+  }
+
   #ask() {
     this.#isAsked = true;
     const { key, descends } = this.#sort;
     this.selection.clear();
     this.listing.show({ mode: this.mode, ...this.#place, sort: key, descends });
-    if (this.isConnected) this.#list.toTop();
     this.requestUpdate();
   }
 
@@ -135,6 +177,7 @@ export class FileView extends DriveElement {
   #sortBy(key, descends) {
     this.#sort = { key, descends };
     remember("drive-sort", this.#sort);
+    this.#list.toTop();
     this.#ask();
   }
 
@@ -160,11 +203,16 @@ export class FileView extends DriveElement {
   #onWish({ verb, about }) {
     if (verb === "clear") this.selection.clear();
     else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
-    else if (verb === "open") this.#work.open(about.item, about.event);
+    else if (verb === "open") this.#open(about);
     else if (verb === "menu") this.#menu(about);
-    else if (verb === "carry") this.#work.carry(this.#chosenWith(about.item));
-    else if (verb === "drop") this.#work.drop(about);
+    else if (verb === "carry") this.#work.carry.carry(this.#chosenWith(about.item));
+    else if (verb === "drop") this.#work.carry.drop(about);
     else this.#work.run(verb, this.selection.list());
+  }
+
+  #open({ item, event }) {
+    this.#isEntering = isFolder(item);
+    this.#work.open(item, event);
   }
 
   /** The row that was pointed at, or all that are selected if it is one of them. */
@@ -174,8 +222,10 @@ export class FileView extends DriveElement {
 
   async #menu(about) {
     const items = about.item ? this.#chosenWith(about.item) : this.selection.list();
+    if (about.item && !this.selection.has(about.item)) this.selection.clear();
     const verb = await this.#work.menu({ ...about, actions: this.actionsFor(items) });
     if (verb) this.#work.run(verb, items);
+    else if (document.activeElement === document.body) this.focusList(about.item);
   }
 
   #onKey(event) {
@@ -184,21 +234,25 @@ export class FileView extends DriveElement {
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
     const verb = command ? { a: "all", c: "hold", x: "cut", v: "paste" }[key] : { F2: "rename", Delete: "trash", Backspace: "up", Escape: "clear", "?": "shortcuts" }[key];
     const isUp = event.altKey && key === "ArrowUp";
+    if (ENTERS.has(key) && !event.altKey && !command && this.listing.total && [document.body, document.querySelector("main")].includes(event.target)) {
+      event.preventDefault();
+      return this.#list.enter();
+    }
     if (isUp || (verb && !event.altKey)) this.#onVerb(isUp ? "up" : verb, event);
   }
 
   #onVerb(verb, event) {
     const items = this.#targets();
     const may = new Set(this.actionsFor(items).map((action) => action.verb));
-    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.release();
+    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry.release();
     if (verb === "hold" && !getSelection().isCollapsed) return;
-    if (verb === "paste" && !this.#work.holdsAny()) return; // the browser's own: what it brings is uploaded
+    if (verb === "paste" && !this.#work.carry.holdsAny()) return; // the browser's own: what it brings is uploaded
     event.preventDefault();
     if (verb === "all") return this.#selectAll();
     if (verb === "up") return this.#up();
     if (verb === "shortcuts") return this.#work.run("shortcuts", []);
-    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.hold(items, verb === "cut");
-    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.paste();
+    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry.hold(items, verb === "cut");
+    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry.paste();
     const meant = verb === "trash" && this.mode === "trash" ? "purge" : verb;
     if (may.has(meant)) this.#work.run(meant, items);
   }
@@ -226,10 +280,12 @@ export class FileView extends DriveElement {
     const items = this.selection.list();
     Object.assign(this.#list, { look: this.#look, sort: isFiles ? this.#sort : {}, showFolder: !isFiles || this.query !== "" });
     this.#list.requestUpdate();
+    const begins = this.#bar.hidden && items.length > 0;
     this.#bar.show(items, this.actionsFor(items));
-    this.#work.follow(items);
+    if (begins) this.#list.revealFocus();
+    this.#followDetails();
     this.toggleAttribute("data-selecting", items.length > 0);
-    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "";
+    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "" || this.isMissing;
     this.#order.hidden = this.#turn.hidden = !isFiles || !total;
     this.#looks.hidden = this.#info.hidden = !total;
     this.#empty.hidden = this.mode !== "trash" || !total || !this.mayChange;
@@ -243,6 +299,34 @@ export class FileView extends DriveElement {
     this.#updateNote(total);
     this.#states.update(total, problem);
     if (!total) this.listing.want(0, 0);
+  }
+
+  get #panel() {
+    const panel = this.querySelector("details-panel");
+    return panel === null || panel.hidden ? null : panel;
+  }
+
+  #toggleDetails() {
+    if (this.#panel) return this.#panel.close();
+    const targets = this.#targets();
+    return this.#work.run("details", targets.length > 0 ? targets : this.#here());
+  }
+
+  /** Where nothing is chosen: the present folder, or else the row that had the focus last. */
+  #here() {
+    const folder = this.mode === "files" && this.query === "" ? this.listing.folder(this.folder) : this.#list.last;
+    return folder ? [folder] : [];
+  }
+
+  /** The panel tells of what is chosen or has the focus; of what it told, as that is now; or of what is around. */
+  #followDetails() {
+    const panel = this.#panel;
+    setAttribute(this.#info, "aria-pressed", String(panel !== null));
+    if (panel === null || this.listing.total === null) return;
+    const targets = this.#targets();
+    if (targets.length > 0) return panel.follow(targets);
+    const now = panel.items.map((item) => (isFolder(item) && item.path === this.folder ? this.listing.folder(item.path) : this.listing.at(this.listing.find(keyOf(item))))).filter(Boolean);
+    panel.follow(now.length > 0 ? now : this.#here());
   }
 
   #counted() {
@@ -271,6 +355,7 @@ export class FileView extends DriveElement {
 
   /** Puts the focus on a row, or on the one that took its place. */
   focusList(item) {
+    if (!this.isConnected) return;
     this.#list.focusRow(item);
     if (!this.listing.total) document.querySelector("main")?.focus();
   }

@@ -38,7 +38,7 @@ export class LinkList extends DriveElement {
   }
 
   connected() {
-    this.listen(this.store, "files", () => this.#load());
+    this.listen(this.store, "files links", () => this.#load());
     this.#timer = setTimeout(() => this.#links ?? this.#state.replaceChildren(skeleton()), SKELETON_AFTER_MS);
     this.#load();
   }
@@ -78,10 +78,14 @@ export class LinkList extends DriveElement {
     this.#state.hidden = !isEmpty;
     if (isEmpty) this.#state.replaceChildren(this.#empty());
     setText(this.#count, isEmpty ? "" : t("links.count", { n: this.#links.length }));
-    const focused = document.activeElement?.closest("li[data-link]")?.dataset.link;
+    const reach = (link) => [...link.querySelectorAll("button, input, summary")];
+    const held = document.activeElement?.closest("li[data-link]");
+    const at = held ? reach(held).indexOf(document.activeElement) : -1;
     const open = new Set([...this.#list.querySelectorAll("details[open]")].map((node) => node.closest("li").dataset.link));
     this.#list.replaceChildren(...this.#links.map((link) => this.#row(link, open.has(link.id))));
-    if (focused) this.#list.querySelector(`li[data-link="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
+    const same = held && this.#list.querySelector(`li[data-link="${CSS.escape(held.dataset.link)}"]`);
+    if (same) (reach(same)[at] ?? reach(same)[0]).focus({ preventScroll: true });
+    else if (held) (isEmpty ? this.#state.querySelector("button") : this.#new)?.focus();
   }
 
   #empty() {

@@ -35,7 +35,7 @@ export class SearchBox extends DriveElement {
     this.listen(this.#form, "submit", (event) => {
       event.preventDefault();
       this.#go();
-      document.querySelector("file-list .open[tabindex='0']")?.focus();
+      document.querySelector("file-view")?.focusList();
     });
     this.listen(this.#input, "keydown", (event) => event.key === "Escape" && this.#leave(event));
     this.listen(this.#input, "blur", () => this.toggleAttribute("data-open", this.#input.value !== ""));

@@ -29,7 +29,7 @@ export class SelectionBar extends DriveElement {
   show(items, actions) {
     this.#items = items;
     this.#actions = actions;
-    this.requestUpdate();
+    this.update(); // at once, for the list makes room for it
   }
 
   update() {

@@ -101,6 +101,7 @@ export default {
   allLinks: "Alle Links",
   holds: "Enthält",
   inFolder: "In",
+  textHead: "Beginnt mit",
   plainSize: "Größe entschlüsselt",
   lastModified: "Auf dem Gerät geändert",
   hash: "SHA-256",

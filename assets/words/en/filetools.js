@@ -101,6 +101,7 @@ export default {
   allLinks: "All links",
   holds: "Holds",
   inFolder: "In",
+  textHead: "Begins with",
   plainSize: "Decrypted size",
   lastModified: "Modified on the device",
   hash: "SHA-256",

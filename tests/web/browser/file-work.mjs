@@ -35,6 +35,7 @@ test("work on files", (t) =>
     ["archives, passwords and formats are tasks whose fields come from the server", operates],
     ["what changed last is in Recent", seesRecent],
     ["tiles show the same rows", showsTiles],
+    ["details tell of what is chosen, or has the focus, or is around", tellsDetails],
     ["a failing server is told in place, with a way to try again", tellsFailure],
     ["in German too", speaksGerman],
   ]));
@@ -178,6 +179,55 @@ async function operates() {
   await page.getByLabel("Password", { exact: true }).fill("salt water 7");
   await dialog().getByRole("button", { name: "Decrypt" }).click();
   await row("table.json").getByRole("img", { name: "Encrypted" }).waitFor({ state: "detached" });
+}
+
+async function tellsDetails() {
+  await go("#/files/Photos/2026");
+  await row("table.csv").waitFor();
+  const panel = page.locator("details-panel");
+  const info = page.locator("file-view .info");
+  const told = (text) => panel.getByRole("heading", { name: text, exact: true }).waitFor();
+  await page.evaluate(() => document.activeElement.blur());
+  await info.click();
+  await told("2026");
+  await row("table.csv").locator(".open").focus();
+  await told("table.csv");
+  await panel.getByText(/sha256:[0-9a-f]{64}/).waitFor();
+  await page.keyboard.press("ArrowDown");
+  await told("table.json");
+  for (const name of ["table.csv", "2026.zip"]) await row(name).locator(".pick").click();
+  await told("2 selected");
+  await photograph(page, "files-details-sum");
+  await isClean(page, "the details of several");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await menu("table.csv", "rename");
+  await page.locator(".name-field:focus").waitFor();
+  await page.keyboard.type("list");
+  await page.keyboard.press("Enter");
+  await told("list.csv");
+  await toast("Renamed to list.csv").getByRole("button", { name: "Undo" }).click();
+  await told("table.csv");
+  await go("#/files/Letters");
+  await told("letter.txt");
+  await info.click();
+  await panel.waitFor({ state: "hidden" });
+  // In the trash there is nothing to ask the server about.
+  await put("also here.txt", "/Letters");
+  const [gone] = await server.ask("GET", world.list("/Letters"));
+  await server.ask("DELETE", `/api/files/${gone.id}`);
+  await go("#/trash");
+  await page.locator(`trash-view file-row[data-name="${gone.name}"] .open`).focus();
+  await page.keyboard.press("Enter");
+  await page.locator("trash-view details-panel").getByRole("heading", { name: gone.name }).waitFor();
+  await page.waitForTimeout(300); // in which it would be asked about
+  await page.locator("trash-view details-panel").getByRole("button", { name: "Close" }).click();
+  await go("#/files/Nowhere/at all");
+  await page.getByRole("heading", { name: "There is no folder “at all”" }).waitFor();
+  await photograph(page, "files-missing");
+  await isClean(page, "a folder that is not there");
+  await page.getByRole("link", { name: "Go to Files" }).click();
+  await row("Photos").waitFor();
 }
 
 async function seesRecent() {

@@ -34,6 +34,7 @@ test("links", (t) =>
     ["more files go behind a link that is there", addsToLink],
     ["its terms change, its files are taken out", changesLink],
     ["it is stopped and shared again, and a visitor notices", stopsAndStarts],
+    ["links that are made and changed elsewhere are seen", seesOthers],
     ["it is deleted, and the files stay", removesLink],
   ]));
 
@@ -133,6 +134,18 @@ async function stopsAndStarts() {
   await card("Summer").getByRole("button", { name: /^Share again/ }).click();
   await toast("“Summer” is shared again").waitFor();
   assert.equal(await status(), 200);
+}
+
+async function seesOthers() {
+  const { server } = world;
+  await card("Summer").getByRole("button", { name: "Copy the link of Summer" }).focus();
+  const { id } = await server.ask("POST", "/api/bundles", { name: "Winter" });
+  await card("Winter").waitFor();
+  await page.waitForFunction(() => document.activeElement.getAttribute("aria-label") === "Copy the link of Summer");
+  await server.ask("PATCH", `/api/bundles/${id}`, { name: "Spring" });
+  await card("Spring").waitFor();
+  await server.ask("DELETE", `/api/bundles/${id}`);
+  await card("Spring").waitFor({ state: "detached" });
 }
 
 async function removesLink() {

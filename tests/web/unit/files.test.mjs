@@ -8,6 +8,7 @@ import { createFileCommands } from "../../../assets/core/file-commands.js";
 import { Listing } from "../../../assets/core/listing.js";
 import { Pager } from "../../../assets/core/pager.js";
 import { isWithin, join, nameFault, parentOf, splitName } from "../../../assets/core/paths.js";
+import { Pending } from "../../../assets/core/pending.js";
 import { canPreview, previewKind } from "../../../assets/core/preview.js";
 import { Selection } from "../../../assets/core/selection.js";
 import { addWords } from "../../../assets/core/words.js";
@@ -25,7 +26,8 @@ function listingOf(total, tree = []) {
     const length = Math.max(0, Math.min(query.limit, total - query.offset));
     return { items: Array.from({ length }, (_, at) => file(`f${query.offset + at}`)), total };
   };
-  return { asked, listing: new Listing({ pager: new Pager({ load }), loadFolders: async () => tree }) };
+  const pending = new Pending();
+  return { asked, listing: new Listing({ pager: new Pager({ load, pending }), pending, loadFolders: async () => tree }) };
 }
 
 const settled = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -65,19 +67,62 @@ test("the trash and what is recent have an order of their own and no folders", a
   assert.deepEqual(asked.map(({ sortBy, trashed, folder: where }) => [sortBy, trashed, where]), [["deletedAt", true, undefined], ["updatedAt", undefined, undefined]]);
 });
 
-test("what is removed or renamed shows before the server says so", async () => {
+test("what is removed or renamed shows at once, in every answer until it is settled, and as it was when it fails", async () => {
   const { listing } = listingOf(3, [folder("/x"), folder("/y")]);
+  const shown = () => Array.from({ length: listing.total }, (_, at) => listing.at(at)?.name);
+  const look = async () => {
+    listing.refresh();
+    listing.want(0, 5);
+    await settled();
+  };
   listing.show(place);
   listing.want(0, 3);
   await settled();
-  listing.patch(folder("/x"), { name: "z", path: "/z" });
-  listing.patch(file("f1"), { name: "other" });
-  assert.deepEqual([0, 1, 2, 3].map((at) => listing.at(at).name), ["y", "z", "f0.txt", "other"]);
-  listing.remove([folder("/y"), file("f0")]);
-  assert.equal(listing.total, 3);
-  assert.deepEqual([0, 1].map((at) => listing.at(at).name), ["z", "other"]);
+  const renamed = listing.patch(folder("/x"), { name: "z", path: "/z" });
+  const other = listing.patch(file("f1"), { name: "other" });
+  assert.deepEqual(shown(), ["y", "z", "f0.txt", "other", "f2.txt"]);
+  const removed = listing.remove([folder("/y"), file("f0")]);
+  await look();
+  assert.deepEqual(shown(), ["z", "other", "f2.txt"], "whatever the server says meanwhile");
+  removed.undo([file("f0")]);
+  assert.deepEqual(shown(), ["z", "f0.txt", "other", "f2.txt"]);
+  removed.undo();
+  other.undo();
+  renamed.settle();
+  assert.deepEqual(shown(), ["y", "z", "f0.txt", "f1.txt", "f2.txt"]);
+  await look();
+  assert.deepEqual(shown(), ["x", "y", "f0.txt", "f1.txt", "f2.txt"], "what is asked for later is right by itself");
   listing.addFolder("/new");
-  assert.deepEqual(listing.folders.map(({ name }) => name), ["new", "z"]);
+  assert.deepEqual(listing.folders.map(({ name }) => name), ["new", "x", "y"]);
+});
+
+test("thousands that go away leave no gaps where they were not loaded", async () => {
+  const { listing } = listingOf(500);
+  listing.show({ ...place, folder: "/a" });
+  listing.want(0, 0);
+  await settled();
+  const all = Array.from({ length: 500 }, (_, at) => file(`f${at}`));
+  const some = listing.remove(all.filter((_, at) => at % 2 === 0));
+  assert.equal(listing.total, 250);
+  assert.equal(listing.at(1).name, "f3.txt");
+  listing.remove(all.filter((_, at) => at % 2 === 1));
+  assert.equal(listing.total, 0);
+  some.undo();
+  assert.equal(listing.total, 250);
+});
+
+test("another order keeps the rows until the new ones come", async () => {
+  const { listing, asked } = listingOf(3);
+  listing.show(place);
+  listing.want(0, 0);
+  await settled();
+  listing.show({ ...place, sort: "size" });
+  assert.equal(listing.total, 3);
+  assert.equal(listing.isWhole, false);
+  listing.want(0, 0);
+  await settled();
+  assert.equal(asked.at(-1).sortBy, "size");
+  assert.equal(listing.isWhole, true);
 });
 
 test("a listing that fails says so and recovers", async () => {
@@ -104,14 +149,14 @@ test("a selection keeps the newest facts and tells of changes only", () => {
   const selection = new Selection();
   let told = 0;
   selection.addEventListener("change", () => told++);
-  selection.toggle(file("a"), 4);
-  assert.equal(selection.anchor, 4);
+  selection.toggle(file("a"));
+  assert.equal(selection.anchor, "a");
   selection.renew(file("a", { name: "new" }));
   selection.renew(file("b"));
   assert.deepEqual(selection.list().map(({ name }) => name), ["new"]);
   selection.drop([file("b")]);
   assert.equal(told, 1);
-  selection.toggle(file("a"), 4);
+  selection.toggle(file("a"));
   selection.clear();
   assert.equal(told, 2);
 });
@@ -184,27 +229,74 @@ const takenName = new Problem({ status: 409, code: "NAME_TAKEN", message: "taken
 
 test("one file is moved at once, many by a task, and names that are taken come back", async () => {
   const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("z", { name: "b.txt" })], "PATCH /api/files/c": takenName });
-  assert.deepEqual(await run.move({ items: [file("a")], folder: "/to" }), { conflicts: [] });
-  assert.deepEqual(asked, [["PATCH /api/files/a", { folder: "/to", onConflict: undefined }]]);
+  assert.deepEqual((await run.move({ items: [file("a")], folder: "/to" })).conflicts, []);
+  assert.deepEqual(asked, [["PATCH /api/files/a", { folder: "/to", name: undefined, onConflict: undefined }]]);
   assert.deepEqual((await run.move({ items: [file("c")], folder: "/to" })).conflicts.map(({ id }) => id), ["c"]);
   const { conflicts } = await run.move({ items: [file("a"), file("b"), file("d")], folder: "/to" });
   assert.deepEqual(conflicts.map(({ id }) => id), ["b"]);
   const task = asked.find(([request]) => request === "POST /api/tasks")[1];
   assert.deepEqual(task, { type: "FileMove", parameters: { fileIds: ["a", "d"], targetFolder: "/to" } });
   asked.length = 0;
-  await run.move({ items: conflicts, folder: "/to", onConflict: "replace" });
-  assert.deepEqual(asked, [["PATCH /api/files/b", { folder: "/to", onConflict: "replace" }]]);
+  await run.move({ items: conflicts, folder: "/to", onConflict: "keepBoth" });
+  assert.deepEqual(asked, [["PATCH /api/files/b", { folder: "/to", name: undefined, onConflict: "keepBoth" }]]);
+});
+
+test("the way back takes what went, by its old name, and brings what was replaced", async () => {
+  const there = file("z", { name: "b.txt", folder: "/to" });
+  const answers = { "GET /api/files": [there], "PATCH /api/files/b": ({ folder: to }) => file("b", { folder: to }) };
+  const { asked, run } = commandsOver(answers);
+  const { back } = await run.move({ items: [file("b")], folder: "/to", onConflict: "replace" });
+  asked.length = 0;
+  await run["put-back"](back);
+  assert.deepEqual(asked.map(([request]) => request), ["PATCH /api/files/b", "POST /api/files/z/restore"]);
+  assert.deepEqual(asked[0][1], { folder: "/a", name: "b.txt", onConflict: "keepBoth" });
+  const forGood = commandsOver({ ...answers, "GET /api/files": ({ trashed }) => (trashed ? [] : [there]) });
+  assert.equal((await forGood.run.move({ items: [file("b")], folder: "/to", onConflict: "replace" })).back, null, "the other is gone for good");
+});
+
+test("a folder that was put together with another leaves it as it was", async () => {
+  let isMoved = false;
+  const files = () => (isMoved ? [file("own"), file("in", { name: "x (2).txt", folder: "/to/Box" })] : [file("in", { name: "x.txt", folder: "/Box" })]);
+  const tree = () => ["/", "/to", "/to/Box", ...(isMoved ? ["/to/Box/empty"] : ["/Box", "/Box/empty"])].map((path) => folder(path));
+  const move = ({ onConflict }) => (onConflict ? ((isMoved = true), {}) : takenName);
+  const { asked, run } = commandsOver({ "GET /api/files": files, "GET /api/folders": tree, "POST /api/folders/move": move });
+  const wish = { items: [folder("/Box")], folder: "/to" };
+  assert.equal((await run.move(wish)).conflicts.length, 1);
+  const { back } = await run.move({ ...wish, onConflict: "keepBoth" });
+  asked.length = 0;
+  await run["put-back"](back);
+  const made = asked.filter(([request]) => !request.startsWith("GET"));
+  assert.deepEqual(made, [
+    ["POST /api/folders", { path: "/Box" }],
+    ["POST /api/folders", { path: "/Box/empty" }],
+    ["PATCH /api/files/in", { folder: "/Box", name: "x.txt", onConflict: "keepBoth" }],
+    ["DELETE /api/folders", { path: "/to/Box/empty" }],
+  ]);
+});
+
+test("a folder is copied with its empty folders; beside itself under a free name, over another only when asked", async () => {
+  const tree = ["/", "/Box", "/Box/empty", "/Box (2)", "/to", "/to/Box"].map((path) => folder(path));
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("in", { folder: "/Box" })], "GET /api/folders": tree });
+  const made = () => asked.filter(([request]) => request === "POST /api/folders").map(([, { path }]) => path);
+  await run.copy({ items: [folder("/Box")], folder: "/" });
+  assert.deepEqual(made(), ["/Box (3)", "/Box (3)/empty"]);
+  assert.equal(asked.find(([request]) => request === "POST /api/tasks")[1].parameters.operationParameters.targetFolder, "/Box (3)");
+  asked.length = 0;
+  assert.equal((await run.copy({ items: [folder("/Box")], folder: "/to" })).conflicts.length, 1);
+  assert.deepEqual(made(), []);
+  await run.copy({ items: [folder("/Box")], folder: "/to", onConflict: "keepBoth" });
+  assert.deepEqual(made(), ["/to/Box", "/to/Box/empty"]);
 });
 
 test("deleting answers with what puts everything back", async () => {
-  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("in")] });
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": [file("in")], "GET /api/folders": ["/", "/x", "/x/empty", "/xy"].map((path) => folder(path)) });
   const back = await run.trash({ items: [folder("/x"), file("a"), file("b")] });
-  assert.deepEqual(back, { files: ["a", "b", "in"], folders: ["/x"] });
+  assert.deepEqual(back, { files: ["a", "b", "in"], folders: ["/x", "/x/empty"] });
   assert.ok(asked.some(([request, query]) => request === "DELETE /api/folders" && query.path === "/x"));
   asked.length = 0;
   await run.restore(back);
-  assert.deepEqual(asked.map(([request]) => request), ["POST /api/folders", "POST /api/tasks", "GET /api/tasks/t/wait"]);
-  assert.deepEqual(asked[1][1].parameters.targetIds, ["a", "b", "in"]);
+  assert.deepEqual(asked.map(([request]) => request), ["POST /api/folders", "POST /api/folders", "POST /api/tasks", "GET /api/tasks/t/wait"]);
+  assert.deepEqual(asked[2][1].parameters.targetIds, ["a", "b", "in"]);
 });
 
 test("a task's failure is thrown, also of one of its files", async () => {
@@ -226,7 +318,7 @@ test("a server without a route for the whole trash empties it by a task", async 
 test("a folder with more files than one action takes is never taken in part", async () => {
   addWords("files", { tooManyAtOnce: "At most {n}." });
   const page = Array.from({ length: 10_001 }, (_, at) => file(`f${at}`));
-  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": page });
+  const { asked, run } = commandsOver({ ...tasks, "GET /api/files": page, "GET /api/folders": [] });
   await assert.rejects(run.operate({ type: "FileCompress", items: [folder("/x")], parameters: {} }), /At most 10,000/);
   assert.ok(!asked.some(([request]) => request === "POST /api/tasks"));
   const back = await run.trash({ items: [folder("/x")] });

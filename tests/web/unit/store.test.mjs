@@ -16,7 +16,7 @@ import { totals, uploadView } from "../../../assets/core/upload-view.js";
 
 function listen(store) {
   const heard = [];
-  for (const topic of ["account", "quota", "connection", "uploads", "upload", "tasks", "task", "files"]) {
+  for (const topic of ["account", "quota", "connection", "uploads", "upload", "tasks", "task", "files", "links"]) {
     store.addEventListener(topic, ({ key }) => heard.push(key ? `${topic} ${key}` : topic));
   }
   return heard;
@@ -79,6 +79,13 @@ test("packets reach the store", () => {
   apply("quota.changed", { used: 5, reserved: 0, limit: 10 });
   apply("file.created", { file: {} });
   apply("sync.reset", { streamId: "s2", seq: 0 });
+  assert.equal(heard.filter((topic) => topic === "files").length, 1);
+  apply("folder.created", { folder: "/a" });
+  apply("folder.deleted", { folder: "/a", count: 0 });
+  apply("bundle.deleted", { bundleId: "b" });
+  assert.equal(heard.filter((topic) => topic === "files").length, 4);
+  apply("bundle.created", { bundleId: "b" });
+  assert.equal(heard.at(-1), "links");
 
   assert.equal(store.tasks.get("own").status, "Completed");
   assert.equal(store.tasks.get("own").progress, 100);
