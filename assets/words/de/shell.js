@@ -19,4 +19,7 @@ export default {
   notifications: "Benachrichtigungen",
   unread: { one: "Benachrichtigungen: {n} ungelesen", other: "Benachrichtigungen: {n} ungelesen" },
   failed: "Dieser Ort ließ sich nicht öffnen",
+  failedOffline: "Er öffnet sich von selbst, sobald der Server wieder erreichbar ist.",
+  failedReload: "Der Server ist neuer als diese Seite, oder eine Antwort ging verloren. Laden Sie die Seite neu.",
+  reload: "Neu laden",
 };

@@ -31,6 +31,7 @@ test("fit for everybody", (t) =>
     ["from the door to the trash and back by keyboard alone", walksByKeyboard],
     ["the page is an app that can be installed", canBeInstalled],
     ["what changed while the line was gone is there at once, and only what was missed is told", catchesUp],
+    ["a place that cannot be fetched says so in its own place alone, and comes with the connection", opensLater],
     ["nothing moves for those who want no motion", standsStill],
     ["every place fits from 320 px to 4K, light and dark", fitsEverywhere],
   ]));
@@ -170,6 +171,33 @@ async function catchesUp() {
   await far.close();
   proxy.closeAllConnections();
   proxy.close();
+}
+
+async function opensLater() {
+  faults.forgive("ERR_", "WebSocket", "dynamically imported");
+  const held = [];
+  await page.route("**/views/usage.js", (route) => held.push(route));
+  await world.go("#/files");
+  await page.locator("file-row").first().waitFor();
+  await world.go("#/usage");
+  await page.locator("main .coming .skeleton").first().waitFor();
+  assert.equal(await page.locator("file-view").count(), 0, "the place that was left hears no keys");
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-coming.png") });
+  await world.go("#/files");
+  await page.locator("file-row").first().waitFor();
+  await Promise.all(held.map((route) => route.abort()));
+  await page.waitForTimeout(100); // for what must not happen
+  assert.equal(await page.locator("file-row").first().isVisible(), true, "a late failure leaves other places alone");
+  await page.unroute("**/views/usage.js");
+  await world.context.setOffline(true);
+  await page.locator("connection-bar").waitFor();
+  await world.go("#/usage");
+  await page.getByText("It opens by itself").waitFor();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-not-loaded.png") });
+  await world.context.setOffline(false);
+  await page.locator("usage-view").waitFor();
+  await page.locator("connection-bar").waitFor({ state: "hidden" });
+  faults.forgive();
 }
 
 async function standsStill() {
