@@ -135,6 +135,18 @@ async function looks() {
   await panel.getByText(/sha256:[0-9a-f]{64}/).waitFor();
   await photograph(page, "files-details");
   await isClean(page, "the details");
+  await row("boats.md").locator(".pick").check();
+  for (const width of [900, 1024, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const right = (await panel.boundingBox()).x;
+    for (const part of ["selection-bar", ".tools > :last-child", "file-row"]) {
+      const { x, width: wide } = await page.locator(`file-view ${part}:visible`).last().boundingBox();
+      assert.ok(x + wide <= right, `${part} at ${width} px: ${x + wide} of ${right}`);
+    }
+    const { width: name } = await row("boats.md").locator(".open").boundingBox();
+    assert.ok(name > 50, `the name is ${name} px wide at ${width} px`);
+  }
+  await row("boats.md").locator(".pick").uncheck();
   await panel.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("Alt+ArrowUp");
   await row("harbour-1.txt").waitFor();
