@@ -270,6 +270,10 @@ const PLACES = {
 function misfits() {
   const wide = document.documentElement.scrollWidth - innerWidth;
   const found = wide > 0 ? [`${wide} px too wide`] : [];
+  for (const table of document.querySelectorAll("main table")) {
+    if (table.offsetWidth > table.parentElement.clientWidth) found.push(`a table of ${table.offsetWidth} px in ${table.parentElement.clientWidth}`);
+    for (const time of table.querySelectorAll("time")) if (time.offsetHeight > 28) found.push(`${time.textContent} takes lines`);
+  }
   for (const node of document.querySelectorAll("a, button, input, select, h1, h2, h3")) {
     if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     node.scrollIntoView({ block: "center" });
@@ -306,7 +310,7 @@ async function fitsEverywhere() {
     await world.go(`#/${place}`);
     await page.locator(sign).first().waitFor();
     assert.equal(await page.getByText(/could not be (loaded|brought up to date)/).count(), 0, place);
-    await look(place, WIDTHS);
+    await look(place, /^(settings|admin)/.test(place) ? [...WIDTHS, 760, 1024] : WIDTHS);
     await page.setViewportSize({ width: 320, height: 800 });
     if (!/^(usage|settings|admin)/.test(place)) await isClean(page, `${place}, 320 px`); // those have walks of their own
   }
