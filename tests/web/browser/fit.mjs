@@ -33,6 +33,7 @@ test("fit for everybody", (t) =>
     ["what changed while the line was gone is there at once, and only what was missed is told", catchesUp],
     ["a place that cannot be fetched says so in its own place alone, and comes with the connection", opensLater],
     ["nothing moves for those who want no motion", standsStill],
+    ["what floats has an edge, and one sees where one is, in colours of one's own", hasEdges],
     ["every place fits from 320 px to 4K, light and dark", fitsEverywhere],
   ]));
 
@@ -225,6 +226,21 @@ async function standsStill() {
   await page.locator("upload-row[data-state=done]", { hasText: "still.bin" }).waitFor();
   assert.deepEqual(await page.evaluate(() => [...moving]), []);
   await page.emulateMedia({ reducedMotion: null });
+}
+
+async function hasEdges() {
+  await page.emulateMedia({ forcedColors: "active" });
+  await page.locator("file-row .pick").first().check();
+  await page.locator("file-row .dots").first().click();
+  await page.locator("context-menu [data-verb]").first().waitFor();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-forced-colors.png") });
+  for (const part of ["context-menu", "selection-bar", "upload-tray", 'side-bar [aria-current="page"]']) {
+    const style = await page.locator(part).first().evaluate((node) => getComputedStyle(node).outlineStyle);
+    assert.equal(style, "solid", part);
+  }
+  await page.keyboard.press("Escape");
+  await page.locator("file-row .pick").first().uncheck();
+  await page.emulateMedia({ forcedColors: null });
 }
 
 /** Something of everything, with names that are long. */
