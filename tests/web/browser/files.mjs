@@ -34,6 +34,7 @@ test("the file places", (t) =>
     ["rows are chosen by box, Ctrl, Shift, Space, all and none", chooses],
     ["a menu and a sheet of shortcuts tell what can be done", showsMenus],
     ["a file is looked at, and its details", looks],
+    ["a picture stands in its row and tile, the sign of its kind until it is there", showsPictures],
     ["names change in place, and back", renames],
     ["a name that is taken asks: keep both, replace, or neither", asksOnConflict],
     ["rows move by the picker with the keyboard alone, and back", movesByPicker],
@@ -150,6 +151,47 @@ async function looks() {
   await panel.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("Alt+ArrowUp");
   await row("harbour-1.txt").waitFor();
+}
+
+/** As if the server had made thumbnails: of one there is none after all. */
+async function showsPictures() {
+  await page.route("**/api/files?*", async (route) => {
+    const answer = await route.fetch();
+    const files = await answer.json();
+    await route.fulfill({ response: answer, json: files.map((file) => ({ ...file, hasThumbnail: true })) });
+  });
+  const body = await world.picture();
+  let isSent;
+  const sent = new Promise((resolve) => (isSent = resolve));
+  const { id } = (await server.ask("GET", "/api/files?q=red.png"))[0];
+  faults.forgive("404");
+  await page.route("**/thumbnail?*", async (route) => {
+    if (!route.request().url().includes(id)) return route.fulfill({ status: 404, body: "" });
+    await sent;
+    return route.fulfill({ body, contentType: "image/png" });
+  });
+  await go("#/files/Photos");
+  const icon = row("red.png").locator(".picture .icon");
+  await row("red.png").locator("img").waitFor({ state: "attached" });
+  assert.equal(await icon.isVisible(), true);
+  isSent();
+  await row("red.png").locator("img[data-there]").waitFor();
+  assert.equal(await icon.isVisible(), false);
+  await photograph(page, "files-thumbnails");
+  await page.getByRole("button", { name: "Tiles" }).click();
+  await page.locator("file-tile img[data-there]").waitFor();
+  await photograph(page, "files-thumbnail-tiles");
+  await go("#/files/Photos/2026");
+  await page.locator('file-tile[data-name="harbour-1.txt"]').waitFor();
+  await page.waitForFunction(() => !document.querySelector("file-tile img")); // none came
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.unroute("**/api/files?*");
+  await page.unroute("**/thumbnail?*");
+  await go("#/files/Photos/2026/Harbour");
+  await row("boats.md").waitFor();
+  await page.keyboard.press("Alt+ArrowUp");
+  await row("harbour-1.txt").waitFor();
+  faults.forgive();
 }
 
 async function renames() {
