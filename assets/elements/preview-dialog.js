@@ -86,7 +86,7 @@ export class PreviewDialog extends DriveElement {
 
   #leave() {
     this.#stand();
-    if (this.#isEntered) history.back();
+    if (this.#isEntered) goBack();
     this.#isEntered = false;
     document.querySelector(`[data-id="${CSS.escape(this.#files[this.#at].id)}"] .open`)?.focus();
   }
@@ -173,6 +173,20 @@ export class PreviewDialog extends DriveElement {
     const download = h("a", { class: "button primary", href: url, download: name }, icon("download"), t("preview.download"));
     return h("div", { class: "sorry" }, h("p", {}, text), download);
   }
+}
+
+/** Leaves the newest entry of the history. That takes a moment: whoever goes elsewhere meanwhile gets there all the same. */
+function goBack() {
+  const here = location.href;
+  const watch = new AbortController();
+  let goal = null;
+  const look = () => {
+    if (location.href !== here) return void (goal = location.href);
+    watch.abort();
+    if (goal !== null) location.href = goal;
+  };
+  for (const type of ["popstate", "hashchange"]) addEventListener(type, look, { signal: watch.signal });
+  history.back();
 }
 
 customElements.define("preview-dialog", PreviewDialog);

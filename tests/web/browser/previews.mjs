@@ -293,6 +293,17 @@ async function goesThrough() {
   await world.go("#/files");
   await row("regatta.webm").waitFor();
   assert.equal(await dialog().count(), 0);
+
+  await row("logbook.md").click();
+  await title("logbook.md");
+  await page.evaluate(() => {
+    document.querySelector("preview-dialog dialog").close();
+    setTimeout(() => (location.hash = "#/files/Row")); // before the entry of the history is left
+  });
+  await row("2.txt").waitFor();
+  await page.waitForTimeout(300);
+  assert.equal(await row("2.txt").count(), 1, "who went elsewhere is not taken back");
+  await world.go("#/files");
 }
 
 const history = (way) => page.evaluate((to) => new Promise((resolve) => (addEventListener("popstate", () => setTimeout(resolve, 50), { once: true }), window.history[to]())), way);
