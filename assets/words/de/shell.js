@@ -11,6 +11,7 @@ export default {
   admin: "Verwaltung",
   more: "Mehr",
   places: "Orte",
+  between: "Ordner dazwischen",
   youAreHere: "Sie sind hier",
   upload: "Dateien hochladen",
   running: { one: "{n} läuft", other: "{n} laufen" },

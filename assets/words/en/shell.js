@@ -11,6 +11,7 @@ export default {
   admin: "Administration",
   more: "More",
   places: "Places",
+  between: "Folders in between",
   youAreHere: "You are here",
   upload: "Upload files",
   running: { one: "{n} running", other: "{n} running" },

@@ -40,6 +40,7 @@ test("the file places", (t) =>
     ["rows move by the picker with the keyboard alone, and back", movesByPicker],
     ["rows are cut, copied, pasted and dragged", pastesAndDrags],
     ["a phone chooses by a long press", choosesByTouch],
+    ["of a deep folder's way the ends can be read, and a menu has the rest", goesDeep],
     ["guests see and take, and change nothing", guestsOnlyRead],
   ]));
 
@@ -151,6 +152,28 @@ async function looks() {
   await panel.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("Alt+ArrowUp");
   await row("harbour-1.txt").waitFor();
+}
+
+async function goesDeep() {
+  const levels = Array.from({ length: 20 }, (_, at) => `Level${at + 1}`);
+  await put("deep.txt", `/${levels.join("/")}`, "deep");
+  await go(`#/files/${levels.join("/")}`);
+  await row("deep.txt").waitFor();
+  const steps = page.locator("bread-crumb li:visible");
+  assert.deepEqual((await steps.allInnerTexts()).filter(Boolean), ["Files", "Level19", "Level20"]);
+  assert.ok((await page.locator("search-box").boundingBox()).width >= 180);
+  await page.getByRole("button", { name: "Folders in between" }).click();
+  await photograph(page, "files-deep");
+  await isClean(page, "the folders in between");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Folders in between" }).press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Level2", exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.locator("bread-crumb a", { hasText: "Files" }).click();
+  await row("Level1").waitFor();
 }
 
 /** As if the server had made thumbnails: of one there is none after all. */
