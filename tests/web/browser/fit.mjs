@@ -311,6 +311,16 @@ function misfits() {
   }
 }
 
+/** On a phone the name of what was found has a line of its own, its path stands on the second. */
+async function readsPaths() {
+  await page.setViewportSize({ width: 390, height: 800 });
+  const found = page.locator("file-row[data-name]").first();
+  const [name, folder] = await Promise.all([found.locator(".open").boundingBox(), found.locator(".folder").boundingBox()]);
+  assert.ok(folder.y >= name.y + name.height && folder.width > 60, JSON.stringify([name, folder]));
+  await page.locator("search-box input").focus();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-search-390.png") });
+}
+
 async function fitsEverywhere() {
   const url = await fill();
   await mkdir(ARTIFACTS, { recursive: true });
@@ -325,6 +335,7 @@ async function fitsEverywhere() {
   for (const [place, sign] of Object.entries(PLACES)) {
     await world.go(`#/${place}`);
     await page.locator(sign).first().waitFor();
+    if (place.includes("?q")) await readsPaths();
     assert.equal(await page.getByText(/could not be (loaded|brought up to date)/).count(), 0, place);
     await look(place, /^(settings|admin)/.test(place) ? [...WIDTHS, 760, 1024] : WIDTHS);
     await page.setViewportSize({ width: 320, height: 800 });
