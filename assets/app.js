@@ -130,6 +130,7 @@ for (const type of ["online", "offline"]) {
     isOnline = type === "online";
     sending.now?.uploader.setOnline(isOnline);
     if (isOnline) live.wake();
+    else live.lost();
   });
 }
 navigator.serviceWorker?.addEventListener("message", ({ data }) => {

@@ -47,11 +47,14 @@ export class Problem extends Error {
  */
 export const asShown = (account) => (account ? { "X-Drive-Account": account.id } : {});
 
+/** What only reads can be asked again; on a line that broke without a word its answer would never come. */
+const PATIENCE_MS = 30_000;
+
 /**
  * @param {{fetch: typeof fetch, shown?: () => {id: string} | null | undefined, onSignedOut?: () => void}} means `shown`: the
  *   account that the page shows
  */
-export function createApi({ fetch, shown = () => null, onSignedOut = () => {} }) {
+export function createApi({ fetch, shown = () => null, onSignedOut = () => {}, patienceMs = PATIENCE_MS }) {
   /**
    * `accept`: statuses beyond 2xx whose body is wanted too.
    * @returns {Promise<{status: number, headers: Headers, data: any}>}
@@ -63,7 +66,7 @@ export function createApi({ fetch, shown = () => null, onSignedOut = () => {} })
     let response;
     let text;
     try {
-      const options = { method, headers, signal, credentials: "same-origin", cache: "no-store" };
+      const options = { method, headers, signal: method === "GET" ? patient(signal, patienceMs) : signal, credentials: "same-origin", cache: "no-store" };
       if (body !== undefined) options.body = JSON.stringify(body);
       response = await fetch(path + search, options);
       text = await response.text();
@@ -130,6 +133,8 @@ export function createApi({ fetch, shown = () => null, onSignedOut = () => {} })
     cancelUpload: (taskId) => data("DELETE", `/api/files/upload/task/${id(taskId)}`),
   };
 }
+
+const patient = (signal, ms) => AbortSignal.any([AbortSignal.timeout(ms), ...(signal ? [signal] : [])]);
 
 /** Open uploads are few, but a dropped folder can leave more than one page of them. */
 async function everyUpload(page, status) {

@@ -7,6 +7,10 @@ import { retryDelay } from "./retry.js";
 
 const CLOSED_SIGNED_OUT = 4001;
 const CLOSED_TOO_SLOW = 4008;
+const CLOSED_LOST = 1006;
+/** A line that broke without a word looks like a quiet one. After so long without a packet the server is asked for one. */
+export const SILENCE_MS = 30_000;
+export const ANSWER_MS = 10_000;
 
 export class LiveEvent extends Event {
   constructor(type, fields = {}) {
@@ -22,6 +26,8 @@ export class Live extends EventTarget {
   #random;
   #socket = null;
   #timer = null;
+  #silence = null;
+  #isOnline = false;
   #failures = 0;
   #wanted = false;
   /** Where the stream was left: `streamId:seq` asks the server for everything after it. */
@@ -51,8 +57,20 @@ export class Live extends EventTarget {
     this.#streamId = null;
     this.#failures = 0;
     this.#clearTimer();
+    this.#release();
+  }
+
+  /** The line is known to be gone, before the socket knows: begins anew. */
+  lost() {
+    if (this.#socket === null) return;
+    this.#release();
+    this.#closed(CLOSED_LOST);
+  }
+
+  #release() {
     const socket = this.#socket;
     this.#socket = null;
+    this.#timers.clear(this.#silence);
     socket?.close();
   }
 
@@ -73,12 +91,26 @@ export class Live extends EventTarget {
     const since = this.#streamId === null ? "" : `?since=${encodeURIComponent(`${this.#streamId}:${this.#seq}`)}`;
     const socket = this.#open(this.#url + since);
     this.#socket = socket;
+    this.#isOnline = false;
+    this.#listen();
     socket.addEventListener("message", ({ data }) => {
-      if (socket === this.#socket) this.#receive(data);
+      if (socket !== this.#socket) return;
+      this.#listen();
+      this.#receive(data);
     });
     socket.addEventListener("close", ({ code }) => {
       if (socket === this.#socket) this.#closed(code);
     });
+  }
+
+  /** The browser answers the server's own pings unseen, so we need ours. */
+  #listen() {
+    this.#timers.clear(this.#silence);
+    this.#silence = this.#timers.set(() => {
+      if (!this.#isOnline) return this.lost();
+      this.#socket.send('{"type":"ping"}');
+      this.#silence = this.#timers.set(() => this.lost(), ANSWER_MS);
+    }, SILENCE_MS);
   }
 
   #receive(text) {
@@ -88,6 +120,7 @@ export class Live extends EventTarget {
     } catch {
       return;
     }
+    if (packet.type === "pong") return;
     if (packet.type === "hello") this.#greeted(packet.data);
     else if (packet.type === "sync.reset") this.#restart(packet.data);
     else if (packet.seq !== undefined) {
@@ -101,6 +134,7 @@ export class Live extends EventTarget {
   #greeted({ streamId, seq }) {
     if (streamId !== this.#streamId) this.#restart({ streamId, seq });
     this.#failures = 0;
+    this.#isOnline = true;
     this.#state("online");
   }
 
@@ -111,6 +145,7 @@ export class Live extends EventTarget {
 
   #closed(code) {
     this.#socket = null;
+    this.#timers.clear(this.#silence);
     if (!this.#wanted) return;
     if (code === CLOSED_SIGNED_OUT) {
       this.stop();

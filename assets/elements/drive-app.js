@@ -14,12 +14,18 @@ import { parseRoute } from "./route.js";
 
 /** The title sums up all uploads; it is not read more often than this. By a timer, for a page in the background has no frames. */
 const TITLE_MS = 250;
+/** Most places are there before a skeleton would be seen. */
+const SKELETON_AFTER_MS = 150;
 
 export class DriveApp extends DriveElement {
   store;
   opened = () => {};
-  /** Places that were loaded, by name: their element. @type {Map<string, HTMLElement>} */
+  /** By name: a place that was loaded, what stands there while it is, or why it could not be. @type {Map<string, HTMLElement>} */
   #places = new Map();
+  /** Places that could not be loaded. They are tried again when somebody comes back or the connection does. */
+  #failed = new Set();
+  /** Where whoever was here last left; theirs again if they are the next. @type {{id: string, hash: string} | null} */
+  #left = null;
   #problem = null;
   #shown = null;
   #titleTimer = null;
@@ -27,6 +33,8 @@ export class DriveApp extends DriveElement {
   #toasts = h("toast-stack");
   #door = null;
   #frame = null;
+  /** The account that the frame belongs to. */
+  #whose = null;
   /** The parts of the frame, made when somebody signs in. */
   #parts = null;
 
@@ -41,6 +49,7 @@ export class DriveApp extends DriveElement {
 
   /** @returns {() => void} takes it away again */
   #toast(toast) {
+    if (!this.store.account) return () => {}; // what comes late is none of the next one's business
     this.say(toast.text);
     return this.#toasts.show(toast);
   }
@@ -52,7 +61,8 @@ export class DriveApp extends DriveElement {
   connected() {
     this.listen(this.store, "account", () => this.update());
     this.listen(this.store, "uploads upload", () => (this.#titleTimer ??= setTimeout(() => this.#updateTitle(), TITLE_MS)));
-    this.listen(window, "hashchange", () => this.update());
+    this.listen(this.store, "connection", () => this.store.connection === "online" && this.#tryFailed());
+    this.listen(window, "hashchange", () => this.#tryFailed());
     this.listen(this, "drive-action", (event) => {
       const { action, detail } = event;
       if (action === "toast") event.answer = this.#toast(detail);
@@ -77,6 +87,12 @@ export class DriveApp extends DriveElement {
     if (node) this.#toasts.before(node);
   }
 
+  #tryFailed() {
+    for (const view of this.#failed) this.#places.delete(view);
+    this.#failed.clear();
+    this.update();
+  }
+
   #startFailed({ message }) {
     const retry = h(
       "button",
@@ -89,8 +105,7 @@ export class DriveApp extends DriveElement {
   }
 
   #showDoor() {
-    this.#frame = null; // the next account starts with a clean view
-    this.#places.clear();
+    if (this.#frame !== null) this.#forget();
     if (this.#door === null) return void this.#loadDoor();
     const { code, refusal } = parseRoute(location.hash);
     this.#door.code = code;
@@ -98,11 +113,22 @@ export class DriveApp extends DriveElement {
     this.#showOnly(this.#door);
   }
 
+  /** The next account starts with a clean view, and finds no name of what was seen before. */
+  #forget() {
+    this.#frame = null;
+    this.#places.clear();
+    this.#failed.clear();
+    this.#toasts.replaceChildren();
+    this.#region.replaceChildren();
+    this.#left = { id: this.#whose, hash: location.hash };
+    history.replaceState(null, "", location.pathname);
+  }
+
   async #loadDoor() {
     try {
       await loadPart(await import("../views/door.js"));
-    } catch (error) {
-      return this.#showOnly(this.#startFailed(error));
+    } catch {
+      return this.#showOnly(this.#startFailed({ message: t("common.unreachable") }));
     }
     if (this.store.account !== null || this.#door !== null) return;
     this.#door = h("sign-in");
@@ -110,7 +136,10 @@ export class DriveApp extends DriveElement {
   }
 
   #showFrame() {
-    this.#door = null;
+    const { id } = this.store.account;
+    if (this.#left?.id === id && location.hash === "") history.replaceState(null, "", this.#left.hash || "#/files");
+    this.#left = this.#door = null;
+    this.#whose = id;
     const { view, folder, q, rest, code, refusal } = parseRoute(location.hash);
     if (!viewsOf(this.store.account).some((one) => one.view === view)) return location.replace("#/files"); // not for them
     if (code || refusal) history.replaceState(null, "", "#/files"); // it has been used; do not leave it in the address
@@ -123,10 +152,8 @@ export class DriveApp extends DriveElement {
     drop.disabled = this.store.account.role === "guest";
     if (view === "files") files.place = { folder, q };
     const place = this.#place(view);
-    if (place !== null) {
-      place.rest = rest;
-      if (main.firstElementChild !== place) this.#enter(place);
-    }
+    place.rest = rest;
+    if (main.firstElementChild !== place) this.#enter(place);
     const isNew = this.#frame !== this.#shown;
     this.#showOnly(this.#frame);
     if (isNew) main.focus(); // the door, which had the focus, is gone
@@ -140,27 +167,41 @@ export class DriveApp extends DriveElement {
     if (!isFirst && this.#shown === this.#frame) main.focus({ preventScroll: true });
   }
 
-  /** The element of a place; null while it is being loaded, after which it is shown. */
+  /** The element of a place; while it is being loaded, what stands in for it: the one that was left would still hear keys. */
   #place(view) {
-    const known = view === "files" ? this.#parts.files : this.#places.get(view);
-    if (known === undefined) this.#load(view);
-    return known ?? null;
+    if (view === "files") return this.#parts.files;
+    if (!this.#places.has(view)) {
+      this.#places.set(view, comingSoon());
+      this.#load(view);
+    }
+    return this.#places.get(view);
   }
 
   async #load(view) {
     const { store } = this;
+    const frame = this.#frame;
+    let place;
     try {
       const module = await VIEWS.find((one) => one.view === view).load();
       await Promise.all([loadPart(module), loadSaid()]);
       this.opened(module);
-      this.#places.set(view, Object.assign(h(module.tag), { store }));
+      place = Object.assign(h(module.tag), { store });
     } catch (error) {
       console.error(error);
-      const again = h("button", { type: "button", onclick: () => this.#load(view) }, icon("retry"), t("common.tryAgain"));
-      this.#parts?.main.replaceChildren(placeholder({ glyph: "offline", title: t("shell.failed"), text: error.message }, again));
-      return;
+      place = this.#notLoaded();
     }
-    if (this.#frame !== null) this.update();
+    if (this.#frame !== frame) return; // somebody else is signed in
+    if (place.store !== store) this.#failed.add(view);
+    this.#places.set(view, place);
+    this.update();
+  }
+
+  /** With a connection, the parts are gone from the server or the browser remembers the failure: a new page helps both. */
+  #notLoaded() {
+    const isOnline = this.store.connection === "online";
+    const help = () => (isOnline ? location.reload() : this.#tryFailed());
+    const button = h("button", { type: "button", onclick: help }, icon("retry"), t(isOnline ? "shell.reload" : "common.tryAgain"));
+    return placeholder({ glyph: "offline", title: t("shell.failed"), text: t(isOnline ? "shell.failedReload" : "shell.failedOffline") }, button);
   }
 
   #buildFrame() {
@@ -210,6 +251,13 @@ export class DriveApp extends DriveElement {
     const title = [sum.moving > 0 && percent(sum.part), where, "Drive"].filter(Boolean).join(" · ");
     if (document.title !== title) document.title = title;
   }
+}
+
+function comingSoon() {
+  const node = h("div", { class: "coming", role: "status", "aria-label": t("common.loading") });
+  const lines = () => Array.from({ length: 8 }, () => h("div", { class: "skeleton" }));
+  setTimeout(() => node.append(...lines()), SKELETON_AFTER_MS);
+  return node;
 }
 
 /** What a part that is loaded later needs beside its modules. */

@@ -7,8 +7,9 @@ import { ago, bytes, exactBytes, exactTime, folderWords } from "../core/format.j
 import { isFolder, keyOf, sizeOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
 import { aimLink, glyphOf, holdFocus, kindWord, nameField } from "./file-parts.js";
+import { FilePicture } from "./file-picture.js";
 import { folderHref } from "./route.js";
 
 export class FileRow extends DriveElement {
@@ -17,7 +18,7 @@ export class FileRow extends DriveElement {
   #mode = "files";
   #showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
-  #icon = icon("file");
+  #picture = new FilePicture();
   #link = h("a", { class: "open", draggable: "false" });
   #marks = h("span", { class: "marks" });
   #folder = h("a", { class: "folder", tabindex: -1, draggable: "false" });
@@ -56,7 +57,7 @@ export class FileRow extends DriveElement {
     this.setAttribute("role", "row");
     this.append(
       h("span", { role: "cell", class: "box" }, this.#pick),
-      h("span", { role: "rowheader", class: "name" }, this.#icon, this.#words),
+      h("span", { role: "rowheader", class: "name" }, this.#picture.node, this.#words),
       this.#size,
       this.#kind,
       h("span", { role: "cell", class: "time" }, this.#time),
@@ -87,8 +88,7 @@ export class FileRow extends DriveElement {
     setAttribute(this, "data-selected", this.#selected);
     setAttribute(this, "draggable", item !== undefined && this.#mode !== "trash" ? "true" : null);
     if (item === undefined) return holdFocus(this.#link); // another row takes its place
-    const glyph = glyphOf(item);
-    setIcon(this.#icon, glyph);
+    this.#picture.show(item);
     setText(this.#link, item.name);
     aimLink(this.#link, item, this.#mode);
     this.#pick.checked = this.#selected;
@@ -96,7 +96,7 @@ export class FileRow extends DriveElement {
     setAttribute(this.#dots, "aria-label", t("files.actions", { name: item.name }));
     setText(this.#size, bytes(sizeOf(item)));
     setAttribute(this.#size, "title", exactBytes(sizeOf(item)));
-    setText(this.#kind, kindWord(glyph));
+    setText(this.#kind, kindWord(glyphOf(item)));
     setAttribute(this.#kind, "title", item.contentType);
     this.#updateTime(isFolder(item) ? null : (item.deletedAt ?? item.updatedAt));
     this.#updateMarks(item);

@@ -6,10 +6,9 @@ import { bytes, exactBytes } from "../core/format.js";
 import { isFolder, keyOf, sizeOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { h, iconButton, setAttribute, setText } from "./dom.js";
 import { aimLink, glyphOf, holdFocus, kindWord, nameField } from "./file-parts.js";
-
-const THUMBNAIL = 256;
+import { FilePicture } from "./file-picture.js";
 
 export class FileTile extends DriveElement {
   #item;
@@ -17,9 +16,7 @@ export class FileTile extends DriveElement {
   mode = "files";
   showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
-  #icon = icon("file");
-  #picture = h("span", { class: "picture" }, this.#icon);
-  #image = null;
+  #picture = new FilePicture();
   #link = h("a", { class: "open", draggable: "false" });
   #about = h("span", { class: "about number" });
   #words = h("span", { class: "words" }, this.#link, this.#about);
@@ -44,7 +41,7 @@ export class FileTile extends DriveElement {
 
   build() {
     this.setAttribute("role", "listitem");
-    this.append(this.#picture, this.#words, this.#pick, this.#dots);
+    this.append(this.#picture.node, this.#words, this.#pick, this.#dots);
   }
 
   rename(done) {
@@ -68,30 +65,15 @@ export class FileTile extends DriveElement {
     setAttribute(this, "data-selected", this.#selected);
     setAttribute(this, "draggable", item !== undefined && this.mode !== "trash" ? "true" : null);
     if (item === undefined) return holdFocus(this.#link); // another row takes its place
-    const glyph = glyphOf(item);
-    setIcon(this.#icon, glyph);
+    this.#picture.show(item);
     setText(this.#link, item.name);
     aimLink(this.#link, item, this.mode);
     this.#pick.checked = this.#selected;
     setAttribute(this.#pick, "aria-label", t("files.select", { name: item.name }));
     setAttribute(this.#dots, "aria-label", t("files.actions", { name: item.name }));
-    const what = isFolder(item) ? t("common.files", { n: item.allFiles }) : kindWord(glyph);
+    const what = isFolder(item) ? t("common.files", { n: item.allFiles }) : kindWord(glyphOf(item));
     setText(this.#about, `${what} · ${bytes(sizeOf(item))}`);
     setAttribute(this.#about, "title", exactBytes(sizeOf(item)));
-    this.#updatePicture(item);
-  }
-
-  /** The picture comes when the tile does; where it cannot, the icon stays. */
-  #updatePicture({ id, hasThumbnail, isEncrypted }) {
-    const source = hasThumbnail && !isEncrypted ? `/api/files/${encodeURIComponent(id)}/thumbnail?size=${THUMBNAIL}` : null;
-    if (this.#picture.dataset.source === String(source)) return;
-    this.#picture.dataset.source = String(source);
-    this.#image?.remove();
-    this.#image = null;
-    if (source === null) return;
-    const image = h("img", { src: source, alt: "", decoding: "async", draggable: "false", onerror: () => image.remove() });
-    this.#image = image;
-    this.#picture.append(image);
   }
 }
 

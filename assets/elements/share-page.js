@@ -133,7 +133,7 @@ export class SharePage extends DriveElement {
     const details = h("span", { class: "about", title: `${exactBytes(file.size)}, ${exactTime(file.uploadedAt)}` });
     setText(details, about.join(" · "));
     const get = h("a", { class: "icon-button button", href: file.url, download: file.name, "aria-label": t("share.downloadFile", { name: file.name }), title: t("share.download") }, icon("download"));
-    return h("li", {}, h("span", { class: "picture" }, picture), h("span", { class: "words" }, open, details), get);
+    return h("li", { "data-id": file.id }, h("span", { class: "picture" }, picture), h("span", { class: "words" }, open, details), get);
   }
 
   #look(at) {

@@ -123,6 +123,7 @@ pub const FILES: &[Asset] = embed![
     "elements/file-list.css",
     "elements/file-list.js",
     "elements/file-parts.js",
+    "elements/file-picture.js",
     "elements/file-row.css",
     "elements/file-row.js",
     "elements/file-states.js",

@@ -11,6 +11,7 @@ export default {
   admin: "Verwaltung",
   more: "Mehr",
   places: "Orte",
+  between: "Ordner dazwischen",
   youAreHere: "Sie sind hier",
   upload: "Dateien hochladen",
   running: { one: "{n} läuft", other: "{n} laufen" },
@@ -19,4 +20,7 @@ export default {
   notifications: "Benachrichtigungen",
   unread: { one: "Benachrichtigungen: {n} ungelesen", other: "Benachrichtigungen: {n} ungelesen" },
   failed: "Dieser Ort ließ sich nicht öffnen",
+  failedOffline: "Er öffnet sich von selbst, sobald der Server wieder erreichbar ist.",
+  failedReload: "Der Server ist neuer als diese Seite, oder eine Antwort ging verloren. Laden Sie die Seite neu.",
+  reload: "Neu laden",
 };

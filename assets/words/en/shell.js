@@ -11,6 +11,7 @@ export default {
   admin: "Administration",
   more: "More",
   places: "Places",
+  between: "Folders in between",
   youAreHere: "You are here",
   upload: "Upload files",
   running: { one: "{n} running", other: "{n} running" },
@@ -19,4 +20,7 @@ export default {
   notifications: "Notifications",
   unread: { one: "Notifications: {n} unread", other: "Notifications: {n} unread" },
   failed: "This place could not be opened",
+  failedOffline: "It opens by itself as soon as the server can be reached again.",
+  failedReload: "The server has become newer than this page, or an answer was lost. Load the page again.",
+  reload: "Load again",
 };

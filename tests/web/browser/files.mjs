@@ -34,11 +34,13 @@ test("the file places", (t) =>
     ["rows are chosen by box, Ctrl, Shift, Space, all and none", chooses],
     ["a menu and a sheet of shortcuts tell what can be done", showsMenus],
     ["a file is looked at, and its details", looks],
+    ["a picture stands in its row and tile, the sign of its kind until it is there", showsPictures],
     ["names change in place, and back", renames],
     ["a name that is taken asks: keep both, replace, or neither", asksOnConflict],
     ["rows move by the picker with the keyboard alone, and back", movesByPicker],
     ["rows are cut, copied, pasted and dragged", pastesAndDrags],
     ["a phone chooses by a long press", choosesByTouch],
+    ["of a deep folder's way the ends can be read, and a menu has the rest", goesDeep],
     ["guests see and take, and change nothing", guestsOnlyRead],
   ]));
 
@@ -135,9 +137,84 @@ async function looks() {
   await panel.getByText(/sha256:[0-9a-f]{64}/).waitFor();
   await photograph(page, "files-details");
   await isClean(page, "the details");
+  await row("boats.md").locator(".pick").check();
+  for (const width of [900, 1024, 1280]) {
+    await page.setViewportSize({ width, height: 800 });
+    const right = (await panel.boundingBox()).x;
+    for (const part of ["selection-bar", ".tools > :last-child", "file-row"]) {
+      const { x, width: wide } = await page.locator(`file-view ${part}:visible`).last().boundingBox();
+      assert.ok(x + wide <= right, `${part} at ${width} px: ${x + wide} of ${right}`);
+    }
+    const { width: name } = await row("boats.md").locator(".open").boundingBox();
+    assert.ok(name > 50, `the name is ${name} px wide at ${width} px`);
+  }
+  await row("boats.md").locator(".pick").uncheck();
   await panel.getByRole("button", { name: "Close" }).click();
   await page.keyboard.press("Alt+ArrowUp");
   await row("harbour-1.txt").waitFor();
+}
+
+async function goesDeep() {
+  const levels = Array.from({ length: 20 }, (_, at) => `Level${at + 1}`);
+  await put("deep.txt", `/${levels.join("/")}`, "deep");
+  await go(`#/files/${levels.join("/")}`);
+  await row("deep.txt").waitFor();
+  const steps = page.locator("bread-crumb li:visible");
+  assert.deepEqual((await steps.allInnerTexts()).filter(Boolean), ["Files", "Level19", "Level20"]);
+  assert.ok((await page.locator("search-box").boundingBox()).width >= 180);
+  await page.getByRole("button", { name: "Folders in between" }).click();
+  await photograph(page, "files-deep");
+  await isClean(page, "the folders in between");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Folders in between" }).press("Enter");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Tab");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Level2", exact: true }).waitFor();
+  assert.equal(await page.evaluate(() => document.activeElement.id), "main");
+  await page.locator("bread-crumb a", { hasText: "Files" }).click();
+  await row("Level1").waitFor();
+}
+
+/** As if the server had made thumbnails: of one there is none after all. */
+async function showsPictures() {
+  await page.route("**/api/files?*", async (route) => {
+    const answer = await route.fetch();
+    const files = await answer.json();
+    await route.fulfill({ response: answer, json: files.map((file) => ({ ...file, hasThumbnail: true })) });
+  });
+  const body = await world.picture();
+  let isSent;
+  const sent = new Promise((resolve) => (isSent = resolve));
+  const { id } = (await server.ask("GET", "/api/files?q=red.png"))[0];
+  faults.forgive("404");
+  await page.route("**/thumbnail?*", async (route) => {
+    if (!route.request().url().includes(id)) return route.fulfill({ status: 404, body: "" });
+    await sent;
+    return route.fulfill({ body, contentType: "image/png" });
+  });
+  await go("#/files/Photos");
+  const icon = row("red.png").locator(".picture .icon");
+  await row("red.png").locator("img").waitFor({ state: "attached" });
+  assert.equal(await icon.isVisible(), true);
+  isSent();
+  await row("red.png").locator("img[data-there]").waitFor();
+  assert.equal(await icon.isVisible(), false);
+  await photograph(page, "files-thumbnails");
+  await page.getByRole("button", { name: "Tiles" }).click();
+  await page.locator("file-tile img[data-there]").waitFor();
+  await photograph(page, "files-thumbnail-tiles");
+  await go("#/files/Photos/2026");
+  await page.locator('file-tile[data-name="harbour-1.txt"]').waitFor();
+  await page.waitForFunction(() => !document.querySelector("file-tile img")); // none came
+  await page.getByRole("button", { name: "List", exact: true }).click();
+  await page.unroute("**/api/files?*");
+  await page.unroute("**/thumbnail?*");
+  await go("#/files/Photos/2026/Harbour");
+  await row("boats.md").waitFor();
+  await page.keyboard.press("Alt+ArrowUp");
+  await row("harbour-1.txt").waitFor();
+  faults.forgive();
 }
 
 async function renames() {

@@ -31,7 +31,9 @@ test("fit for everybody", (t) =>
     ["from the door to the trash and back by keyboard alone", walksByKeyboard],
     ["the page is an app that can be installed", canBeInstalled],
     ["what changed while the line was gone is there at once, and only what was missed is told", catchesUp],
+    ["a place that cannot be fetched says so in its own place alone, and comes with the connection", opensLater],
     ["nothing moves for those who want no motion", standsStill],
+    ["what floats has an edge, and one sees where one is, in colours of one's own", hasEdges],
     ["every place fits from 320 px to 4K, light and dark", fitsEverywhere],
   ]));
 
@@ -172,6 +174,33 @@ async function catchesUp() {
   proxy.close();
 }
 
+async function opensLater() {
+  faults.forgive("ERR_", "WebSocket", "dynamically imported");
+  const held = [];
+  await page.route("**/views/usage.js", (route) => held.push(route));
+  await world.go("#/files");
+  await page.locator("file-row").first().waitFor();
+  await world.go("#/usage");
+  await page.locator("main .coming .skeleton").first().waitFor();
+  assert.equal(await page.locator("file-view").count(), 0, "the place that was left hears no keys");
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-coming.png") });
+  await world.go("#/files");
+  await page.locator("file-row").first().waitFor();
+  await Promise.all(held.map((route) => route.abort()));
+  await page.waitForTimeout(100); // for what must not happen
+  assert.equal(await page.locator("file-row").first().isVisible(), true, "a late failure leaves other places alone");
+  await page.unroute("**/views/usage.js");
+  await world.context.setOffline(true);
+  await page.locator("connection-bar").waitFor();
+  await world.go("#/usage");
+  await page.getByText("It opens by itself").waitFor();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-not-loaded.png") });
+  await world.context.setOffline(false);
+  await page.locator("usage-view").waitFor();
+  await page.locator("connection-bar").waitFor({ state: "hidden" });
+  faults.forgive();
+}
+
 async function standsStill() {
   await page.emulateMedia({ reducedMotion: "reduce" });
   await world.go("#/files");
@@ -197,6 +226,21 @@ async function standsStill() {
   await page.locator("upload-row[data-state=done]", { hasText: "still.bin" }).waitFor();
   assert.deepEqual(await page.evaluate(() => [...moving]), []);
   await page.emulateMedia({ reducedMotion: null });
+}
+
+async function hasEdges() {
+  await page.emulateMedia({ forcedColors: "active" });
+  await page.locator("file-row .pick").first().check();
+  await page.locator("file-row .dots").first().click();
+  await page.locator("context-menu [data-verb]").first().waitFor();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-forced-colors.png") });
+  for (const part of ["context-menu", "selection-bar", "upload-tray", 'side-bar [aria-current="page"]']) {
+    const style = await page.locator(part).first().evaluate((node) => getComputedStyle(node).outlineStyle);
+    assert.equal(style, "solid", part);
+  }
+  await page.keyboard.press("Escape");
+  await page.locator("file-row .pick").first().uncheck();
+  await page.emulateMedia({ forcedColors: null });
 }
 
 /** Something of everything, with names that are long. */
@@ -242,6 +286,10 @@ const PLACES = {
 function misfits() {
   const wide = document.documentElement.scrollWidth - innerWidth;
   const found = wide > 0 ? [`${wide} px too wide`] : [];
+  for (const table of document.querySelectorAll("main table")) {
+    if (table.offsetWidth > table.parentElement.clientWidth) found.push(`a table of ${table.offsetWidth} px in ${table.parentElement.clientWidth}`);
+    for (const time of table.querySelectorAll("time")) if (time.offsetHeight > 28) found.push(`${time.textContent} takes lines`);
+  }
   for (const node of document.querySelectorAll("a, button, input, select, h1, h2, h3")) {
     if (!node.checkVisibility({ visibilityProperty: true, opacityProperty: true })) continue;
     node.scrollIntoView({ block: "center" });
@@ -263,6 +311,16 @@ function misfits() {
   }
 }
 
+/** On a phone the name of what was found has a line of its own, its path stands on the second. */
+async function readsPaths() {
+  await page.setViewportSize({ width: 390, height: 800 });
+  const found = page.locator("file-row[data-name]").first();
+  const [name, folder] = await Promise.all([found.locator(".open").boundingBox(), found.locator(".folder").boundingBox()]);
+  assert.ok(folder.y >= name.y + name.height && folder.width > 60, JSON.stringify([name, folder]));
+  await page.locator("search-box input").focus();
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-search-390.png") });
+}
+
 async function fitsEverywhere() {
   const url = await fill();
   await mkdir(ARTIFACTS, { recursive: true });
@@ -277,8 +335,9 @@ async function fitsEverywhere() {
   for (const [place, sign] of Object.entries(PLACES)) {
     await world.go(`#/${place}`);
     await page.locator(sign).first().waitFor();
+    if (place.includes("?q")) await readsPaths();
     assert.equal(await page.getByText(/could not be (loaded|brought up to date)/).count(), 0, place);
-    await look(place, WIDTHS);
+    await look(place, /^(settings|admin)/.test(place) ? [...WIDTHS, 760, 1024] : WIDTHS);
     await page.setViewportSize({ width: 320, height: 800 });
     if (!/^(usage|settings|admin)/.test(place)) await isClean(page, `${place}, 320 px`); // those have walks of their own
   }

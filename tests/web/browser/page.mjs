@@ -276,9 +276,17 @@ async function signsOutAndIn() {
   await Promise.all([page.reload(), other.goto(server.url)]);
   await until(async () => sockets.length === 2, "both pages listen");
   faults.forgive("401", "WebSocket"); // what the browser itself says of it
+  await page.getByRole("button", { name: "New folder" }).click();
+  await page.locator("dialog input:focus").fill("Secret");
+  await page.keyboard.press("Enter");
+  await page.locator('file-row[data-name="Secret"]').waitFor();
+  await page.evaluate(() => (location.hash = "#/files/Secret"));
+  await page.evaluate(() => document.querySelector("side-bar").act("toast", { tone: "danger", text: "Secret plan could not be moved." }));
+  await page.getByText("Secret plan").first().waitFor();
   await page.locator("account-menu .avatar").click();
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.locator("sign-in").waitFor();
+  assert.deepEqual([await page.getByText("Secret").count(), new URL(page.url()).hash], [0, ""], "nothing tells what was seen before");
   await other.locator("sign-in").waitFor();
   await until(async () => sockets.every((socket) => socket.isClosed()), "the sockets are closed");
   await other.close();
@@ -290,6 +298,6 @@ async function signsOutAndIn() {
   await photograph(page, "sign-in");
   await page.fill("input[name=password]", ACCOUNT.password);
   await page.click("sign-in button[type=submit]");
-  await page.locator("file-row").first().waitFor();
+  await page.locator("bread-crumb h1", { hasText: "Secret" }).waitFor(); // for the same person it goes on there
   faults.forgive();
 }

@@ -80,6 +80,7 @@ test("previews", (t) =>
     ["Markdown is shown as it is meant, and as it was written", showsMarkdown],
     ["a film plays, is wound, and ends with its dialog", showsFilm],
     ["a sound does so too", playsSound],
+    ["keys, buttons and fingers go from file to file; Back closes it and stays", goesThrough],
     ["a film that cannot be played is offered for downloading", offersUnplayable],
     ["a browser without a viewer offers the download", offersWithoutViewer],
   ]));
@@ -245,6 +246,75 @@ async function playsSound() {
   await isClean(page, "a sound");
   await endsWithDialog(media, "foghorn.wav");
 }
+
+async function goesThrough() {
+  const title = (name) => dialog().getByRole("heading", { name, level: 2 }).waitFor();
+  const { keyboard } = page;
+  await put("1.wav", "/Row", sound(5), "audio/x-wav");
+  for (const name of ["2.txt", "3.txt", "4.txt", "5.png"]) await put(name, "/Row", name, name.endsWith("png") ? "image/png" : "text/plain");
+  await world.go("#/files/Row");
+  await row("1.wav").locator(".open").click();
+  await page.locator("preview-dialog audio").focus();
+  await keyboard.press("ArrowRight");
+  await title("1.wav"); // the keys wind the sound
+  await dialog().getByRole("button", { name: "Next" }).click();
+  await title("2.txt");
+  await photograph(page, "preview-text");
+  await keyboard.press("ArrowRight");
+  await title("3.txt");
+  await history("back");
+  assert.equal(await dialog().count(), 0);
+  assert.equal(await world.focused(), "3.txt", "the one that was seen last");
+  await row("3.txt").locator(".open").click();
+  await keyboard.press("Escape");
+  await page.waitForTimeout(200); // its entry of the history goes too
+  await history("back");
+  await row("regatta.webm").waitFor();
+  await history("forward");
+  await row("4.txt").waitFor();
+
+  await row("3.txt").locator(".open").click();
+  await title("3.txt");
+  const [gone] = await server.ask("GET", "/api/files?q=4.txt");
+  await server.ask("DELETE", `/api/files/${gone.id}`);
+  faults.forgive("404");
+  await keyboard.press("ArrowRight");
+  await dialog().getByText("no longer there").waitFor();
+  const [broken] = await server.ask("GET", "/api/files?q=5.png");
+  await server.ask("DELETE", `/api/files/${broken.id}`);
+  await dialog().getByRole("button", { name: "Next" }).click();
+  await title("5.png");
+  await dialog().getByText("no longer there").waitFor();
+  await keyboard.press("ArrowLeft"); // the button for the next is gone, the focus is not
+  await title("4.txt");
+  faults.forgive();
+  await swipe(page.locator("preview-dialog .stage"), 120);
+  await title("3.txt");
+  await world.go("#/files");
+  await row("regatta.webm").waitFor();
+  assert.equal(await dialog().count(), 0);
+
+  await row("logbook.md").click();
+  await title("logbook.md");
+  await page.evaluate(() => {
+    document.querySelector("preview-dialog dialog").close();
+    setTimeout(() => (location.hash = "#/files/Row")); // before the entry of the history is left
+  });
+  await row("2.txt").waitFor();
+  await page.waitForTimeout(300);
+  assert.equal(await row("2.txt").count(), 1, "who went elsewhere is not taken back");
+  await world.go("#/files");
+}
+
+const history = (way) => page.evaluate((to) => new Promise((resolve) => (addEventListener("popstate", () => setTimeout(resolve, 50), { once: true }), window.history[to]())), way);
+
+/** A finger goes so far to the right. */
+const swipe = (where, far) =>
+  where.evaluate((stage, x) => {
+    const finger = (type, clientX) => stage.dispatchEvent(new PointerEvent(type, { pointerType: "touch", isPrimary: true, bubbles: true, clientX, clientY: 200 }));
+    finger("pointerdown", 200);
+    finger("pointerup", 200 + x);
+  }, far);
 
 async function offersUnplayable() {
   await put("broken.mp4", "/", "no film at all", "video/mp4");

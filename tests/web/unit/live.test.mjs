@@ -4,7 +4,7 @@ import "./english.mjs";
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Live } from "../../../assets/core/live.js";
+import { ANSWER_MS, Live, SILENCE_MS } from "../../../assets/core/live.js";
 
 class FakeSocket extends EventTarget {
   constructor(url) {
@@ -20,6 +20,10 @@ class FakeSocket extends EventTarget {
   close() {
     this.isClosed = true;
   }
+  sent = [];
+  send(text) {
+    this.sent.push(JSON.parse(text).type);
+  }
 }
 
 /** A Live with sockets and timers in the test's hands. */
@@ -32,14 +36,20 @@ function setUp() {
     random: () => 1,
     timers: {
       set: (run, delay) => timers.push({ run, delay }),
-      clear: (number) => timers[number - 1] && (timers[number - 1].cleared = true),
+      clear: (number) => timers[number - 1] && (timers[number - 1].isOver = true),
     },
   });
   const packets = [];
   const states = [];
   live.addEventListener("packet", ({ packet }) => packets.push(packet.type));
   live.addEventListener("state", ({ state }) => states.push(state));
-  return { live, sockets, timers, packets, states, socket: () => sockets.at(-1), fire: () => timers.at(-1).run() };
+  const waiting = () => timers.filter(({ isOver }) => !isOver);
+  const fire = () => {
+    const timer = waiting().at(-1);
+    timer.isOver = true;
+    timer.run();
+  };
+  return { live, sockets, timers, packets, states, socket: () => sockets.at(-1), waiting, fire };
 }
 
 const hello = (seq, streamId = "s1") => ({ type: "hello", data: { streamId, seq, serverTime: "" } });
@@ -120,33 +130,33 @@ test("too slow: comes back at once for what it missed; but not in a circle", () 
 });
 
 test("signed out: says so and stays closed; the next start begins without a past", () => {
-  const { live, sockets, socket, timers } = setUp();
+  const { live, sockets, socket, waiting } = setUp();
   let signedOut = 0;
   live.addEventListener("signed-out", () => signedOut++);
   live.start();
   socket().receive(hello(3));
   socket().end(4001);
   assert.equal(signedOut, 1);
-  assert.equal(timers.length, 0);
+  assert.deepEqual(waiting(), []);
   assert.equal(sockets.length, 1);
   live.start();
   assert.equal(socket().url, "ws://drive/ws");
 });
 
 test("waking tries at once instead of waiting; stopping ends it", () => {
-  const { live, sockets, socket, timers, packets } = setUp();
+  const { live, sockets, socket, waiting, packets } = setUp();
   live.start();
   socket().end(1006);
   live.wake();
   assert.equal(sockets.length, 2);
-  assert.ok(timers[0].cleared);
+  assert.deepEqual(waiting().map(({ delay }) => delay), [SILENCE_MS]);
   live.wake(); // already trying
   assert.equal(sockets.length, 2);
   live.stop();
   assert.ok(socket().isClosed);
   socket().receive(hello(3)); // a late word of a closed socket
   socket().end(1006);
-  assert.equal(timers.length, 1, "no reconnection after stop");
+  assert.deepEqual(waiting(), [], "no reconnection after stop");
   assert.deepEqual(packets, [], "what a closed socket still says is not heard");
   live.wake();
   assert.equal(sockets.length, 2);
@@ -157,4 +167,36 @@ test("what is no JSON is not followed", () => {
   live.start();
   socket().dispatchEvent(Object.assign(new Event("message"), { data: "<html>" }));
   assert.deepEqual(packets, []);
+});
+
+test("a line that says nothing is asked; without an answer it is gone, and the stream goes on over another", () => {
+  const { live, socket, sockets, waiting, fire, packets, states } = setUp();
+  live.start();
+  socket().receive(hello(3));
+  fire();
+  assert.deepEqual(socket().sent, ["ping"]);
+  assert.equal(waiting().at(-1).delay, ANSWER_MS);
+  socket().receive({ type: "pong", data: {} });
+  assert.equal(waiting().at(-1).delay, SILENCE_MS);
+  assert.deepEqual(packets, ["hello"], "an answer is nobody else's business");
+  fire();
+  fire();
+  assert.ok(sockets[0].isClosed);
+  assert.equal(states.at(-1), "offline");
+  fire();
+  assert.match(socket().url, /since=s1%3A3$/);
+  fire(); // no greeting either
+  assert.deepEqual(states.slice(-2), ["connecting", "offline"]);
+});
+
+test("what the browser knows to be gone is not waited for", () => {
+  const { live, socket, sockets, states } = setUp();
+  live.lost();
+  live.start();
+  socket().receive(hello(3));
+  live.lost();
+  assert.ok(sockets[0].isClosed);
+  live.lost();
+  live.wake();
+  assert.deepEqual(states, ["connecting", "online", "offline", "connecting"]);
 });

@@ -254,6 +254,20 @@ test("the plan of chunks keeps count through losses", () => {
 
 const answer = (status, body, headers = {}) => new Response(body, { status, headers });
 
+test("requests: what only reads is not waited for without end, and whoever gives up first is told apart", async () => {
+  const asked = [];
+  const silent = (_, { method, signal }) => (asked.push(method), new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason))));
+  const api = createApi({ fetch: silent, patienceMs: 10 });
+  const alive = setInterval(() => {}, 1000); // node does not wait for the timers of signals
+  await assert.rejects(api.quota(), { status: 0, code: "NETWORK" });
+  await assert.rejects(api.files({}, AbortSignal.timeout(1)), { name: "TimeoutError" });
+  const sent = api.createUpload({}).then(assert.fail, assert.fail);
+  const wait = new Promise((resolve) => setTimeout(resolve, 30));
+  await Promise.race([sent, wait]);
+  clearInterval(alive);
+  assert.deepEqual(asked, ["GET", "GET", "POST"]);
+});
+
 test("requests: bodies, queries, errors", async () => {
   const calls = [];
   let next;
