@@ -214,10 +214,7 @@ fn honoured(intent: Intent) -> Status {
 fn refused(now: State, verb: Verb) -> Error {
     let (verb, word) = (verb.participle(), now.status.word());
     let error = if now.status.is_final() {
-        Error::new(
-            Kind::TaskFinished,
-            format!("This task is {word}; it can no longer be {verb}."),
-        )
+        Error::new(Kind::TaskFinished, format!("This task is {word}; it can no longer be {verb}."))
     } else if now.status == Status::Paused {
         Error::new(
             Kind::TaskPaused,
@@ -279,6 +276,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// What people see.
+    pub fn title(&self) -> &str {
+        self.description.as_deref().filter(|text| !text.is_empty()).unwrap_or(&self.name)
+    }
+
     pub fn state(&self) -> State {
         State { status: self.status, intent: self.intent }
     }

@@ -79,7 +79,11 @@ async fn moving_copying_renaming_tagging_and_expiring() {
         ("setExpiry", json!({ "expiredAt": "2999-01-01T00:00:00Z" })),
     ] {
         let task = user.run("BulkOperation", wish(operation, &ids, parameters)).await;
-        assert_eq!(task["results"], json!({ "processed": 2, "failedCount": 0, "failed": [] }), "{operation}: {task}");
+        assert_eq!(
+            task["results"],
+            json!({ "processed": 2, "failedCount": 0, "failed": [] }),
+            "{operation}: {task}"
+        );
     }
     assert_eq!(names(&user, "folder=/out").await, ["1-a.txt", "2-b.tar"]);
     assert_eq!(names(&user, "folder=/copies").await, ["a (2).txt", "a.txt", "b (2).tar", "b.tar"]);
