@@ -22,15 +22,15 @@ export function monthsBetween(months) {
 /** The usage of several accounts as that of one. @param {object[]} all what `GET /api/usage` tells of each */
 export function together(all) {
   const sum = (field) => all.reduce((total, one) => total + one[field], 0);
-  const merged = (list, key) => {
+  const merged = (list, key, fields = ["files", "bytes", "charged"]) => {
     const found = new Map();
     for (const row of all.flatMap((one) => one[list])) {
-      const known = found.get(row[key]) ?? { ...row, files: 0, bytes: 0, charged: 0 };
-      for (const field of ["files", "bytes", "charged"]) known[field] += row[field];
-      found.set(row[key], known);
+      const known = found.get(row[key]);
+      found.set(row[key], known ? { ...known, ...Object.fromEntries(fields.map((field) => [field, known[field] + row[field]])) } : row);
     }
     return [...found.values()];
   };
+  const inOrder = (rows, key) => rows.toSorted((a, b) => (a[key] < b[key] ? -1 : 1));
   return {
     used: sum("used"),
     reserved: sum("reserved"),
@@ -38,7 +38,8 @@ export function together(all) {
     limit: null,
     byPool: merged("byPool", "poolId"),
     byType: merged("byType", "type"),
-    byMonth: merged("byMonth", "month").toSorted((a, b) => (a.month < b.month ? -1 : 1)),
+    byMonth: inOrder(merged("byMonth", "month"), "month"),
+    uploadsByDay: inOrder(merged("uploadsByDay", "day", ["uploads", "bytes", "seconds"]), "day"),
   };
 }
 

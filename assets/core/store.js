@@ -74,7 +74,7 @@ export class Store extends EventTarget {
     if (known?.rev > task.rev) return;
     const settled = known && !OPEN_STATUSES.includes(known.status);
     if (settled && OPEN_STATUSES.includes(task.status) && !(task.rev > known.rev)) return;
-    this.tasks.set(task.taskId, { ...known, ...task });
+    this.tasks.set(task.taskId, merged(known, task));
     this.#emit(known ? "task" : "tasks", task.taskId);
   }
 
@@ -82,7 +82,7 @@ export class Store extends EventTarget {
   putTasks(tasks) {
     for (const task of tasks) {
       const known = this.tasks.get(task.taskId);
-      if (!(known?.rev > task.rev)) this.tasks.set(task.taskId, { ...known, ...task });
+      if (!(known?.rev > task.rev)) this.tasks.set(task.taskId, merged(known, task));
     }
     this.#emit("tasks");
   }
@@ -110,4 +110,10 @@ export class Store extends EventTarget {
     this.#emit("tasks");
     this.#emit("quota");
   }
+}
+
+/** Why a verb was refused is over once the task has moved. */
+function merged(known, task) {
+  const hasMoved = task.rev > known?.rev || (task.status !== undefined && task.status !== known?.status);
+  return { ...known, ...(known?.problem && hasMoved && { problem: null }), ...task };
 }

@@ -7,11 +7,11 @@ import { locale, t } from "./words.js";
 
 export const isOpen = ({ status }) => OPEN_STATUSES.includes(status);
 
-/** The verbs that make sense now. An upload is tried again where its file is at hand: in the tray. */
+/** The verbs that the server takes now. An upload is tried again where its file is at hand: in the tray. */
 export function verbsOf({ status, type }) {
   if (status === "Paused") return ["resume", "cancel"];
   if (isOpen({ status })) return ["pause", "cancel"];
-  return ["Failed", "Expired", "Cancelled"].includes(status) && type !== "FileUpload" ? ["retry"] : [];
+  return status === "Failed" && type !== "FileUpload" ? ["retry"] : [];
 }
 
 /** What the list said and what events said since, the newer winning. */
@@ -28,22 +28,28 @@ export function titleOf(task) {
   return fileName && !title.includes(fileName) ? `${title}: ${fileName}` : title;
 }
 
-/** "Pausing…" while that is only wished for. */
-export function statusWords({ status, requested }) {
+/** Files that a task which is done could not do. */
+export const failedCount = ({ status, results }) => (status === "Completed" ? (results?.failedCount ?? results?.corruptCount ?? 0) : 0);
+
+/** "Pausing…" while that is only wished for; "Done · 1 file failed". */
+export function statusWords(task) {
+  const { status, requested } = task;
   if (["pause", "cancel", "resume"].includes(requested)) return t(`tasks.requested-${requested}`);
-  return t(`tasks.${status}`);
+  const failed = failedCount(task);
+  return failed > 0 ? `${t(`tasks.${status}`)} · ${t("tasks.failedFiles", { n: failed })}` : t(`tasks.${status}`);
 }
 
 /** @param {object} task @param {number} [perSecond] bytes, where that is known here */
 export function factsOf(task, perSecond = 0) {
   const { status, phase, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining } = task;
-  if (!isOpen(task)) return "";
+  const items = itemsTotal > 1 ? t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }) : "";
+  if (!isOpen(task)) return status === "Completed" ? "" : items;
   const parts = [];
   if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
   if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
   parts.push(percent((progress ?? 0) / 100));
   if (status === "InProgress" && phase) parts.push(saidOf(task, phase));
-  if (itemsTotal > 1) parts.push(t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }));
+  if (items) parts.push(items);
   if (bytesTotal > 0) parts.push(bytesOf(bytesDone ?? 0, bytesTotal));
   if (status === "InProgress" && perSecond > 0) parts.push(rate(perSecond));
   if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));
@@ -59,7 +65,7 @@ export function resultFiles({ results }) {
 /** Results that are plain values, named as the server names them. @returns {[string, string][]} */
 export const resultFacts = ({ results }) =>
   Object.entries(results ?? {})
-    .filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$|^fileName$/.test(key))
+    .filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$|^(fileName|failedCount|corruptCount)$/.test(key))
     .map(([key, value]) => [key, typeof value === "number" ? numberWords(key, value) : String(value)]);
 
 const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) : value.toLocaleString(locale()));

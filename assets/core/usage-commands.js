@@ -2,17 +2,16 @@
 
 import { together } from "./plot.js";
 
-/** @param {{api: object}} means @returns {Record<string, (detail: object) => Promise<any>>} */
-export function usageCommands({ api }) {
+/** @param {{api: object, store: import("./store.js").Store}} means @returns {Record<string, (detail: object) => Promise<any>>} */
+export function usageCommands({ api, store }) {
   const get = async (path, query) => (await api.call("GET", path, { query })).data;
   return {
     /** @param {{account: string}} detail "" for one's own, "all", or the id of an account */
     "load-usage": async ({ account }) => {
-      const [usage, tasks, pools] = await Promise.all([
-        get("/api/usage", account === "" ? {} : { account }),
-        account === "" ? get("/api/tasks/stats") : null,
-        get("/api/pools"),
-      ]);
+      const of = account === "" ? {} : { account };
+      const [usage, tasks, pools] = await Promise.all([get("/api/usage", of), get("/api/tasks/stats", of), get("/api/pools")]);
+      const { used, reserved, limit } = usage;
+      if (account === "") store.set("quota", { used, reserved, limit }); // newer than what was told before
       const accounts = Array.isArray(usage) ? usage : [usage];
       return { usage: Array.isArray(usage) ? together(usage) : usage, accounts, tasks, pools };
     },

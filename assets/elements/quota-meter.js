@@ -33,13 +33,14 @@ export class QuotaMeter extends DriveElement {
     if (quota === null) return;
     const { used, limit } = quota;
     const usedOf = (words) => t("account.usedOf", { used: words(used), limit: words(limit) });
-    const part = limit ? Math.min(1, used / limit) : 0;
-    this.#bar.hidden = !limit;
+    const hasLimit = limit !== null;
+    const part = hasLimit ? Math.min(1, limit > 0 ? used / limit : 1) : 0;
+    this.#bar.hidden = !hasLimit;
     this.#bar.style.setProperty("--part", part);
     setAttribute(this.#bar, "aria-valuenow", Math.round(part * 100));
     setAttribute(this.#bar, "data-nearly-full", part >= NEARLY_FULL);
-    setText(this.#text, limit ? usedOf(bytes) : t("account.used", { used: bytes(used) }));
-    setAttribute(this.#text, "title", limit ? usedOf(exactBytes) : exactBytes(used));
+    setText(this.#text, hasLimit ? usedOf(bytes) : t("account.used", { used: bytes(used) }));
+    setAttribute(this.#text, "title", hasLimit ? usedOf(exactBytes) : exactBytes(used));
   }
 }
 

@@ -6,7 +6,7 @@
 
 import { ago, exactTime } from "../core/format.js";
 import { RateMeter } from "../core/rate.js";
-import { factsOf, isOpen, statusWords, titleOf, verbsOf } from "../core/task-view.js";
+import { factsOf, failedCount, isOpen, statusWords, titleOf, verbsOf } from "../core/task-view.js";
 import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -73,7 +73,9 @@ export class TaskCard extends DriveElement {
     setAttribute(this, "data-status", task?.status);
     if (task === undefined) return;
     const title = titleOf(task);
-    setIcon(this.#icon, ICONS[task.status] ?? "tasks");
+    const isPartial = failedCount(task) > 0;
+    this.toggleAttribute("data-partial", isPartial);
+    setIcon(this.#icon, isPartial ? "warning" : (ICONS[task.status] ?? "tasks"));
     setText(this.#title, title);
     setAttribute(this.#title, "title", title);
     setText(this.#status, statusWords(task));

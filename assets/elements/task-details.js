@@ -5,7 +5,7 @@
 
 import { contentUrl } from "../core/api.js";
 import { exactTime } from "../core/format.js";
-import { factsOf, humanised, isOpen, newest, resultFacts, resultFiles, statusWords, titleOf, verbsOf } from "../core/task-view.js";
+import { factsOf, failedCount, humanised, isOpen, newest, resultFacts, resultFiles, statusWords, titleOf, verbsOf } from "../core/task-view.js";
 import { said } from "../core/said.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -55,7 +55,7 @@ export class TaskDetails extends DriveElement {
   }
 
   #onChange() {
-    this.#task = newest(this.#task, this.store.tasks.get(this.#task.taskId));
+    this.#task = newest({ ...this.#task, problem: null }, this.store.tasks.get(this.#task.taskId));
     this.update();
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
@@ -83,6 +83,7 @@ export class TaskDetails extends DriveElement {
     setText(this.#title, title);
     setText(this.#status, [statusWords(task), factsOf(task)].filter(Boolean).join(" · "));
     setAttribute(this.#status, "data-status", task.status);
+    this.#status.toggleAttribute("data-partial", failedCount(task) > 0);
     this.#bar.hidden = !isOpen(task);
     this.#bar.show({ value: (task.progress ?? 0) / 100, label: title });
     const problem = task.problem ?? said(task.errorMessage) ?? "";

@@ -7,7 +7,7 @@ import { h, icon, iconButton, setText } from "./dom.js";
 
 const VERBS = ["pause", "resume", "cancel", "retry"];
 /** What a verb for all is limited to where the filter says no status. */
-const FITTING = { pause: "Pending,InProgress", resume: "Paused", cancel: "Pending,InProgress,Paused", retry: "Failed,Expired,Cancelled" };
+const FITTING = { pause: "Pending,InProgress", resume: "Paused", cancel: "Pending,InProgress,Paused", retry: "Failed" };
 /** The server takes so many in one request. */
 const AT_ONCE = 1000;
 

@@ -1,8 +1,9 @@
 // <usage-plot>: quantities as bars, each named and with its value beside it, so that nothing depends on colour; or the
 // same as a table, and as a file.
 //
-// Property `plot`: {title, kind: "bars" | "columns", heads, rows: [{label, value, text, tone?, cells}], format, file}.
-// `heads` and `cells` are the table's; `format(value)` names the marks of the axis; `file` is the name of its CSV.
+// Property `plot`: {title, kind: "bars" | "columns", heads, rows: [{label, value, text, tone?, cells}], whole?, format?, file}.
+// `heads` and `cells` are the table's; bars are parts of `whole`; `format(value)` names the marks of the axis of columns;
+// `file` is the name of its CSV.
 
 import { csv, marks } from "../core/plot.js";
 import { percent } from "../core/format.js";
@@ -69,12 +70,11 @@ export class UsagePlot extends DriveElement {
   }
 
   #bars(width) {
-    const { rows } = this.#plot;
-    const max = Math.max(...rows.map(({ value }) => value), 1);
+    const { rows, whole } = this.#plot;
     return rows.flatMap(({ label, value, text, tone = "accent" }, at) => {
       const y = at * ROW;
       const room = Math.max(4, Math.floor((width - text.length * LETTER - 16) / LETTER));
-      const long = value > 0 ? Math.max(3, (value / max) * width) : 0;
+      const long = value > 0 ? Math.max(3, (value / whole) * width) : 0;
       return [
         s("text", { x: 0, y: y + 15, class: "label" }, label.length > room ? `${label.slice(0, room - 1)}…` : label, s("title", {}, label)),
         s("text", { x: width, y: y + 15, class: "value", "text-anchor": "end" }, text),
@@ -101,9 +101,10 @@ export class UsagePlot extends DriveElement {
       const middle = AXIS + step * (at + 0.5);
       const high = value > 0 ? Math.max(2, COLUMNS_HEIGHT - y(value)) : 0;
       const isNamed = (rows.length - 1 - at) % every === 0;
+      const edge = width - (short.length * LETTER) / 2; // the last name is not cut
       return [
         s("rect", { x: middle - wide / 2, y: COLUMNS_HEIGHT - high, width: wide, height: high, rx: Math.min(3, high), class: "bar" }, s("title", {}, `${label}: ${text}`)),
-        ...(isNamed ? [s("text", { x: middle, y: COLUMNS_HEIGHT + 18, class: "mark", "text-anchor": "middle" }, short)] : []),
+        ...(isNamed ? [s("text", { x: Math.min(middle, edge), y: COLUMNS_HEIGHT + 18, class: "mark", "text-anchor": "middle" }, short)] : []),
       ];
     });
     return [...lines, ...columns];

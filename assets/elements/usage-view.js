@@ -3,7 +3,7 @@
 // Properties: `store`, `rest`. Actions: "load-usage" {account}, "load-account-names".
 
 import { monthsBetween } from "../core/plot.js";
-import { bytes } from "../core/format.js";
+import { bytes, rate } from "../core/format.js";
 import { usageFile } from "../core/usage-commands.js";
 import { locale, named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -28,7 +28,7 @@ export class UsageView extends DriveElement {
   #file = h("a", { class: "button", download: "usage.csv" }, icon("download"), t("usage.all"));
   #state = h("div", { class: "state" });
   #quota = h("usage-quota");
-  #plots = Object.fromEntries(["type", "pool", "account", "tasks", "month"].map((name) => [name, h("usage-plot", { "data-plot": name })]));
+  #plots = Object.fromEntries(["type", "pool", "account", "tasks", "month", "speed"].map((name) => [name, h("usage-plot", { "data-plot": name })]));
   #grid = h("div", { class: "grid" });
 
   build() {
@@ -95,6 +95,7 @@ export class UsageView extends DriveElement {
     show("type", byType(usage));
     show("pool", byPool(usage, pools));
     show("month", byMonth(usage));
+    show("speed", speeds(usage));
     show("account", byAccount(accounts));
     show("tasks", byOutcome(tasks));
   }
@@ -118,7 +119,7 @@ const larger = (a, b) => b.value - a.value;
 function plotOf(name, list, labelOf) {
   const whole = list.reduce((sum, row) => sum + row.bytes, 0);
   const rows = list.map((row) => ({ label: labelOf(row), value: row.bytes, text: withShare(bytes(row.bytes), row.bytes, whole), cells: cells(labelOf(row), row) }));
-  return { title: named("usage.by", name), kind: "bars", heads: heads(named("usage.head", name)), rows: rows.toSorted(larger), format: bytes, file: `usage-${name}.csv` };
+  return { title: named("usage.by", name), kind: "bars", whole, heads: heads(named("usage.head", name)), rows: rows.toSorted(larger), file: `usage-${name}.csv` };
 }
 
 const byType = (usage) => plotOf("type", usage.byType, ({ type }) => (TYPES.includes(type) ? named("usage.type", type) : type || t("usage.type-other")));
@@ -134,27 +135,42 @@ function byMonth(usage) {
   const none = { files: 0, bytes: 0, charged: 0 };
   const rows = monthsBetween([...known.keys()]).map((month) => {
     const row = known.get(month) ?? none;
-    const date = new Date(`${month}-15T00:00:00Z`);
-    const say = (form) => date.toLocaleDateString(locale(), { timeZone: "UTC", ...form });
+    const say = dayWords(`${month}-15`);
     const label = say({ month: "long", year: "numeric" });
     return { label, short: say({ month: "short", year: "2-digit" }), value: row.bytes, text: bytes(row.bytes), cells: [cell(month, label), ...cells(month, row).slice(1)] };
   });
   return { title: t("usage.by-month"), kind: "columns", heads: heads(t("usage.head-month")), rows, format: bytes, file: "usage-month.csv" };
 }
 
+/** @param {string} day such as "2026-11-30" */
+const dayWords = (day) => (form) => new Date(`${day}T00:00:00Z`).toLocaleDateString(locale(), { timeZone: "UTC", ...form });
+
+/** How fast uploads were, of the days on which any ended. */
+function speeds({ uploadsByDay }) {
+  const rows = uploadsByDay.map(({ day, uploads, bytes: size, seconds }) => {
+    const say = dayWords(day);
+    const [label, speed] = [say({ dateStyle: "long" }), Math.round(size / seconds)];
+    const time = seconds.toLocaleString(locale(), { maximumFractionDigits: 1 });
+    return { label, short: say({ day: "numeric", month: "short" }), value: speed, text: rate(speed), cells: [cell(day, label), cell(uploads, uploads.toLocaleString(locale())), cell(size, bytes(size)), cell(seconds, time), cell(speed, rate(speed))] };
+  });
+  const names = [t("usage.head-day"), t("usage.uploads"), t("usage.size"), t("usage.seconds"), t("usage.speed")];
+  return { title: t("usage.by-speed"), kind: "columns", heads: names, rows, format: rate, file: "usage-speed.csv" };
+}
+
 function byAccount(accounts) {
+  const whole = accounts.reduce((sum, { used }) => sum + used, 0);
   const rows = accounts.length < 2 ? [] : accounts.map(({ account, used, reserved, trash, limit }) => ({
     label: account,
     value: used,
-    text: limit === null ? bytes(used) : withShare(bytes(used), used, limit),
+    text: withShare(bytes(used), used, whole),
     cells: [cell(account), cell(used, bytes(used)), cell(trash, bytes(trash)), cell(reserved, bytes(reserved)), cell(limit ?? "", limit === null ? t("usage.none") : bytes(limit))],
   }));
   const names = [t("usage.head-account"), t("usage.used"), t("usage.trash"), t("usage.reserved"), t("usage.limit")];
-  return { title: t("usage.by-account"), kind: "bars", heads: names, rows: rows.toSorted(larger), format: bytes, file: "usage-account.csv" };
+  return { title: t("usage.by-account"), kind: "bars", whole, heads: names, rows: rows.toSorted(larger), file: "usage-account.csv" };
 }
 
 function byOutcome(tasks) {
-  const all = Object.entries(tasks?.byStatus ?? {}).filter(([, count]) => count > 0);
+  const all = Object.entries(tasks.byStatus).filter(([, count]) => count > 0);
   const rows = all.map(([status, count]) => ({
     label: named("usage.status", status),
     value: count,
@@ -162,7 +178,7 @@ function byOutcome(tasks) {
     tone: TONES[status] ?? "accent",
     cells: [cell(named("usage.status", status)), cell(count, count.toLocaleString(locale()))],
   }));
-  return { title: t("usage.by-outcome"), kind: "bars", heads: [t("usage.head-outcome"), t("usage.count")], rows: rows.toSorted(larger), format: String, file: "usage-tasks.csv" };
+  return { title: t("usage.by-outcome"), kind: "bars", whole: tasks.total, heads: [t("usage.head-outcome"), t("usage.count")], rows: rows.toSorted(larger), file: "usage-tasks.csv" };
 }
 
 customElements.define("usage-view", UsageView);

@@ -65,6 +65,19 @@ impl Status {
     pub fn is_final(self) -> bool {
         matches!(self, Self::Completed | Self::Failed | Self::Cancelled | Self::Expired)
     }
+
+    /// As a sentence says it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "waiting",
+            Self::InProgress => "running",
+            Self::Paused => "paused",
+            Self::Completed => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// What can happen to a task.
@@ -105,6 +118,21 @@ impl Verb {
         Self::Retry,
         Self::Expire,
     ];
+
+    /// What a task can be: "it can no longer be …".
+    fn participle(self) -> &'static str {
+        match self {
+            Self::Claim => "started",
+            Self::Yield | Self::Honour => "put back",
+            Self::Finish => "completed",
+            Self::Fail | Self::Reject => "failed",
+            Self::Pause => "paused",
+            Self::Resume => "resumed",
+            Self::Cancel => "cancelled",
+            Self::Retry => "tried again",
+            Self::Expire => "ended",
+        }
+    }
 }
 
 /// Where a verb leads. Equal to the state before it when there is nothing to do.
@@ -184,19 +212,18 @@ fn honoured(intent: Intent) -> Status {
 }
 
 fn refused(now: State, verb: Verb) -> Error {
-    let verb = format!("{verb:?}").to_lowercase();
-    let status = now.status.name();
+    let (verb, word) = (verb.participle(), now.status.word());
     let error = if now.status.is_final() {
-        Error::new(Kind::TaskFinished, format!("This task is {status}; it can no longer {verb}."))
+        Error::new(Kind::TaskFinished, format!("This task is {word}; it can no longer be {verb}."))
     } else if now.status == Status::Paused {
         Error::new(
             Kind::TaskPaused,
-            format!("A task that is Paused cannot {verb}; resume it first."),
+            format!("A task that is paused cannot be {verb}; resume it first."),
         )
     } else {
-        Error::new(Kind::Conflict, format!("A task that is {status} cannot {verb} now."))
+        Error::new(Kind::Conflict, format!("A task that is {word} cannot be {verb} now."))
     };
-    error.with("taskStatus", status)
+    error.with("taskStatus", now.status.name())
 }
 
 /// One row of the task table.
@@ -249,6 +276,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// What people see.
+    pub fn title(&self) -> &str {
+        self.description.as_deref().filter(|text| !text.is_empty()).unwrap_or(&self.name)
+    }
+
     pub fn state(&self) -> State {
         State { status: self.status, intent: self.intent }
     }

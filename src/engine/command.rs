@@ -183,7 +183,7 @@ impl Engine {
                         Kind::TaskFinished,
                         format!(
                             "This task is {}; its priority no longer matters.",
-                            task.status.name()
+                            task.status.word()
                         ),
                     )
                     .with("taskStatus", task.status.name()));

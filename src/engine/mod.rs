@@ -325,7 +325,7 @@ fn cannot_run(over: &Task) -> String {
     format!(
         "\"{}\" did not complete ({}), and this task was to run after it.",
         over.name,
-        over.status.name()
+        over.status.word()
     )
 }
 

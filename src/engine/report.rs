@@ -115,6 +115,6 @@ impl Engine {
 }
 
 fn over(status: Status) -> Error {
-    let message = format!("This task is {}; there is nothing more to report.", status.name());
+    let message = format!("This task is {}; there is nothing more to report.", status.word());
     Error::new(Kind::TaskFinished, message).with("taskStatus", status.name())
 }

@@ -178,7 +178,7 @@ impl Engine {
             let on = tasks::get(tx.connection, owner, id)
                 .map_err(|error| error.with("field", "dependsOn").with("taskId", id.to_string()))?;
             if on.status.is_final() && on.status != Status::Completed {
-                let message = format!("dependsOn names a task that is {}.", on.status.name());
+                let message = format!("dependsOn names a task that is {}.", on.status.word());
                 return Err(Error::new(Kind::DependencyFailed, message)
                     .with("field", "dependsOn")
                     .with("taskId", id.to_string()));
@@ -193,7 +193,7 @@ fn parent(tx: &Tx<'_>, owner: AccountId, id: TaskId) -> Result<i64> {
     let parent =
         tasks::get(tx.connection, owner, id).map_err(|error| error.with("field", "parentId"))?;
     if parent.status.is_final() {
-        let message = format!("The task parentId names is {}.", parent.status.name());
+        let message = format!("The task parentId names is {}.", parent.status.word());
         return Err(Error::new(Kind::TaskFinished, message).with("field", "parentId"));
     }
     Ok(parent.pk)

@@ -114,6 +114,9 @@ pub async fn change(
                 second_factor::remove(tx, id)?;
             }
             let account = accounts::change(tx, id, &change)?;
+            if change.quota_bytes.is_some() {
+                crate::engine::announce_quota(tx, id)?;
+            }
             let mut ended = Vec::new();
             if let Some(hash) = &hash {
                 accounts::set_password(tx, id, hash)?;

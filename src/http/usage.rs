@@ -12,8 +12,12 @@ use super::input::{self, NoBody, Query};
 use super::problem::Problem;
 use crate::domain::account::Account;
 use crate::domain::error::{Error, Result};
+use crate::domain::time::DAY_MS;
 use crate::store::accounts;
-use crate::store::usage::{self, Share};
+use crate::store::usage::{self, Day, Share};
+
+/// How far back the days of uploads go.
+const DAYS: i64 = 90;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,7 +40,7 @@ pub async fn usage(
     };
     let of = input::whose(&caller, asked.account.as_deref())?;
     let now = state.engine.clock.now();
-    let (accounts, shares, pools) = state
+    let (accounts, days, shares, pools) = state
         .engine
         .store
         .read(move |db| {
@@ -44,7 +48,10 @@ pub async fn usage(
                 None => accounts::list(db, now)?,
                 Some(id) => accounts::get(db, id, now)?.into_iter().collect(),
             };
-            Ok((accounts, usage::shares(db, of)?, usage::pool_names(db)?))
+            let since = now.plus_ms(-DAYS * DAY_MS);
+            let days = |account: &Account| usage::days(db, account.id, since);
+            let days = accounts.iter().map(days).collect::<Result<Vec<_>>>()?;
+            Ok((accounts, days, usage::shares(db, of)?, usage::pool_names(db)?))
         })
         .await?;
     if accounts.is_empty() {
@@ -55,14 +62,18 @@ pub async fn usage(
     if csv {
         return Ok(table(&accounts, &shares, pool));
     }
-    let views: Vec<Value> = accounts.iter().map(|account| view(account, &shares, &pool)).collect();
+    let views: Vec<Value> = accounts
+        .iter()
+        .zip(&days)
+        .map(|(account, days)| view(account, &shares, days, &pool))
+        .collect();
     match of {
         None => Ok(HttpResponse::Ok().json(views)),
         Some(_) => Ok(HttpResponse::Ok().json(views.into_iter().next())),
     }
 }
 
-fn view(account: &Account, all: &[Share], pool: &impl Fn(&Share) -> String) -> Value {
+fn view(account: &Account, all: &[Share], days: &[Day], pool: &impl Fn(&Share) -> String) -> Value {
     let own: Vec<&Share> = all.iter().filter(|share| share.account_id == account.id).collect();
     let trash: u64 = own.iter().filter(|share| share.in_trash).map(|share| share.charged).sum();
     json!({
@@ -75,7 +86,13 @@ fn view(account: &Account, all: &[Share], pool: &impl Fn(&Share) -> String) -> V
         "byPool": sums(&own, |share| (share.pool_id.to_string(), ("pool", pool(share)))),
         "byType": sums(&own, |share| (share.kind.clone(), ("type", share.kind.clone()))),
         "byMonth": sums(&own, |share| (share.month.clone(), ("month", share.month.clone()))),
+        "uploadsByDay": days.iter().map(uploads).collect::<Vec<_>>(),
     })
+}
+
+fn uploads(day: &Day) -> Value {
+    let Day { day, uploads, bytes, took_ms } = day;
+    json!({ "day": day, "uploads": uploads, "bytes": bytes, "seconds": *took_ms as f64 / 1000.0 })
 }
 
 /// The shares added up by a key, in its order; each sum is shown with a field of its own.

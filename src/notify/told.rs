@@ -37,8 +37,11 @@ impl Told {
 
     /// That a task has ended.
     pub fn end_of(subject: Subject, task: &Task) -> Self {
+        let failed = failed_count(task.results.as_ref());
+        let some = format!("{failed} of its files failed. Look at the task.");
         let (word, body) = match task.status {
             Status::Failed => ("Failed", task.error_message.as_deref().unwrap_or("It failed.")),
+            _ if failed > 0 => ("Done in part", some.as_str()),
             _ => ("Done", "It is complete."),
         };
         let mut told = Self::new(subject, &format!("{word}: {}", task.name), body, Some(task.id));
@@ -68,6 +71,12 @@ impl Told {
     }
 }
 
+/// Files that a task could not do, though it came to its end.
+fn failed_count(results: Option<&Value>) -> u64 {
+    let told = |name: &str| results.and_then(|results| results[name].as_u64());
+    told("failedCount").or_else(|| told("corruptCount")).unwrap_or(0)
+}
+
 /// What a browser shows: at most 3 KiB.
 pub fn push_message(subject: Subject, data: &Value) -> Vec<u8> {
     let text = |name: &str| data[name].as_str().unwrap_or_default();
@@ -92,6 +101,14 @@ pub fn push_message(subject: Subject, data: &Value) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_end_tells_what_the_task_could_not_do() {
+        let failed = |results| super::failed_count(Some(&results));
+        assert_eq!(failed(json!({ "processed": 3, "failedCount": 2, "failed": [] })), 2);
+        assert_eq!(failed(json!({ "verifiedCount": 3, "corruptCount": 1 })), 1);
+        assert_eq!((failed(json!({ "failedCount": "many" })), super::failed_count(None)), (0, 0));
+    }
 
     #[test]
     fn messages_for_browsers_stay_small_whatever_is_in_them() {

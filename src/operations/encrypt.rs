@@ -256,7 +256,12 @@ pub(super) fn finish(context: &Context) -> Work<Ending> {
         .into_iter()
         .filter_map(|item| item.detail.map(|detail| detail["fileId"].clone()))
         .collect();
-    results(json!({ "fileIds": ids, "fileCount": outcome.done, "failed": outcome.failed }))
+    results(json!({
+        "fileIds": ids,
+        "fileCount": outcome.done,
+        "failedCount": outcome.failed_count,
+        "failed": outcome.failed,
+    }))
 }
 
 pub(super) fn schema(password_min: u32) -> Value {

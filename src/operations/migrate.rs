@@ -246,6 +246,7 @@ fn finish(context: &Context) -> Work<Ending> {
         "migratedCount": outcome.done,
         "migratedBytes": outcome.bytes,
         "skippedCount": skipped,
+        "failedCount": outcome.failed_count,
         "failed": outcome.failed,
     }))
 }

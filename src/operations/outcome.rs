@@ -15,6 +15,7 @@ pub struct Outcome {
     pub done: u64,
     /// Of the items that are done.
     pub bytes: u64,
+    pub failed_count: u64,
     /// The first failed ones, as results list them.
     pub failed: Value,
 }
@@ -22,22 +23,27 @@ pub struct Outcome {
 /// Counts what is done, and lists at most `listed` of what failed. Nothing done at all is a failure: the first one's.
 pub fn outcome(context: &Context, listed: usize) -> Work<Outcome> {
     let pk = context.task.pk;
-    let ((done, bytes), failed) = context.engine.store.read_now(|db| {
+    let ((done, bytes), failed_count, failed) = context.engine.store.read_now(|db| {
         let done = items::count(db, pk, ItemState::Done)?;
-        Ok((done, items::from(db, pk, ItemState::Failed, 0, listed)?))
+        let failed_count = items::count(db, pk, ItemState::Failed)?.0;
+        Ok((done, failed_count, items::from(db, pk, ItemState::Failed, 0, listed)?))
     })?;
     if let Some(first) = failed.first()
         && done == 0
     {
         return Err(Stop::Failed(failure(first)));
     }
-    Ok(Outcome { done, bytes, failed: failed.iter().map(told).collect() })
+    Ok(Outcome { done, bytes, failed_count, failed: failed.iter().map(told).collect() })
 }
 
 /// The results of most tasks over many files: how many are done, and which failed.
 pub fn finish(context: &Context, counted: &'static str) -> Work<Ending> {
     let outcome = outcome(context, FAILED_LISTED)?;
-    results(json!({ counted: outcome.done, "failed": outcome.failed }))
+    results(json!({
+        counted: outcome.done,
+        "failedCount": outcome.failed_count,
+        "failed": outcome.failed,
+    }))
 }
 
 /// The failure of an item as the failure of its task.

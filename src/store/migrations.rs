@@ -17,6 +17,7 @@ const SCRIPTS: &[M<'_>] = &[
     M::up(include_str!("migrations/0008_trash.sql")),
     M::up(include_str!("migrations/0009_pools.sql")),
     M::up(include_str!("migrations/0010_lanes.sql")),
+    M::up(include_str!("migrations/0011_titles.sql")),
 ];
 
 pub(super) fn run(connection: &mut Connection) -> Result<()> {

@@ -10,6 +10,7 @@ use crate::domain::error::{Kind, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Status, Task, TaskType, Verb};
 use crate::domain::time::Timestamp;
+use crate::domain::work::Lane;
 
 /// Columns that a list may be sorted by; each has its index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +29,7 @@ impl Sort {
             Self::CreatedAt => "t.created_at",
             Self::UpdatedAt => "t.updated_at",
             Self::Priority => "t.priority",
-            Self::Name => "t.name",
+            Self::Name => "t.title",
         }
     }
 
@@ -39,7 +40,7 @@ impl Sort {
             Self::CreatedAt => of.created_at.0.into(),
             Self::UpdatedAt => of.updated_at.0.into(),
             Self::Priority => of.priority.into(),
-            Self::Name => of.name.as_str().into(),
+            Self::Name => of.title().into(),
         }
     }
 }
@@ -49,9 +50,11 @@ impl Sort {
 pub struct Filter {
     pub types: Vec<TaskType>,
     pub statuses: Vec<Status>,
+    /// What the workers of these lanes do; what clients drive is in none.
+    pub lanes: Vec<Lane>,
     pub priorities: Vec<u8>,
     pub parent_id: Option<TaskId>,
-    /// Part of the name, without regard to the case of ASCII letters.
+    /// Part of what people see, without regard to the case of ASCII letters.
     pub query: Option<String>,
     pub created_after: Option<Timestamp>,
     pub created_before: Option<Timestamp>,
@@ -192,16 +195,11 @@ impl Asked {
         in_list(&mut asked.sql, &mut asked.values, &status, statuses);
         let priorities = filter.priorities.iter().map(|&one| i64::from(one).into());
         in_list(&mut asked.sql, &mut asked.values, &format!("{sign}t.priority"), priorities);
-        if let Some(query) = &filter.query {
-            let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-            asked.and("t.name like ? escape '\\'", format!("%{escaped}%").into());
-        }
+        asked.narrow(filter);
         let free = walk == Some(Sort::CreatedAt) && parent.is_none();
         let created = if free { "" } else { sign };
         asked.moment(&format!("{created}t.created_at > ?"), filter.created_after);
         asked.moment(&format!("{created}t.created_at < ?"), filter.created_before);
-        asked.moment("+t.finished_at > ?", filter.finished_after);
-        asked.moment("+t.finished_at < ?", filter.finished_before);
         Ok(asked)
     }
 
@@ -209,6 +207,21 @@ impl Asked {
         self.sql.push_str(" and ");
         self.sql.push_str(clause);
         self.values.push(value);
+    }
+
+    /// What no order of a list has an index for.
+    fn narrow(&mut self, filter: &Filter) {
+        if !filter.lanes.is_empty() {
+            self.sql.push_str(" and +t.driver = 0");
+            let lanes = filter.lanes.iter().map(|one| one.number().into());
+            in_list(&mut self.sql, &mut self.values, "+t.lane", lanes);
+        }
+        if let Some(query) = &filter.query {
+            let escaped = query.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+            self.and("t.title like ? escape '\\'", format!("%{escaped}%").into());
+        }
+        self.moment("+t.finished_at > ?", filter.finished_after);
+        self.moment("+t.finished_at < ?", filter.finished_before);
     }
 
     fn moment(&mut self, clause: &str, moment: Option<Timestamp>) {
@@ -334,8 +347,8 @@ pub(super) fn count(connection: &Connection, sql: &str, values: &[Sql]) -> Resul
         .map_err(failed)
 }
 
-/// Tasks of all accounts with the names of their owners, the newest first, and how many there are. Of the filter only
-/// types and statuses count.
+/// Tasks of all accounts with the names of their owners, the newest first, and how many there are. Of the filter,
+/// priorities, parents and times of creation do not count.
 pub fn everybodys(
     db: &Connection,
     filter: &Filter,
@@ -347,6 +360,7 @@ pub fn everybodys(
     in_list(&mut asked.sql, &mut asked.values, "+t.type", types);
     let statuses = filter.statuses.iter().map(|one| one.number().into());
     in_list(&mut asked.sql, &mut asked.values, "+t.status", statuses);
+    asked.narrow(filter);
     let total =
         count(db, &format!("select count(*) from tasks t where {}", asked.sql), &asked.values)?;
     if let (Some(below), Some(first)) = (below, asked.values.first_mut()) {

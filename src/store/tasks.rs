@@ -99,10 +99,10 @@ pub fn insert(tx: &Tx<'_>, new: &NewTask) -> Result<Option<Task>> {
         .prepare_cached(
             "insert into tasks (task_id, account_id, type, name, description, driver, lane, gate, run_at, status, \
              priority, sort_key, params, units_total, items_total, reserved_bytes, estimated_ms, expires_at, \
-             unique_key, parent_id, rev, created_at, started_at, updated_at, last_activity) \
+             unique_key, parent_id, rev, created_at, started_at, updated_at, last_activity, title) \
              values (:id, :account, :type, :name, :description, :driver, :lane, :gate, :run_at, :status, :priority, \
              :sort_key, :params, :units_total, :items_total, :reserved, :estimated, :expires, :unique_key, :parent, \
-             1, :now, :started, :now, :now)",
+             1, :now, :started, :now, :now, coalesce(nullif(:description, ''), :name))",
         )
         .and_then(|mut statement| {
             statement.execute(named_params! {
@@ -293,7 +293,8 @@ pub fn set_phase(
 pub fn amend(tx: &Tx<'_>, pk: i64, name: Option<&str>, priority: Option<u8>) -> Result<()> {
     tx.connection
         .execute(
-            "update tasks set name = coalesce(?2, name), priority = coalesce(?3, priority), \
+            "update tasks set name = coalesce(?2, name), \
+             title = coalesce(nullif(description, ''), ?2, name), priority = coalesce(?3, priority), \
              sort_key = created_at - coalesce(?3, priority) * (?5), rev = rev + 1, updated_at = ?4 where id = ?1",
             (pk, name, priority, tx.now, AGE_MS_PER_POINT),
         )

@@ -4,6 +4,7 @@ use super::Db;
 use super::columns::failed;
 use crate::domain::error::Result;
 use crate::domain::id::{AccountId, PoolId};
+use crate::domain::time::Timestamp;
 
 /// Files of one account that have pool, kind and month in common.
 #[derive(Clone, Debug)]
@@ -48,6 +49,35 @@ pub fn shares(db: &Db, of: Option<AccountId>) -> Result<Vec<Share>> {
             statement.query_map([of], share)?.collect()
         })
         .map_err(failed)
+}
+
+/// The uploads of one account that ended on one day, as far as they took time: one request has no beginning to tell of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Day {
+    /// Such as `2026-11-30` (UTC).
+    pub day: String,
+    pub uploads: u64,
+    pub bytes: u64,
+    /// From the beginning of each to its end, with its pauses.
+    pub took_ms: u64,
+}
+
+/// The days since a moment on which uploads ended, the oldest first.
+pub fn days(db: &Db, owner: AccountId, since: Timestamp) -> Result<Vec<Day>> {
+    db.prepare_cached(
+        "select strftime('%Y-%m-%d', finished_at / 1000, 'unixepoch') as day, count(*), sum(units_total), \
+         sum(finished_at - started_at) from tasks where type = 'FileUpload' and status = 3 and account_id = ?1 \
+         and finished_at > ?2 and finished_at > started_at group by day order by day",
+    )
+    .and_then(|mut found| {
+        let number = |row: &rusqlite::Row<'_>, at| row.get::<_, i64>(at).map(|sum| sum as u64);
+        let day = |row: &rusqlite::Row<'_>| {
+            let (uploads, bytes, took_ms) = (number(row, 1)?, number(row, 2)?, number(row, 3)?);
+            Ok(Day { day: row.get(0)?, uploads, bytes, took_ms })
+        };
+        found.query_map((owner, since), day)?.collect()
+    })
+    .map_err(failed)
 }
 
 /// Bytes of the trash, which count in the quota until they are purged.

@@ -47,7 +47,7 @@ async fn deleting_goes_to_the_trash_and_back_and_purging_frees_the_bytes() {
 
     let sure = json!({ "confirm": true });
     let done = user.run("BulkOperation", wish("delete", &ids, sure.clone())).await;
-    assert_eq!(done["results"], json!({ "processed": 3, "failed": [] }));
+    assert_eq!(done["results"], json!({ "processed": 3, "failedCount": 0, "failed": [] }));
     assert_eq!((names(&user, "").await.len(), used(&user).await), (0, before), "the trash counts");
 
     // A new file took the name meanwhile; the one that is put back gets another.
@@ -79,7 +79,11 @@ async fn moving_copying_renaming_tagging_and_expiring() {
         ("setExpiry", json!({ "expiredAt": "2999-01-01T00:00:00Z" })),
     ] {
         let task = user.run("BulkOperation", wish(operation, &ids, parameters)).await;
-        assert_eq!(task["results"], json!({ "processed": 2, "failed": [] }), "{operation}: {task}");
+        assert_eq!(
+            task["results"],
+            json!({ "processed": 2, "failedCount": 0, "failed": [] }),
+            "{operation}: {task}"
+        );
     }
     assert_eq!(names(&user, "folder=/out").await, ["1-a.txt", "2-b.tar"]);
     assert_eq!(names(&user, "folder=/copies").await, ["a (2).txt", "a.txt", "b (2).tar", "b.tar"]);
@@ -137,6 +141,7 @@ async fn one_file_that_cannot_be_changed_does_not_stop_the_rest() {
     assert_eq!((&task["status"], &task["results"]["processed"]), (&json!("Completed"), &json!(1)));
     let failed = &task["results"]["failed"][0];
     assert_eq!((&failed["fileId"], &failed["errorCode"]), (&ids[0], &json!("CONFLICT")), "{task}");
+    assert_eq!(task["results"]["failedCount"], 1, "{task}");
 
     // Nothing at all could be done: that is a failure, and it names the file.
     let task = user.run("BulkOperation", wish("tag", &ids[..1], json!({ "add": ["x"] }))).await;

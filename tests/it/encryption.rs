@@ -57,7 +57,10 @@ async fn files_are_encrypted_in_place_and_decrypted_again() {
 
     let task = user.run("FileEncrypt", wish.clone()).await;
     assert_eq!(task["status"], "Completed", "{task}");
-    assert_eq!(task["results"], json!({ "fileIds": ids, "fileCount": 2, "failed": [] }));
+    assert_eq!(
+        task["results"],
+        json!({ "fileIds": ids, "fileCount": 2, "failedCount": 0, "failed": [] })
+    );
     assert_eq!(task["parameters"], json!({ "fileIds": ids, "keepOriginal": false }));
     assert_eq!((&task["bytesDone"], &task["progress"]), (&json!(3_000_000), &json!(100.0)));
     let mut stored = 0;
@@ -81,7 +84,11 @@ async fn files_are_encrypted_in_place_and_decrypted_again() {
     assert_eq!(again["details"]["fileId"], picture["id"]);
 
     let task = user.run("FileDecrypt", wish.clone()).await;
-    assert_eq!(task["results"], json!({ "fileIds": ids, "fileCount": 2, "failed": [] }), "{task}");
+    assert_eq!(
+        task["results"],
+        json!({ "fileIds": ids, "fileCount": 2, "failedCount": 0, "failed": [] }),
+        "{task}"
+    );
     for file in [&picture, &empty] {
         let now = look(&user, file_id(file)).await;
         for field in ["hash", "size", "name", "folder", "contentType", "isEncrypted"] {

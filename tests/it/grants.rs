@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::harness::TestDrive;
 use crate::harness::client::Client;
+use crate::harness::socket::Socket;
 
 const DAY_MS: i64 = 24 * 3600 * 1000;
 
@@ -53,6 +54,19 @@ async fn a_grant_gives_room_until_it_ends() {
     user.create("b.bin", 1, json!({})).await.refused(403, "QUOTA_EXCEEDED");
     assert!(admin.get(&path).await.ok().as_array().unwrap().is_empty());
     assert_eq!(first["reason"], "holiday");
+}
+
+#[tokio::test]
+async fn another_quota_is_told_at_once() {
+    let drive = TestDrive::spawn();
+    let admin = drive.admin().await;
+    let user = drive.account("bob", "user", Some(1000)).await;
+    let mut socket = Socket::connect(&user, "").await;
+    socket.until("sync.snapshot").await;
+    let path = format!("/api/accounts/{}", account(&user).await["id"].as_str().unwrap());
+    admin.patch(&path, json!({ "quotaBytes": 2000 })).await.ok();
+    let packets = socket.until("quota.changed").await;
+    assert_eq!(packets.last().unwrap()["data"]["limit"], 2000);
 }
 
 #[tokio::test]

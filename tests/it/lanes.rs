@@ -34,6 +34,8 @@ async fn nothing_is_begun_in_a_paused_lane_not_even_after_a_restart() {
     }
     admin.call("/api/lanes/slow/pause").await.refused(400, "INVALID_REQUEST");
     let task = compress(&user, &file).await;
+    let (listed, total) = user.list("/api/tasks?lane=cpu,maintenance").await;
+    assert_eq!((&listed[0]["taskId"], total.as_str()), (&json!(task), "1"), "uploads are in none");
     // Other lanes go on.
     let moved = user.run("FileMove", json!({ "fileIds": [file], "targetFolder": "/x" })).await;
     assert_eq!(moved["status"], "Completed");

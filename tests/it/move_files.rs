@@ -15,7 +15,7 @@ async fn files_move_between_folders_and_bundles_by_rows_alone() {
     let wish = json!({ "fileIds": [a["id"], b["id"]], "targetFolder": "out/deep", "targetBundleId": bundle });
     let task = user.run("FileMove", wish).await;
     assert_eq!(task["status"], "Completed", "{task}");
-    assert_eq!(task["results"], json!({ "movedCount": 2, "failed": [] }));
+    assert_eq!(task["results"], json!({ "movedCount": 2, "failedCount": 0, "failed": [] }));
     assert_eq!(
         (&task["lane"], &task["itemsDone"], &task["progress"]),
         (&json!("quick"), &json!(2), &json!(100.0))

@@ -12,7 +12,7 @@ use drive::domain::work::{ItemState, Lane};
 use drive::store::items::{self, Mark};
 use drive::store::sessions::{self, SessionKind};
 use drive::store::task_lists::{Filter, Page, Place, Sort, Start};
-use drive::store::{audit, grants, lanes, queue, task_facts, task_lists, tasks, uploads};
+use drive::store::{audit, grants, lanes, queue, task_facts, task_lists, tasks, uploads, usage};
 use rusqlite::{Connection, ffi, params_from_iter};
 use serde_json::json;
 
@@ -141,6 +141,7 @@ fn filters() -> Vec<Filter> {
             let plain = Filter { statuses: statuses.clone(), types, ..Filter::default() };
             filters.push(Filter { priorities: vec![1, 2], ..plain.clone() });
             filters.push(Filter { query: Some("a".into()), ..plain.clone() });
+            filters.push(Filter { lanes: vec![Lane::Cpu, Lane::Io], ..plain.clone() });
             filters.push(Filter { created_after: moment, created_before: moment, ..plain.clone() });
             filters.push(Filter {
                 finished_after: moment,
@@ -169,7 +170,7 @@ async fn a_cursor_finds_its_place_by_the_index() {
         (Sort::CreatedAt, "created_at"),
         (Sort::UpdatedAt, "updated_at"),
         (Sort::Priority, "priority"),
-        (Sort::Name, "name"),
+        (Sort::Name, "title"),
     ] {
         for (descending, sign) in [(true, "<"), (false, ">")] {
             let start = Start::After(place(sort));
@@ -189,6 +190,18 @@ async fn a_cursor_finds_its_place_by_the_index() {
             }
         }
     }
+}
+
+/// What is drawn of uploads costs what they are, not what else the account did.
+#[tokio::test]
+async fn days_of_uploads_are_added_up_inside_an_index() {
+    let drive = TestDrive::spawn();
+    let db = drive.db();
+    usage::days(&db, AccountId::generate(), Timestamp(1)).unwrap();
+    let all = statements(&db);
+    let steps: Vec<_> = all.iter().flat_map(|sql| plan(&db, sql)).map(|step| step.text).collect();
+    let seek = "COVERING INDEX tasks_uploaded (account_id=? AND finished_at>?)";
+    assert!(steps.iter().any(|text| text.ends_with(seek)), "{steps:?}");
 }
 
 /// The children of a task are found by their parent; they alone are sorted.

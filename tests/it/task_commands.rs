@@ -110,7 +110,7 @@ async fn a_failed_task_goes_on_under_its_id() {
     assert_eq!((&again["taskId"], &again["errorCode"]), (&json!(task), &json!(null)));
     let done = user.ended(&task).await;
     assert_eq!(done["status"], "Completed", "{done}");
-    assert_eq!(done["results"], json!({ "movedCount": 2, "failed": [] }));
+    assert_eq!(done["results"], json!({ "movedCount": 2, "failedCount": 0, "failed": [] }));
     let outcomes: Vec<_> =
         done["attempts"].as_array().unwrap().iter().map(|one| one["outcome"].clone()).collect();
     assert_eq!(json!(outcomes), json!(["completed", "failed"]));

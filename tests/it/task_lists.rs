@@ -80,6 +80,29 @@ async fn every_filter_narrows_the_list_and_its_count() {
 }
 
 #[tokio::test]
+async fn tasks_are_found_and_sorted_by_what_people_see() {
+    let drive = TestDrive::spawn();
+    let (admin, user) = (drive.admin().await, drive.user("bob").await);
+    made(&user, "middle", 0).await;
+    for name in ["zebra.txt", "apple.txt"] {
+        user.create(name, 10, json!({})).await.ok();
+    }
+    let seen = async |client: &Client, query: &str| {
+        let (list, _) =
+            client.list(&format!("/api/tasks?sortBy=name&sortDescending=false{query}")).await;
+        let shown = |task: &Value| {
+            let text = task["description"].as_str().or(task["name"].as_str());
+            text.unwrap().to_owned()
+        };
+        list.as_array().unwrap().iter().map(shown).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(seen(&user, "").await, "apple.txt middle zebra.txt");
+    assert_eq!(seen(&user, "&q=ZEBRA").await, "zebra.txt");
+    assert_eq!(seen(&user, "&q=upload").await, "", "this name is not shown");
+    assert_eq!(seen(&admin, "&q=apple&account=all").await, "apple.txt");
+}
+
+#[tokio::test]
 async fn a_filter_that_is_not_understood_is_refused_by_name() {
     let drive = TestDrive::spawn();
     let (user, other) = (drive.user("ada").await, drive.user("bob").await);
@@ -88,6 +111,7 @@ async fn a_filter_that_is_not_understood_is_refused_by_name() {
         ("type=Nonsense", "type"),
         ("type=10", "type"),
         ("status=Open", "status"),
+        ("lane=fast", "lane"),
         ("status=1,,2", "status"),
         ("priority=101", "priority"),
         ("priority=high", "priority"),

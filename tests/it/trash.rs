@@ -58,7 +58,11 @@ async fn the_trash_empties_itself_after_its_days_and_gives_the_bytes_back() {
     let mut socket = Socket::connect(&user, "").await;
     socket.until("sync.snapshot").await;
     let (user, task) = sweep_and_wait(&drive, "ada").await;
-    assert_eq!(task["results"], json!({ "processed": 1, "failed": [] }), "{task}");
+    assert_eq!(
+        task["results"],
+        json!({ "processed": 1, "failedCount": 0, "failed": [] }),
+        "{task}"
+    );
     let told = socket.until("file.deleted").await.pop().unwrap();
     assert_eq!(told["data"]["fileId"], old["id"]);
     assert_eq!(quota(&user).await, (57, 50), "the young one stays in the trash");
@@ -104,7 +108,11 @@ async fn many_old_files_go_in_batches_and_the_task_is_made_once() {
     user.call(&format!("/api/files/{last}/restore")).await.ok();
     drop(go);
     let task = ended(&user, &tasks[0]).await;
-    assert_eq!(task["results"], json!({ "processed": 149, "failed": [] }), "{task}");
+    assert_eq!(
+        task["results"],
+        json!({ "processed": 149, "failedCount": 0, "failed": [] }),
+        "{task}"
+    );
     assert_eq!(user.content(last).await, vec![1; 10]);
     assert_eq!(quota(&user).await, (10, 0));
 }
@@ -127,10 +135,14 @@ async fn the_trash_is_emptied_by_one_request_for_its_account_alone() {
     assert_eq!(location, format!("/api/tasks/{}", id(&task)));
     assert_eq!(task["type"], "BulkOperation");
     let task = ended(&ada, &task).await;
-    assert_eq!(task["results"], json!({ "processed": 2, "failed": [] }), "{task}");
+    assert_eq!(
+        task["results"],
+        json!({ "processed": 2, "failedCount": 0, "failed": [] }),
+        "{task}"
+    );
     assert_eq!((quota(&ada).await, quota(&bob).await), ((5, 0), (15, 10)));
     let again = ended(&ada, &ada.delete("/api/trash").await.ok()).await;
-    assert_eq!(again["results"], json!({ "processed": 0, "failed": [] }));
+    assert_eq!(again["results"], json!({ "processed": 0, "failedCount": 0, "failed": [] }));
     let guest = drive.account("eve", "guest", None).await;
     guest.delete("/api/trash").await.refused(403, "FORBIDDEN");
 }
@@ -196,7 +208,11 @@ async fn a_file_whose_time_is_over_is_gone_for_everybody_and_then_for_good() {
     assert_eq!(quota(&user).await.0, 17, "until the upkeep the bytes are there");
 
     let (user, task) = sweep_and_wait(&drive, "ada").await;
-    assert_eq!(task["results"], json!({ "processed": 2, "failed": [] }), "{task}");
+    assert_eq!(
+        task["results"],
+        json!({ "processed": 2, "failedCount": 0, "failed": [] }),
+        "{task}"
+    );
     assert_eq!(quota(&user).await, (4, 0));
     user.get(&path(&file)).await.refused(404, "NOT_FOUND");
     drive.swept().await;

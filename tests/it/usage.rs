@@ -3,7 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::harness::client::Client;
+use crate::harness::client::{Client, id};
 use crate::harness::tasks::Tasks;
 use crate::harness::{TestDrive, bytes};
 
@@ -78,6 +78,50 @@ async fn usage_is_told_by_pool_type_and_month_and_adds_up() {
     let charged: u64 =
         lines.map(|line| line.rsplit(',').next().unwrap().parse::<u64>().unwrap()).sum();
     assert_eq!(charged, 1930);
+}
+
+#[tokio::test]
+async fn how_fast_uploads_were_is_told_by_day() {
+    let drive = TestDrive::spawn();
+    let admin = drive.admin().await;
+    let user = drive.user("bob").await;
+    for (seed, took_ms) in [(1, 2000), (2, 4000)] {
+        let data = bytes(seed, 3000);
+        let task =
+            id(&user.create("a.bin", 3000, json!({ "folder": format!("/{seed}") })).await.ok());
+        drive.clock.advance_ms(took_ms);
+        user.chunk(&task, 0, &data).await.ok();
+        user.complete(&task).await.ok();
+    }
+    let small = user.request(Method::POST, "/api/files/upload/direct?fileName=small.txt");
+    user.send(small.body("in one request")).await.ok();
+    let told = usage(&user, "").await["uploadsByDay"].clone();
+    let [day] = told.as_array().unwrap().as_slice() else { panic!("{told}") };
+    assert_eq!((&day["uploads"], &day["bytes"]), (&json!(2), &json!(6000)), "{day}");
+    assert!((6.0..9.0).contains(&day["seconds"].as_f64().unwrap()), "{day}");
+    assert_eq!(day["day"].as_str().unwrap().len(), 10);
+    assert_eq!(usage(&admin, "").await["uploadsByDay"], json!([]));
+    drive.clock.advance_ms(91 * 24 * 3600 * 1000);
+    let user = drive.signed_in("bob").await;
+    assert_eq!(usage(&user, "").await["uploadsByDay"], json!([]), "too long ago");
+}
+
+#[tokio::test]
+async fn what_became_of_tasks_is_counted_for_administrators_too() {
+    let drive = TestDrive::spawn();
+    let admin = drive.admin().await;
+    let user = drive.user("bob").await;
+    for client in [&admin, &user, &user] {
+        client.ask("Custom", json!({})).await.ok();
+    }
+    let total = async |client: &Client, query: &str| {
+        client.get(&format!("/api/tasks/stats{query}")).await.ok()["byStatus"]["InProgress"].clone()
+    };
+    let bob = usage(&user, "").await["accountId"].as_str().unwrap().to_owned();
+    assert_eq!(total(&admin, "").await, 1);
+    assert_eq!(total(&admin, &format!("?account={bob}")).await, 2);
+    assert_eq!(total(&admin, "?account=all").await, 3);
+    user.get("/api/tasks/stats?account=all").await.refused(403, "FORBIDDEN");
 }
 
 #[tokio::test]

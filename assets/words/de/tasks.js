@@ -57,7 +57,7 @@ export default {
   selected: { one: "{n} ausgewählt", other: "{n} ausgewählt" },
   "sure-pause": { one: "{n} Aufgabe anhalten?", other: "{n} Aufgaben anhalten?" },
   "sure-resume": { one: "{n} Aufgabe fortsetzen?", other: "{n} Aufgaben fortsetzen?" },
-  "sure-cancel": { one: "{n} Aufgabe abbrechen? Was sie getan hat, wird zurückgenommen.", other: "{n} Aufgaben abbrechen? Was sie getan haben, wird zurückgenommen." },
+  "sure-cancel": { one: "{n} Aufgabe abbrechen? Was fertig ist, bleibt; der Rest geschieht nicht.", other: "{n} Aufgaben abbrechen? Was fertig ist, bleibt; der Rest geschieht nicht." },
   "sure-retry": { one: "{n} Aufgabe noch einmal versuchen?", other: "{n} Aufgaben noch einmal versuchen?" },
   yes: "Ja",
   noneFit: "Keine davon lässt sich so ändern.",

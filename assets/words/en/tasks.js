@@ -57,7 +57,7 @@ export default {
   selected: { one: "{n} selected", other: "{n} selected" },
   "sure-pause": { one: "Pause {n} task?", other: "Pause {n} tasks?" },
   "sure-resume": { one: "Resume {n} task?", other: "Resume {n} tasks?" },
-  "sure-cancel": { one: "Cancel {n} task? What it did so far is undone.", other: "Cancel {n} tasks? What they did so far is undone." },
+  "sure-cancel": { one: "Cancel {n} task? What is finished stays; the rest is not done.", other: "Cancel {n} tasks? What is finished stays; the rest is not done." },
   "sure-retry": { one: "Try {n} task again?", other: "Try {n} tasks again?" },
   yes: "Yes, do it",
   noneFit: "None of these can be changed that way.",

@@ -13,6 +13,7 @@ use crate::domain::error::{Error, Result};
 use crate::domain::id::{AccountId, TaskId};
 use crate::domain::task::{Status, Task, TaskType};
 use crate::domain::time::Timestamp;
+use crate::domain::work::Lane;
 use crate::store::queue;
 use crate::store::task_lists::{self as rows, Filter, Page, Sort, Start};
 
@@ -61,6 +62,7 @@ macro_rules! with_filter {
         pub struct $name {
             r#type: Option<$crate::http::tasks::lists::Words>,
             status: Option<$crate::http::tasks::lists::Words>,
+            lane: Option<$crate::http::tasks::lists::Words>,
             priority: Option<$crate::http::tasks::lists::Words>,
             parent_id: Option<$crate::domain::id::TaskId>,
             q: Option<String>,
@@ -76,6 +78,7 @@ macro_rules! with_filter {
                 $crate::http::tasks::lists::filter($crate::http::tasks::lists::Asked {
                     types: self.r#type.as_ref(),
                     statuses: self.status.as_ref(),
+                    lanes: self.lane.as_ref(),
                     priorities: self.priority.as_ref(),
                     parent_id: self.parent_id,
                     query: self.q.as_deref(),
@@ -93,6 +96,7 @@ pub(super) use with_filter;
 pub struct Asked<'a> {
     pub types: Option<&'a Words>,
     pub statuses: Option<&'a Words>,
+    pub lanes: Option<&'a Words>,
     pub priorities: Option<&'a Words>,
     pub parent_id: Option<TaskId>,
     pub query: Option<&'a str>,
@@ -111,6 +115,7 @@ pub fn filter(asked: Asked<'_>) -> Result<Filter> {
     Ok(Filter {
         types: Words::parse(asked.types, TaskType::parse)?,
         statuses: Words::statuses(asked.statuses)?,
+        lanes: Words::parse(asked.lanes, Lane::parse)?,
         priorities: Words::parse(asked.priorities, priority)?,
         parent_id: asked.parent_id,
         query: asked.query.map(str::to_owned),

@@ -8,13 +8,14 @@ use serde_json::{Map, Value, json};
 
 use super::super::State;
 use super::super::auth::Signed;
-use super::super::input::Query;
+use super::super::input::{Query, whose};
 use super::Answer;
 use super::lists::Words;
-use crate::domain::error::Error;
+use crate::domain::error::{Error, Result};
 use crate::domain::task::{Status, TaskType};
 use crate::domain::time::DAY_MS;
 use crate::engine::janitor;
+use crate::store::accounts;
 use crate::store::task_facts::{Sums, sums};
 use crate::store::upkeep;
 
@@ -22,9 +23,29 @@ use crate::store::upkeep;
 const CLEANUP_BATCH: usize = 200;
 const CLEANUP_DAYS: u32 = 30;
 
-pub async fn stats(state: web::Data<State>, Signed(caller): Signed) -> Answer {
-    let owner = caller.account_id;
-    let all = state.engine.store.read(move |db| sums(db, owner)).await?;
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StatsQuery {
+    /// For administrators: the id of another account, or `all`.
+    account: Option<String>,
+}
+
+pub async fn stats(
+    state: web::Data<State>,
+    Signed(caller): Signed,
+    Query(asked): Query<StatsQuery>,
+) -> Answer {
+    let of = whose(&caller, asked.account.as_deref())?;
+    let now = state.engine.clock.now();
+    let read = state.engine.store.read(move |db| {
+        let owners = match of {
+            Some(owner) => vec![owner],
+            None => accounts::list(db, now)?.iter().map(|account| account.id).collect(),
+        };
+        let each = owners.into_iter().map(|owner| sums(db, owner)).collect::<Result<Vec<_>>>()?;
+        Ok(each.into_iter().flatten().collect::<Vec<_>>())
+    });
+    let all = read.await?;
     let mut of_type: BTreeMap<TaskType, Vec<&Sums>> = BTreeMap::new();
     for one in &all {
         of_type.entry(one.task_type).or_default().push(one);

@@ -104,6 +104,21 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   await filter("status").selectOption("");
 });
 
+step("a task that could not do all it was to do says so", async () => {
+  const [gone, here] = [await server.put("gone.txt"), await server.put("here.txt")];
+  await api("DELETE", `/api/files/${gone.id}`);
+  const parameters = { operationType: "tag", targetIds: [gone.id, here.id], operationParameters: { add: ["sea"] } };
+  await api("POST", "/api/tasks", { type: "BulkOperation", parameters });
+  const partial = card("Tag 2 files");
+  await partial.getByText("Done · 1 file failed").waitFor();
+  assert.match(await partial.locator(":scope > svg use").getAttribute("href"), /#warning$/);
+  await partial.locator(".title").click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("heading", { name: "1 file failed" }).waitFor();
+  await photograph(page, "tasks-partial");
+  await page.keyboard.press("Escape");
+});
+
 step("an administrator pauses a lane, and what waits there goes on later", async () => {
   const tile = page.locator("lane-tiles section", { hasText: "Archives and conversions" });
   await tile.getByRole("button", { name: "Pause the lane “Archives and conversions”" }).click();
@@ -145,6 +160,7 @@ step("one that waits is put before others", async () => {
   await page.keyboard.press("Escape");
   await card("For tonight").getByRole("button", { name: "Cancel: For tonight" }).click();
   await inStatus(card("For tonight"), "Cancelled");
+  assert.ok(await card("For tonight").getByRole("button", { name: /Try again/ }).isHidden(), "the server tries again what failed, and nothing else");
 });
 
 step("thousands scroll, are filtered, and are changed at once", async () => {

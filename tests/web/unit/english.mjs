@@ -2,4 +2,4 @@
 
 import { loadWords } from "../../../assets/core/words.js";
 
-await loadWords("common", "uploads");
+await loadWords("common", "tasks", "uploads");

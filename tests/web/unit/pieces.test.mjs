@@ -14,6 +14,7 @@ import { lead } from "../../../assets/core/leader.js";
 import { Pace } from "../../../assets/core/pace.js";
 import { Store } from "../../../assets/core/store.js";
 import { uploadView } from "../../../assets/core/upload-view.js";
+import { factsOf, statusWords, verbsOf } from "../../../assets/core/task-view.js";
 import { constantsOf, fieldsOf, parametersOf, variantsOf } from "../../../assets/core/schema.js";
 
 const fileEntry = (name) => ({ isFile: true, name, file: (give) => give({ name }) });
@@ -221,4 +222,14 @@ test("an upload that ends while the browser is asked leaves no screen on; a refu
   assert.equal(asked, 1);
   await awake.look();
   assert.equal(asked, 2, "the page is in front again");
+});
+
+test("a task says what it could not do and how far it came, and offers what the server takes", () => {
+  const ended = { itemsDone: 10, itemsTotal: 24, type: "FileMove" };
+  assert.equal(statusWords({ status: "Completed", results: { movedCount: 2, failedCount: 1 } }), "Done · 1 file failed");
+  assert.equal(statusWords({ status: "Completed", results: { verifiedCount: 2, corruptCount: 0 } }), "Done");
+  assert.equal(factsOf({ ...ended, status: "Cancelled" }), "10 of 24 items");
+  assert.equal(factsOf({ ...ended, status: "Completed" }), "");
+  const verbs = ["Failed", "Cancelled", "Expired", "Completed"].map((status) => verbsOf({ ...ended, status }));
+  assert.deepEqual(verbs, [["retry"], [], [], []]);
 });

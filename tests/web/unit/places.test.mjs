@@ -65,11 +65,12 @@ test("months in between are there, though nothing came", () => {
 
 test("the usage of several accounts adds up", () => {
   const row = (more) => ({ files: 1, bytes: 10, charged: 5, ...more });
-  const one = { used: 10, reserved: 1, trash: 2, byPool: [row({ pool: "a", poolId: "1" })], byType: [row({ type: "image" })], byMonth: [row({ month: "2026-02" })] };
+  const one = { used: 10, reserved: 1, trash: 2, byPool: [row({ pool: "a", poolId: "1" })], byType: [row({ type: "image" })], byMonth: [row({ month: "2026-02" })], uploadsByDay: [{ day: "2026-02-03", uploads: 1, bytes: 6, seconds: 2 }] };
   const sum = together([one, { ...one, byMonth: [row({ month: "2026-01" })] }]);
   assert.deepEqual([sum.used, sum.reserved, sum.trash], [20, 2, 4]);
   assert.deepEqual(sum.byType, [{ type: "image", files: 2, bytes: 20, charged: 10 }]);
   assert.deepEqual(sum.byMonth.map(({ month }) => month), ["2026-01", "2026-02"]);
+  assert.deepEqual(sum.uploadsByDay, [{ day: "2026-02-03", uploads: 2, bytes: 12, seconds: 4 }]);
 });
 
 test("tables become CSV that no spreadsheet runs", () => {

@@ -44,7 +44,7 @@ test("names, numbers and sizes are set in, field names and file names stay", asy
   assert.equal(said("The name or the password is wrong."), "Der Name oder das Passwort ist falsch.");
   assert.equal(said("newPassword must have 8 to 256 characters."), "newPassword muss 8 bis 256 Zeichen haben.");
   assert.equal(said("Compress 12 files into harbour.zip"), "12 Dateien in harbour.zip packen");
-  assert.equal(said("This task is Completed; it can no longer pause."), "Diese Aufgabe ist fertig und lässt sich nicht mehr anhalten.");
+  assert.equal(said("This task is cancelled; it can no longer be tried again."), "Diese Aufgabe ist abgebrochen und kann nicht mehr noch einmal versucht werden.");
   assert.equal(said("There is no such folder."), "Das gibt es nicht: Ordner.");
   assert.equal(said('Pool "Main" takes files of at most 4194304 bytes; this one has 5242880.'), "Der Speicherort „Main“ nimmt Dateien bis 4,2 MB; diese hat 5,2 MB.");
   assert.equal(said("a: b.jpg: The picture's file is cut short or damaged."), "a: b.jpg: Die Datei des Bildes ist abgeschnitten oder beschädigt.");

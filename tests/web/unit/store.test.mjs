@@ -60,6 +60,21 @@ test("a task that has ended is not reopened by a late event, but keeps learning"
   });
 });
 
+test("why a verb was refused stays until the task moves", () => {
+  const store = new Store();
+  const problem = () => store.tasks.get("t").problem;
+  const refuse = () => store.putTask({ taskId: "t", problem: "Not now." });
+  store.putTask({ taskId: "t", status: "InProgress", rev: 1 });
+  refuse();
+  store.putTask({ taskId: "t", status: "InProgress", rev: 1 });
+  assert.equal(problem(), "Not now.");
+  store.putTask({ taskId: "t", status: "InProgress", rev: 2 });
+  assert.equal(problem(), null);
+  refuse();
+  store.putTasks([{ taskId: "t", status: "Completed", rev: 2 }]);
+  assert.equal(problem(), null);
+});
+
 test("packets reach the store", () => {
   const store = new Store();
   const heard = listen(store);
