@@ -111,7 +111,7 @@ store.addEventListener("notice", () => store.notice && app.say(said(store.notice
 setTimeout(calm.resolve, CALM_MS);
 
 live.addEventListener("packet", ({ packet }) => {
-  if (packet.type === "hello" && session.isAnother(packet.data.accountId)) return;
+  if (packet.type === "hello" && !session.greet(packet.data)) return;
   if (packet.type === "hello") actions["count-notices"]().catch(() => {}); // the next one tells it too
   const { uploader = DEAF, observed = DEAF } = sending.now ?? {};
   applyPacket(packet, { store, uploader, observed, onReset: () => (lookAgain(), session.refresh().catch(() => {})) });

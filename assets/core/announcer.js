@@ -4,6 +4,8 @@ import { isMoving, totals } from "./upload-view.js";
 import { t } from "./words.js";
 
 const QUARTERS = [25, 50, 75];
+/** Errors at one time that are told one by one. */
+const EACH = 2;
 
 export class Announcer {
   #say;
@@ -53,10 +55,10 @@ export class Announcer {
   }
 
   #sayErrors(views) {
-    for (const { key, name, state, error } of views) {
-      if (state === "failed" && this.#states.get(key) !== "failed") this.#say(t("uploads.sayFailed", { name, reason: error }));
-      this.#states.set(key, state);
-    }
+    const failed = views.filter(({ key, state }) => state === "failed" && this.#states.get(key) !== "failed");
+    for (const { key, state } of views) this.#states.set(key, state);
+    if (failed.length > EACH) return this.#say(t("uploads.sayManyFailed", { n: failed.length, reason: failed[0].error }));
+    for (const { name, error } of failed) this.#say(t("uploads.sayFailed", { name, reason: error }));
   }
 }
 

@@ -52,11 +52,12 @@ export class ObservedUploads {
    * @param {object[]} uploads
    * @param {object} facts
    * @param {(taskId: string) => boolean} facts.isOurs begun in this browser, so nobody is sending it unless it is held
+   * @param {number} [facts.ahead] milliseconds that the server's clock is ahead of this one
    * @param {(taskId: string) => boolean} [facts.isHeld] by another page of this browser, which sends it
    * @param {(taskId: string) => boolean} facts.isDriven
    * @param {(taskId: string) => {group: string, groupName: string} | null} [facts.groupOf] the folder it came with
    */
-  seed(uploads, { isOurs, isHeld = () => false, isDriven, groupOf = () => null }) {
+  seed(uploads, { isOurs, ahead = 0, isHeld = () => false, isDriven, groupOf = () => null }) {
     this.#groupOf = groupOf;
     const open = new Set(uploads.map(({ taskId }) => taskId));
     for (const taskId of [...this.#signs.keys()]) if (!open.has(taskId)) this.forget(taskId);
@@ -64,7 +65,7 @@ export class ObservedUploads {
       const { taskId, lastActivity } = facts;
       if (isDriven(taskId)) continue;
       const [ours, held] = [isOurs(taskId), isHeld(taskId)];
-      const movedAt = held ? this.#now() : ours || !lastActivity ? 0 : Date.parse(lastActivity);
+      const movedAt = held ? this.#now() : ours || !lastActivity ? 0 : Date.parse(lastActivity) - ahead;
       if (!this.#signs.has(taskId)) this.#signs.set(taskId, { ...this.#newSign(ours, movedAt), isHeld: held });
       this.#show(facts);
     }

@@ -6,6 +6,8 @@ export class Session {
   #live;
   #sending;
   #calm;
+  /** Milliseconds that the server's clock is ahead. */
+  #ahead = 0;
   #channel;
   #start;
   #looking = Promise.resolve();
@@ -28,6 +30,12 @@ export class Session {
     this.#channel = channel;
     this.#start = start;
     channel?.addEventListener("message", ({ data }) => this.isAnother(data.accountId));
+  }
+
+  /** The live connection's first word. @param {{accountId: string, serverTime: string}} hello @returns {boolean} whether it is ours */
+  greet({ accountId, serverTime }) {
+    this.#ahead = Date.parse(serverTime) - Date.now();
+    return !this.isAnother(accountId);
   }
 
   /** Whether this browser speaks for another account than the one shown here; then that one is shown. @param {string} accountId */
@@ -108,7 +116,7 @@ export class Session {
       const folder = known.get(known.get(taskId)?.group);
       return folder ? { group: folder.taskId, groupName: folder.folderOf.name } : null;
     };
-    observed.seed(uploads, { isOurs: (taskId) => known.has(taskId), isHeld: (taskId) => elsewhere.has(taskId), isDriven, groupOf });
+    observed.seed(uploads, { isOurs: (taskId) => known.has(taskId), isHeld: (taskId) => elsewhere.has(taskId), isDriven, groupOf, ahead: this.#ahead });
     const open = new Set(uploads.map(({ taskId }) => taskId));
     const ended = memos.filter(({ taskId }) => !open.has(taskId) && !isDriven(taskId) && !elsewhere.has(taskId));
     await Promise.all(ended.map(({ taskId }) => memory.remove(taskId)));

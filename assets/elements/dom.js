@@ -57,6 +57,30 @@ export function iconButton(name, label, attributes = {}) {
   );
 }
 
+/**
+ * Changes what is shown without losing the focus: what had it keeps it, however it was moved, and if that is gone or hidden
+ * the first that stands in its stead gets it.
+ * @param {Element} root @param {() => void} change @param {() => Element[]} heirs
+ */
+export function keepFocus(root, change, heirs) {
+  const had = document.activeElement;
+  const isOurs = root.contains(had);
+  change();
+  const isThere = had?.isConnected && had.checkVisibility();
+  if (!isOurs || (isThere && document.activeElement === had)) return;
+  const heir = isThere ? had : heirs().find((one) => one.checkVisibility());
+  heir?.focus({ preventScroll: true });
+}
+
+/** For a list whose rows come and go: the buttons of the row that stands where the one with the focus stood. @param {Element} list */
+export function heirsIn(list) {
+  const at = [...list.children].findIndex((row) => row.contains(document.activeElement));
+  return () => {
+    const near = list.children[Math.min(at, list.children.length - 1)];
+    return near ? [...near.querySelectorAll("button, a")] : [];
+  };
+}
+
 const styles = new Map();
 
 /** A style sheet that comes with a part loaded later. @param {string} path below assets/ @returns {Promise<void>} */

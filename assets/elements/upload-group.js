@@ -11,7 +11,7 @@ import { Tempo } from "../core/rate.js";
 import { isOpen, stateWords, totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { h, heirsIn, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
 
 /** Rows that are made for an opened folder; the rest is counted. */
 const SHOWN = 100;
@@ -81,12 +81,16 @@ export class UploadGroup extends DriveElement {
     setText(this.#phase, stateWords(missing ?? { state, note: "", verified: files.every(({ verified }) => verified) }));
     setText(this.#numbers, numbersOf(files, sum, state));
     setAttribute(this.#numbers, "title", files.length > 0 ? exactBytes(files.reduce((all, { size }) => all + size, 0)) : null);
-    setText(this.#error, missing?.error ?? "");
+    setText(this.#error, missing?.error || (state === "failed" ? usualError(files) : ""));
     this.#error.hidden = this.#error.textContent === "";
     this.#updateBar(sum, state, files.length);
-    this.#updateVerbs(state, files.length);
-    this.#updateChoice(missing);
-    this.#updateRows(files);
+    const own = () => {
+      this.#updateVerbs(state, files.length);
+      this.#updateChoice(missing);
+    };
+    keepFocus(this, own, () => [this.#toggle, this.#choose, this.#cancel, this.#fold]);
+    const near = heirsIn(this.#list);
+    keepFocus(this.#list, () => this.#updateRows(files), () => [...near(), this.#fold]);
   }
 
   #updateBar(sum, state, count) {
@@ -115,7 +119,7 @@ export class UploadGroup extends DriveElement {
   #updateChoice(missing) {
     this.#choose.hidden = missing === undefined;
     const isOfFiles = missing?.asksFor === "files";
-    const verb = t(isOfFiles ? "uploads.chooseFiles" : "uploads.chooseFolder");
+    const verb = t(missing?.isPaused ? "uploads.resume" : isOfFiles ? "uploads.chooseFiles" : "uploads.chooseFolder");
     setText(this.#choose, verb);
     setAttribute(this.#choose, "aria-label", t("uploads.verbOf", { verb, name: this.#name }));
     this.#input.webkitdirectory = !isOfFiles;
@@ -124,7 +128,12 @@ export class UploadGroup extends DriveElement {
 
   #updateRows(files) {
     this.#list.hidden = !this.#isOpen || files.length === 0;
-    const shown = this.#isOpen ? files.toSorted((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state)).slice(0, SHOWN) : [];
+    // Nothing moves under a pointer, or under the focus.
+    const isHeld = this.#list.matches(":hover, :focus-within");
+    const rank = ({ key, state }) => (isHeld && this.#rows.has(key) ? -1 : ORDER.indexOf(state));
+    const places = new Map([...this.#rows.keys()].map((key, at) => [key, at]));
+    const byRank = (a, b) => rank(a) - rank(b) || (isHeld ? (places.get(a.key) ?? 0) - (places.get(b.key) ?? 0) : 0);
+    const shown = this.#isOpen ? files.toSorted(byRank).slice(0, SHOWN) : [];
     const rows = new Map();
     let place = this.#list.firstElementChild;
     for (const view of shown) {
@@ -169,6 +178,13 @@ export class UploadGroup extends DriveElement {
     this.#input.value = "";
     if (missing && chosen.items.length > 0) this.act("choose-again", { key: missing.key, chosen });
   }
+}
+
+/** The reason that most of those have that failed. */
+function usualError(files) {
+  const counts = new Map();
+  for (const { state, error } of files) if (state === "failed") counts.set(error, (counts.get(error) ?? 0) + 1);
+  return [...counts].toSorted(([, a], [, b]) => b - a)[0]?.[0] ?? "";
 }
 
 /** What the whole folder is doing: what moves, else what needs somebody, else that it is over. */

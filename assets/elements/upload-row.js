@@ -7,7 +7,7 @@ import { bytes, bytesOf, exactBytes, kindOf, rate, timeLeft } from "../core/form
 import { stateWords } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, iconButton, setAttribute, setIcon, setText } from "./dom.js";
+import { h, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
 import { folderHref } from "./route.js";
 
 /** One button per row changes its meaning, so that keyboard focus stays on it. */
@@ -76,7 +76,7 @@ export class UploadRow extends DriveElement {
     setText(this.#error, view.error);
     this.#error.hidden = view.error === "";
     this.#updateBar(view);
-    this.#updateVerbs(view);
+    keepFocus(this, () => this.#updateVerbs(view), () => [this.#toggle, this.#choose, this.#show, this.#cancel]);
   }
 
   #updateBar({ state, name, size, sent, durable }) {
@@ -86,7 +86,7 @@ export class UploadRow extends DriveElement {
     this.#bar.hidden = state === "done";
   }
 
-  #updateVerbs({ state, name, folder, driven }) {
+  #updateVerbs({ state, name, folder, driven, isPaused }) {
     const verb = state === "failed" && !driven ? undefined : TOGGLES[state];
     this.#toggle.hidden = verb === undefined;
     if (verb) {
@@ -100,6 +100,7 @@ export class UploadRow extends DriveElement {
     setAttribute(this.#cancel, "title", word);
     this.#cancel.hidden = state === "verifying";
     this.#choose.hidden = state !== "needs-file";
+    setText(this.#choose, isPaused ? t("uploads.resume") : t("uploads.chooseFile"));
     this.#show.hidden = state !== "done";
     setAttribute(this.#show, "href", folderHref(folder));
     setAttribute(this.#show, "aria-label", t("uploads.showFile", { name }));

@@ -8,7 +8,7 @@ import { Tempo } from "../core/rate.js";
 import { totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
+import { h, heirsIn, icon, iconButton, keepFocus, setAttribute, setText } from "./dom.js";
 
 const PHONE = "(width < 640px)";
 
@@ -69,7 +69,8 @@ export class UploadTray extends DriveElement {
   update() {
     const views = this.store.uploads;
     this.hidden = views.size === 0;
-    this.#updateRows(views);
+    const near = heirsIn(this.#list);
+    keepFocus(this.#list, () => this.#updateRows(views), () => [...near(), this.#fold]);
     if (this.hidden) return;
     const sum = totals(views.values());
     Object.assign(sum, this.#tempo.measure(sum, performance.now()));

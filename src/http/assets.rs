@@ -139,6 +139,7 @@ pub const FILES: &[Asset] = embed![
     "elements/lane-tiles.js",
     "elements/link-list.css",
     "elements/link-list.js",
+    "elements/list-heading.js",
     "elements/list-keys.js",
     "elements/live-region.js",
     "elements/markdown-view.js",

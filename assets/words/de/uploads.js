@@ -37,6 +37,7 @@ export default {
   sayStart: "{what} wird hochgeladen.",
   sayQuarter: "{n} Prozent hochgeladen.",
   sayEnd: "{what} hochgeladen.",
+  sayManyFailed: { one: "{n} Datei ist fehlgeschlagen. {reason}", other: "{n} Dateien sind fehlgeschlagen. {reason}" },
   sayFailed: "{name} ist fehlgeschlagen. {reason}",
 
   uploads: "Uploads",

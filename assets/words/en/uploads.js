@@ -37,6 +37,7 @@ export default {
   sayStart: "Uploading {what}.",
   sayQuarter: "{n} per cent uploaded.",
   sayEnd: "Uploaded {what}.",
+  sayManyFailed: { one: "{n} file failed. {reason}", other: "{n} files failed. {reason}" },
   sayFailed: "{name} failed. {reason}",
 
   uploads: "Uploads",

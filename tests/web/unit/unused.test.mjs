@@ -59,3 +59,20 @@ test("every picture of the sprite is shown somewhere", async () => {
   const pictures = [...(await readFile(path.join(ASSETS, "icons.svg"), "utf8")).matchAll(/\bid="([\w-]+)"/g)].map(([, id]) => id);
   assert.deepEqual(pictures.filter((id) => !code.includes(`"${id}"`)), []);
 });
+
+test("every module and style sheet is embedded, and what the first view is made of is fetched ahead", async () => {
+  const sources = await readFile(fileURLToPath(new URL("../../../src/http/assets.rs", import.meta.url)), "utf8");
+  const wanted = names.filter((name) => /\.(js|css)$/.test(name));
+  assert.deepEqual(wanted.filter((name) => !sources.includes(`"${name}"`)), [], "not in src/http/assets.rs");
+  const first = new Set();
+  const follow = async (name) => {
+    if (first.has(name)) return;
+    first.add(name);
+    const text = await readFile(path.join(ASSETS, name), "utf8");
+    const imported = [...text.matchAll(/^(?:import|export) (?:[^"]* from )?"(\.[^"]+)";$/gm)].map(([, to]) => path.join(path.dirname(name), to));
+    for (const one of imported) await follow(one);
+  };
+  await follow("app.js");
+  const index = await readFile(path.join(ASSETS, "index.html"), "utf8");
+  assert.deepEqual([...first].filter((name) => !index.includes(`{{assets}}/${name}"`)), [], "not in index.html");
+});
