@@ -11,7 +11,7 @@ import { language, loadWords, preferredLanguage, useLanguage } from "./core/word
 
 useLanguage(preferredLanguage());
 document.documentElement.lang = language();
-await loadWords("common", "share", "preview");
+await loadWords("common", "share", "preview", "uploads");
 
 const slug = decodeURIComponent(location.pathname.split("/").pop() ?? "");
 const share = createShare({ slug, fetch: (...request) => fetch(...request) });

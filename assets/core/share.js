@@ -1,7 +1,10 @@
 // What a visitor of a link asks of the server: the list, the passcode, a text to read, files to send.
 
 import { createApi, Problem } from "./api.js";
+import { ChunkLimit } from "./chunk-limit.js";
 import { put } from "./chunk-sender.js";
+import { storable } from "./names.js";
+import { assertReadable } from "./readable.js";
 import { createReading } from "./reading.js";
 import { canRetry, retryDelay, sleep } from "./retry.js";
 
@@ -28,6 +31,44 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
     }
   }
 
+  const limit = new ChunkLimit();
+
+  async function sendOnce(file, { signal, onProgress }) {
+    const wish = {
+      fileName: storable(file.name),
+      fileSize: file.size,
+      chunkSize: limit.size,
+      contentType: file.type || undefined,
+      lastModified: new Date(file.lastModified).toISOString(),
+    };
+    const begin = () => call("POST", `${base}/uploads`, { body: wish, signal });
+    const { uploadId, chunkSize, chunksCount } = (await patiently(begin, signal)).data;
+    const path = `${base}/uploads/${encodeURIComponent(uploadId)}`;
+    let cuts = 0;
+    const sendChunk = async (index) => {
+      const from = index * chunkSize;
+      const piece = file.slice(from, from + chunkSize);
+      try {
+        await sendPiece(`${path}/${index}`, piece, { signal, onProgress: (sent) => onProgress(from + Math.min(sent, piece.size)) });
+      } catch (problem) {
+        if (problem.status === 0) await assertReadable(piece);
+        cuts = problem.status === 0 ? cuts + 1 : 0;
+        if (!(await limit.isTooLarge(problem, { chunkSize, cuts, answers: () => call("GET", base, { query: { limit: 1 } }) }))) throw problem;
+        limit.halve(chunkSize);
+        throw new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: problem.message });
+      }
+      cuts = 0;
+      onProgress(from + piece.size);
+    };
+    try {
+      for (let index = 0; index < chunksCount; index++) await patiently(() => sendChunk(index), signal);
+      return (await patiently(() => call("POST", `${path}/complete`, { signal }), signal)).data;
+    } catch (problem) {
+      call("DELETE", path).catch(() => {}); // it would expire by itself
+      throw problem;
+    }
+  }
+
   return {
     /** @param {number} offset @returns {Promise<object>} what `GET /api/share/{slug}` answers */
     list: async (offset = 0) => (await call("GET", base, { query: { offset, limit: PAGE } })).data,
@@ -38,31 +79,17 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
     ...createReading(send),
 
     /**
-     * Sends one file in chunks. A chunk that fails is sent again; a refusal ends it, and gives its room back.
+     * Sends one file in chunks. A chunk that fails is sent again, in smaller ones where something between takes no larger;
+     * a refusal ends it, and gives its room back.
      * @param {File} file @param {{signal: AbortSignal, onProgress: (bytes: number) => void}} options
      */
-    async send(file, { signal, onProgress }) {
-      const wish = {
-        fileName: file.name,
-        fileSize: file.size,
-        contentType: file.type || undefined,
-        lastModified: new Date(file.lastModified).toISOString(),
-      };
-      const begin = () => call("POST", `${base}/uploads`, { body: wish, signal });
-      const { uploadId, chunkSize, chunksCount } = (await patiently(begin, signal)).data;
-      const path = `${base}/uploads/${encodeURIComponent(uploadId)}`;
-      try {
-        for (let index = 0; index < chunksCount; index++) {
-          const from = index * chunkSize;
-          const piece = file.slice(from, from + chunkSize);
-          const progress = (sent) => onProgress(from + Math.min(sent, piece.size));
-          await patiently(() => sendPiece(`${path}/${index}`, piece, { signal, onProgress: progress }), signal);
-          onProgress(from + piece.size);
+    async send(file, options) {
+      for (;;) {
+        try {
+          return await sendOnce(file, options);
+        } catch (problem) {
+          if (problem.code !== "CHUNKS_TOO_LARGE") throw problem;
         }
-        return (await patiently(() => call("POST", `${path}/complete`, { signal }), signal)).data;
-      } catch (problem) {
-        call("DELETE", path).catch(() => {}); // it would expire by itself
-        throw problem;
       }
     },
   };

@@ -2,9 +2,10 @@
 //
 // Properties: `store`. Actions: "sign-out".
 
+import { isMoving } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, icon, setAttribute, setText } from "./dom.js";
+import { h, icon, loadStyle, setAttribute, setText } from "./dom.js";
 
 export class AccountMenu extends DriveElement {
   store;
@@ -48,8 +49,19 @@ export class AccountMenu extends DriveElement {
     setText(this.#role, t(`account.${account.role}`));
   }
 
+  /** What is being sent waits until then, and where the browser gives no handles its files have to be chosen again. */
+  async #mayStop() {
+    const sending = [...this.store.uploads.values()].filter((view) => view.driven && isMoving(view)).length;
+    if (sending === 0) return true;
+    this.#panel.hidePopover();
+    const [{ ask }] = await Promise.all([import("./ask.js"), loadStyle("styles/forms.css")]);
+    const words = { title: t("account.stillSending", { n: sending }), text: t("account.stillSendingText"), verb: t("account.signOut") };
+    return (await ask({ ...words, submit: async () => true })) !== null;
+  }
+
   async #signOut() {
     this.#error.hidden = true;
+    if (!(await this.#mayStop())) return;
     try {
       await this.act("sign-out");
     } catch (problem) {

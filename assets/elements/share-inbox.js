@@ -2,6 +2,7 @@
 //
 // Action "send" {file, signal, onProgress}: its answer settles when the file is stored, or rejects with what to show.
 
+import { filesOfEntry } from "../core/folder-reader.js";
 import { bytes, bytesOf } from "../core/format.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -38,7 +39,7 @@ export class ShareInbox extends DriveElement {
     this.listen(document, "drop", (event) => {
       event.preventDefault();
       over(false);
-      this.add([...(event.dataTransfer?.files ?? [])]);
+      this.#take(event.dataTransfer);
     });
     this.listen(window, "beforeunload", (event) => this.#running > 0 && event.preventDefault());
   }
@@ -46,6 +47,17 @@ export class ShareInbox extends DriveElement {
   #pick() {
     this.add([...this.#picker.files]);
     this.#picker.value = "";
+  }
+
+  /** Folders too: what is in them, all in one place. */
+  async #take(transfer) {
+    const asked = [...(transfer?.items ?? [])].filter(({ kind }) => kind === "file").map((item) => ({ file: item.getAsFile(), entry: item.webkitGetAsEntry?.() }));
+    this.add(asked.filter(({ file, entry }) => file && !entry?.isDirectory).map(({ file }) => file));
+    for (const { entry } of asked.filter((one) => one.entry?.isDirectory)) {
+      const { items, lost } = await filesOfEntry(entry, "/");
+      this.add(items.map(({ file }) => file));
+      for (const { name } of lost) this.#fail(this.#row(new File([], name)), { message: t("uploads.unreadable") });
+    }
   }
 
   /** @param {File[]} files */
@@ -57,9 +69,10 @@ export class ShareInbox extends DriveElement {
   #row(file) {
     const stop = new AbortController();
     const row = { file, stop, icon: icon("file"), bar: document.createElement("progress-bar"), state: h("span", { class: "state" }) };
+    row.again = iconButton("retry", t("share.sendAgain", { name: file.name }), { hidden: true, onclick: () => this.#again(row) });
     row.cancel = iconButton("cancel", t("share.doNotSend", { name: file.name }), { onclick: () => this.#end(row) });
     const words = h("div", { class: "words" }, h("span", { class: "name", title: file.name }, file.name), row.state, row.bar);
-    row.node = h("li", {}, row.icon, words, row.cancel);
+    row.node = h("li", {}, row.icon, words, h("span", { class: "verbs" }, row.again, row.cancel));
     this.#rows.append(row.node);
     this.#show(row, 0, t("share.waiting"));
     return row;
@@ -97,7 +110,18 @@ export class ShareInbox extends DriveElement {
     this.#show(row, row.file.size, problem.message, "danger");
     setIcon(row.icon, "warning");
     row.node.toggleAttribute("data-failed", true);
+    row.again.hidden = row.file.size === 0;
     setText(this.#said, t("share.notSent", { name: row.file.name, reason: problem.message }));
+  }
+
+  #again(row) {
+    row.again.hidden = true;
+    row.cancel.focus();
+    row.node.toggleAttribute("data-failed", false);
+    setIcon(row.icon, "file");
+    this.#show(row, 0, t("share.waiting"));
+    this.#waiting.push(row);
+    this.#next();
   }
 
   #end(row) {

@@ -34,6 +34,8 @@ const OPEN_MAX: u64 = 20;
 pub struct CreateRequest {
     file_name: String,
     file_size: u64,
+    /// Smaller chunks than usual, for what lies between takes no larger ones.
+    chunk_size: Option<u64>,
     content_type: Option<String>,
     last_modified: Option<Timestamp>,
 }
@@ -100,6 +102,7 @@ pub async fn create(
     let wanted = Wanted {
         file_name: asked.file_name,
         file_size: asked.file_size,
+        chunk_size: asked.chunk_size,
         content_type: asked.content_type,
         folder: Some(inbox.folder.as_str().to_owned()),
         last_modified: asked.last_modified,

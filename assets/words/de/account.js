@@ -6,6 +6,8 @@ export default {
   user: "Benutzer",
   guest: "Gast",
   signOut: "Abmelden",
+  stillSending: { one: "{n} Datei wird noch gesendet", other: "{n} Dateien werden noch gesendet" },
+  stillSendingText: "Sie warten, bis Sie sich hier wieder anmelden; manche müssen dann noch einmal ausgewählt werden.",
   stillSignedIn: "Sie sind noch angemeldet. {reason}",
   appearance: "Darstellung",
   system: "System",

@@ -20,6 +20,7 @@ export default {
   emptyText: "In diesem Link liegt im Augenblick nichts.",
   choose: "Dateien auswählen",
   drop: "Legen Sie Dateien hier ab, um sie zu senden. Nur wem der Link gehört, sieht sie.",
+  sendAgain: "{name} noch einmal senden",
   doNotSend: "{name} nicht senden",
   waiting: "Wartet",
   sent: "Gesendet · {size}",

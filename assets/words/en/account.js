@@ -6,6 +6,8 @@ export default {
   user: "User",
   guest: "Guest",
   signOut: "Sign out",
+  stillSending: { one: "{n} file is still being sent", other: "{n} files are still being sent" },
+  stillSendingText: "They wait until you sign in again here; some may then have to be chosen once more.",
   stillSignedIn: "You are still signed in. {reason}",
   appearance: "Appearance",
   system: "System",

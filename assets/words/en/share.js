@@ -20,6 +20,7 @@ export default {
   emptyText: "There is nothing in this link at the moment.",
   choose: "Choose files",
   drop: "Drop files here to send them. Only the owner of this link sees them.",
+  sendAgain: "Send {name} again",
   doNotSend: "Do not send {name}",
   waiting: "Waiting",
   sent: "Sent · {size}",
