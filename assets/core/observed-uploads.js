@@ -161,7 +161,7 @@ export class ObservedUploads {
 
   #stood(row, isPaused, idle) {
     const state = isPaused && !isLeft(this.#signs.get(row.taskId)) ? "paused" : "needs-file";
-    this.#store.putUpload({ ...row, ...idle, state, remote: false });
+    this.#store.putUpload({ ...row, ...idle, state, isPaused, remote: false });
   }
 
   #finish(row, fields) {
@@ -188,6 +188,7 @@ export class ObservedUploads {
       lastModified: facts.lastModified ? Date.parse(facts.lastModified) : (known?.lastModified ?? null),
       size: fileSize,
       state: isMoving ? "sending" : isPaused ? "paused" : "needs-file",
+      isPaused: status === "Paused",
       note: isMoving ? senderOf(sign) : "",
       remote: isMoving,
       sent: durable,

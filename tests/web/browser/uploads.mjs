@@ -3,7 +3,7 @@
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { copyFile, mkdir, utimes, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, stat, utimes, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
@@ -99,7 +99,9 @@ step("names that are taken are asked about before anything is sent", async () =>
   for (const file of files) await writeFile(file, "the first one");
   await send(files);
   await until(async () => (await countOf("/")) === 363, "all three stored");
+  const DATE = 1_760_000_000;
   for (const file of files) await writeFile(file, "the second, which is longer");
+  for (const file of files) await utimes(file, DATE, DATE);
   await send(files);
   const dialog = page.getByRole("dialog");
   await dialog.getByRole("heading", { name: "3 files are there already" }).waitFor();
@@ -121,6 +123,54 @@ step("names that are taken are asked about before anything is sent", async () =>
   assert.deepEqual((await ask("/api/files?trashed=true")).map(({ name }) => name), ["b dunes.txt"], "it is in the trash");
   await send([files[1]]);
   await row("b dunes.txt").getByText("Already here").waitFor();
+  // The same size and date, and other bytes.
+  await writeFile(files[1], "the third, which is as long");
+  await utimes(files[1], DATE, DATE);
+  await send([files[1]]);
+  await inState(row("b dunes (2).txt"), "done");
+  assert.deepEqual((await stored()).filter((one) => one.startsWith("b ")), ["b dunes (2).txt 27", "b dunes.txt 27"]);
+});
+
+step("what arrived tells on another device which file it is, whatever it is called there", async () => {
+  const file = await server.file("voyage.mov", 30 * MB);
+  await slowDown(page, 4 * MB);
+  await send(file);
+  const begun = async () => (await ask("/api/files/upload/tasks?status=InProgress,Paused"))[0];
+  await until(async () => (await begun())?.chunksUploaded >= 2, "two chunks are stored");
+  await row("voyage.mov").getByRole("button", { name: "Pause" }).click();
+  await inState(row("voyage.mov"), "paused");
+  const { taskId } = await begun();
+  faults.forgive("ERR_");
+  await page.reload();
+  await inState(row("voyage.mov"), "needs-file");
+  await row("voyage.mov").getByText("Paused").waitFor();
+  const other = await world.newPage();
+  faults.forgive("401");
+  await other.goto(server.url);
+  await world.enter(other);
+  faults.forgive();
+  const there = row("voyage.mov", other);
+  await there.getByText("Paused").waitFor();
+  await there.getByRole("button", { name: "Resume" }).click();
+  await there.and(other.locator("[data-state=needs-file]")).waitFor();
+  const { mtime } = await stat(file);
+  const [impostor, copy] = ["voyage.mov", "copy of my voyage.mov"].map((name) => path.join(server.folder, "elsewhere", name));
+  await mkdir(path.dirname(copy), { recursive: true });
+  await copyFile(file, copy);
+  await copyFile(file, impostor);
+  const bytes = await open(impostor, "r+");
+  await bytes.write(Buffer.alloc(8 * MB), 0, 8 * MB, 0);
+  await bytes.close();
+  await utimes(impostor, mtime, mtime);
+  await there.locator("input[type=file]").setInputFiles(impostor);
+  await there.getByText("is not the file this upload began with").waitFor();
+  await there.locator("input[type=file]").setInputFiles(copy);
+  await there.and(other.locator("[data-state=done]")).waitFor({ timeout: 60_000 });
+  assert.equal((await ask(`/api/files/upload/progress/${taskId}`)).status, "Completed", "it is the same upload");
+  const [stored] = await ask("/api/files?name=voyage.mov");
+  assert.equal(stored.hash, `sha256:${await sha256(file)}`);
+  await inState(row("voyage.mov"), "done");
+  await other.context().close();
 });
 
 step("bytes that the drive has already are not sent to the end", async () => {
