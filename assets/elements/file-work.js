@@ -3,7 +3,7 @@
 
 import { archiveName } from "../core/file-commands.js";
 import { Later } from "../core/later.js";
-import { isFolder, originOf } from "../core/listing.js";
+import { isFolder, keyOf, originOf } from "../core/listing.js";
 import { join } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
 import { loadSaid, said } from "../core/said.js";
@@ -151,9 +151,9 @@ export class FileWork {
       purge: () => this.#purge(items),
       tag: () => this.#tag(items),
       share: () => this.ask("link", { items }),
-      details: () => this.#details(items),
+      details: () => this.#showDetails(items),
       shortcuts: () => this.ask("shortcuts"),
-      "new-folder": () => this.#newFolder(),
+      newFolder: () => this.#newFolder(),
       "empty-trash": () => this.#emptyTrash(),
     };
     return this.quietly(works[verb] ?? (() => this.#operate(verb, items)), items);
@@ -218,7 +218,9 @@ export class FileWork {
     const make = (name) => this.act("make-folder", { path: join(this.#view.folder, name) });
     const name = await this.ask("name", { title: t("files.newFolder"), taken: this.#view.listing.folders.map((folder) => folder.name), work: make });
     if (name === null) return;
-    this.#view.listing.addFolder(join(this.#view.folder, name));
+    const path = join(this.#view.folder, name);
+    this.#view.listing.addFolder(path);
+    this.#view.focusList({ path });
     this.toast({ text: t("files.made", { name }) });
   }
 
@@ -268,9 +270,38 @@ export class FileWork {
     if (await this.ask("tags", { items, work })) this.toast({ text: t("files.tagged") });
   }
 
-  async #details(items) {
+  /** The panel, while it is open. */
+  get details() {
+    const panel = this.#view.querySelector("details-panel");
+    return panel === null || panel.hidden ? null : panel;
+  }
+
+  async #showDetails(items) {
     (await this.#part("details-panel")).show(items);
     this.#view.requestUpdate();
+  }
+
+  toggleDetails(items) {
+    if (this.details) return this.details.close();
+    return this.run("details", items.length > 0 ? items : this.#around());
+  }
+
+  /** Where nothing is chosen: the present folder, or else the row that had the focus last. */
+  #around() {
+    const { mode, query, folder, listing, list } = this.#view;
+    const item = mode === "files" && query === "" ? listing.folder(folder) : list.last;
+    return item ? [item] : [];
+  }
+
+  /** An open panel tells of what is chosen or has the focus; of what it told, as that is now; or of what is around. */
+  followDetails(items) {
+    const { details } = this;
+    const { folder, listing } = this.#view;
+    if (details === null || listing.total === null) return details !== null;
+    const now = (item) => (item.path === folder ? listing.folder(folder) : listing.at(listing.find(keyOf(item))));
+    const still = details.items.map(now).filter(Boolean);
+    details.follow(items.length > 0 ? items : still.length > 0 ? still : this.#around());
+    return !details.hidden;
   }
 
   async #operate(verb, items) {
