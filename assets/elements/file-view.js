@@ -213,8 +213,8 @@ export class FileView extends DriveElement {
     else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
     else if (verb === "open") this.#open(about);
     else if (verb === "menu") this.#menu(about);
-    else if (verb === "carry") this.#work.carry.carry(this.#chosenWith(about.item));
-    else if (verb === "drop") this.#work.carry.drop(about);
+    else if (verb === "carry") this.#work.carry?.carry(this.#chosenWith(about.item));
+    else if (verb === "drop") this.#work.carry?.drop(about);
     else this.#work.run(verb, this.selection.list());
   }
 
@@ -241,8 +241,8 @@ export class FileView extends DriveElement {
     if (event.defaultPrevented || !this.#takesNew || event.target.closest("a, button, input, file-row, file-tile, selection-bar")) return;
     event.preventDefault();
     const { clientX: x, clientY: y } = event;
-    const verb = await this.#work.menu({ x, y, actions: placeActions({ holds: this.#work.carry.holdsAny() }) });
-    if (verb === "paste") this.#work.carry.paste();
+    const verb = await this.#work.menu({ x, y, actions: placeActions({ holds: this.#work.carry?.holdsAny() }) });
+    if (verb === "paste") this.#work.carry?.paste();
     else if (verb === "upload") this.act("pick-files");
     else if (verb) this.#work.run(verb, []);
   }
@@ -263,15 +263,15 @@ export class FileView extends DriveElement {
   #onVerb(verb, event) {
     const items = this.#targets();
     const may = new Set(this.actionsFor(items).map((action) => action.verb));
-    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry.release();
+    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry?.release();
     if (verb === "hold" && !getSelection().isCollapsed) return;
-    if (verb === "paste" && !this.#work.carry.holdsAny()) return; // the browser's own: what it brings is uploaded
+    if (verb === "paste" && !this.#work.carry?.holdsAny()) return; // the browser's own: what it brings is uploaded
     event.preventDefault();
     if (verb === "all") return this.#selectAll();
     if (verb === "up") return this.#up();
     if (verb === "shortcuts") return this.#work.run("shortcuts", []);
-    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry.hold(items, verb === "cut");
-    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry.paste();
+    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry?.hold(items, verb === "cut");
+    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry?.paste();
     const meant = verb === "trash" && this.mode === "trash" ? "purge" : verb;
     if (may.has(meant)) this.#work.run(meant, items);
   }

@@ -9,7 +9,6 @@ import { canPreview, previewKind } from "../core/preview.js";
 import { loadSaid, said } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { h, loadStyle } from "./dom.js";
-import { FileCarry } from "./file-carry.js";
 import { folderHref } from "./route.js";
 
 /** Ids that fit into an address; more are asked for by POST. */
@@ -19,11 +18,11 @@ const NEIGHBOURS = 5000;
 /** How long bytes that lie in this page can be saved from it. */
 const KEPT_MS = 10 * 60_000;
 
-/** Dialogs and menus, which the first view does without. */
+/** Dialogs, menus and ways to other places, which the first view does without. */
 const tools = new Later(async () => {
-  const { words, styles, questions } = await import("../views/file-tools.js");
-  await Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
-  return questions;
+  const module = await import("../views/file-tools.js");
+  await Promise.all([loadWords(...module.words), loadSaid(), ...module.styles.map(loadStyle)]);
+  return module;
 });
 
 const loadTools = () =>
@@ -33,6 +32,8 @@ const loadTools = () =>
 
 export class FileWork {
   #view;
+  /** What gives rows other names and places, once it is here. @type {import("./file-carry.js").FileCarry | null} */
+  carry = null;
   /** Tasks that were begun here, until they end: what is said of them. @type {Map<string, {title: string, close: () => void}>} */
   #begun = new Map();
   #watch = null;
@@ -40,7 +41,6 @@ export class FileWork {
   /** @param {import("./file-view.js").FileView} view */
   constructor(view) {
     this.#view = view;
-    this.carry = new FileCarry(view, this);
   }
 
   prepare() {
@@ -48,7 +48,7 @@ export class FileWork {
     this.#loadSoon();
     const { store } = this.#view;
     store.addEventListener("task", ({ key }) => this.#onTask(store.tasks.get(key)), { signal: this.#watch.signal });
-    this.carry.listen(this.#watch.signal);
+    this.carry?.listen(this.#watch.signal);
   }
 
   /** Once the list stands, what menus and dialogs need comes quietly. */
@@ -57,10 +57,19 @@ export class FileWork {
     const look = () => {
       if (listing.total === null) return;
       listing.removeEventListener("change", look);
-      requestAnimationFrame(() => setTimeout(() => loadTools().catch(() => {})));
+      requestAnimationFrame(() => setTimeout(() => this.#carrying().catch(() => {})));
     };
     listing.addEventListener("change", look, { signal: this.#watch.signal });
     look();
+  }
+
+  async #carrying() {
+    const { FileCarry } = await loadTools();
+    if (this.carry === null) {
+      this.carry = new FileCarry(this.#view, this);
+      if (this.#watch) this.carry.listen(this.#watch.signal);
+    }
+    return this.carry;
   }
 
   leave() {
@@ -81,7 +90,7 @@ export class FileWork {
 
   /** A question, and its answer. @param {string} name of those in views/file-tools.js */
   async ask(name, wish) {
-    const answer = await (await loadTools())[name](wish, (...act) => this.act(...act));
+    const answer = await (await loadTools()).questions[name](wish, (...act) => this.act(...act));
     if (document.activeElement === document.body) this.#view.focusList(); // what had it has gone meanwhile
     return answer;
   }
@@ -143,9 +152,9 @@ export class FileWork {
     const works = {
       open: () => this.open(items[0]),
       download: () => this.#download(items),
-      rename: () => this.carry.rename(items[0]),
-      move: () => this.carry.pickPlace("move", items),
-      copy: () => this.carry.pickPlace("copy", items),
+      rename: async () => (await this.#carrying()).rename(items[0]),
+      move: async () => (await this.#carrying()).pickPlace("move", items),
+      copy: async () => (await this.#carrying()).pickPlace("copy", items),
       trash: () => this.#trash(items),
       restore: () => this.#restore(items),
       purge: () => this.#purge(items),
