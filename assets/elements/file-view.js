@@ -117,7 +117,7 @@ export class FileView extends DriveElement {
     const isBelow = from.folder !== folder && isWithin(from.folder, folder);
     const below = isBelow ? join(folder, from.folder.slice(folder === "/" ? 1 : folder.length + 1).split("/")[0]) : null;
     const active = document.activeElement;
-    const isLost = this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
+    const isLost = active?.closest("bread-crumb") != null || this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
     const { top = 0, key } = (!this.#isEntering && this.#positions.get(searchHref(folder, q))) || {};
     this.#list.expect({ top, key: below === null ? key : `folder:${below}`, isLost });
     this.#isEntering = false;
