@@ -146,6 +146,7 @@ export class FileView extends DriveElement {
     this.listen(window, "keydown", (event) => this.#onKey(event));
     const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
     this.#leave = () => clearInterval(clock);
+    if (!this.#isAsked) this.#list.toTop(); // another place was chosen meanwhile
     if (!this.#isAsked || this.listing.total === null) this.#ask();
     else this.listing.refresh(); // it may have changed while another view was shown
     this.act("load-pools")?.then((pools) => (this.#pools = pools.length), () => {});
