@@ -71,6 +71,10 @@ export function actionsFor(items, { mode, role, pools = 1 }) {
   );
 }
 
+/** What may be done where no row is. @param {{holds: boolean}} where whether there is something to paste */
+export const placeActions = ({ holds }) =>
+  [holds && { verb: "paste", glyph: "copy", key: "Ctrl V", group: 0 }, { verb: "newFolder", glyph: "new-folder", group: 1 }, { verb: "upload", glyph: "upload", group: 1 }].filter(Boolean);
+
 /** Formats that all of the files can be converted to. */
 export function sharedConversions(files) {
   if (files.some((file) => file.isEncrypted)) return [];

@@ -2,7 +2,7 @@
 // when the change is made.
 
 import { createFilesApi, ITEMS_MAX } from "./files-api.js";
-import { createFileMoves } from "./file-moves.js";
+import { Later } from "./later.js";
 import { isFolder } from "./listing.js";
 import { baseOf, isWithin } from "./paths.js";
 import { said } from "./said.js";
@@ -57,12 +57,17 @@ export function createFileCommands({ api, store }) {
 
   const idsOf = async (items) => (await filesOf(items)).map(({ id }) => id);
 
-  const moves = createFileMoves({
-    server,
-    filesOf,
-    moveMany: async (fileIds, targetFolder) => finish(await begin("FileMove", { fileIds, targetFolder })),
-    copyMany: (ids, targetFolder) => bulk("copy", ids, { targetFolder }),
+  /** The first view does without it. */
+  const moves = new Later(async () => {
+    const { createFileMoves } = await import("./file-moves.js");
+    return createFileMoves({
+      server,
+      filesOf,
+      moveMany: async (fileIds, targetFolder) => finish(await begin("FileMove", { fileIds, targetFolder })),
+      copyMany: (ids, targetFolder) => bulk("copy", ids, { targetFolder }),
+    });
   });
+  const moving = (verb) => changing(async (wish) => (await moves.get())[verb](wish));
 
   /** @returns {Promise<{files: string[] | null, folders: string[]}>} what `restore` puts back; null: too many to know */
   async function trash({ items }) {
@@ -126,10 +131,10 @@ export function createFileCommands({ api, store }) {
     "read-whole": ({ file, signal }) => server.whole(file, signal),
     unlock: ({ file, password }) => server.unlocked(file, password),
     "make-folder": changing(({ path }) => server.makeFolder(path)),
-    rename: changing(moves.rename),
-    move: changing(moves.move),
-    copy: changing(moves.copy),
-    "put-back": changing(moves.putBack),
+    rename: moving("rename"),
+    move: moving("move"),
+    copy: moving("copy"),
+    "put-back": moving("putBack"),
     trash: changing(trash),
     restore: changing(restore),
     purge: changing(purge),

@@ -7,6 +7,7 @@
 import { ITEMS_MAX } from "./files-api.js";
 import { isFolder, originOf } from "./listing.js";
 import { baseOf, isWithin, join, parentOf } from "./paths.js";
+import { t } from "./words.js";
 
 const NAME_TAKEN = "NAME_TAKEN";
 
@@ -132,8 +133,9 @@ export function createFileMoves({ server, filesOf, moveMany, copyMany }) {
 
   /** All folders first, for those without files have nothing else that makes them. */
   async function copyFolder(item, goal) {
-    const files = await filesOf([item]);
-    for (const path of await pathsWithin(item.path)) await server.makeFolder(goal + path.slice(item.path.length));
+    const [files, paths] = await Promise.all([filesOf([item]), pathsWithin(item.path)]);
+    if (paths.length === 0) throw new Error(t("files.missing", { name: item.name })); // it went since it was copied
+    for (const path of paths) await server.makeFolder(goal + path.slice(item.path.length));
     for (const [from, group] of byFolder(files)) await copyMany(group.map(({ id }) => id), goal + from.slice(item.path.length));
     return { ...item, path: goal, name: baseOf(goal) };
   }

@@ -28,7 +28,7 @@ export class FileCarry {
   /** @param {AbortSignal} signal */
   listen(signal) {
     addEventListener("drop", () => (carried = []), { signal });
-    this.#acceptDropsOnCrumbs(signal);
+    this.#acceptDrops(signal);
     this.#markHeld();
   }
 
@@ -141,23 +141,31 @@ export class FileCarry {
     carried = items;
   }
 
-  carried = () => carried;
-
   drop({ folder, copies }) {
     const items = carried.filter((item) => !goesIntoItself([item], folder));
     carried = [];
     if (items.length > 0) return this.#work.quietly(() => this.#place(copies ? "copy" : "move", items, folder), items);
   }
 
-  /** The way back up takes rows too. */
-  #acceptDropsOnCrumbs(signal) {
-    const goal = ({ target, dataTransfer }) => dataTransfer.types.includes(CARRIED) && target.closest?.("bread-crumb a[data-folder]");
-    addEventListener("dragover", (event) => goal(event) && event.preventDefault(), { signal });
-    addEventListener("drop", (event) => {
+  /** The way back up takes rows too, and so does the trash. */
+  #acceptDrops(signal) {
+    const goal = ({ target, dataTransfer }) => (dataTransfer?.types.includes(CARRIED) ? target.closest?.("bread-crumb a[data-folder], side-bar a[data-view=trash]") : null);
+    const on = (type, listener) => addEventListener(type, listener, { signal, capture: true });
+    on("dragover", (event) => {
       const link = goal(event);
       if (!link) return;
       event.preventDefault();
-      this.drop({ folder: link.dataset.folder, copies: event.ctrlKey });
-    }, { signal, capture: true });
+      link.setAttribute("data-over", "");
+    });
+    on("dragleave", ({ target }) => target.closest?.("a[data-over]")?.removeAttribute("data-over"));
+    on("drop", (event) => {
+      const link = goal(event);
+      if (!link) return;
+      event.preventDefault();
+      link.removeAttribute("data-over");
+      if (link.dataset.folder) return void this.drop({ folder: link.dataset.folder, copies: event.ctrlKey });
+      this.#work.run("trash", carried);
+      carried = [];
+    });
   }
 }

@@ -47,6 +47,7 @@ export class FileList extends DriveElement {
   #followed = null;
   /** Where to scroll to once there are rows. @type {number | null} */
   #top = null;
+  #scrolled = 0;
   #picks = 0;
   #columns = 1;
   #keys = new ListKeys({
@@ -78,7 +79,7 @@ export class FileList extends DriveElement {
   connected() {
     this.listen(this.listing, "change", () => this.requestUpdate());
     this.listen(this.selection, "change", () => this.requestUpdate());
-    this.listen(this.#scroller, "scroll", () => this.requestUpdate(), { passive: true });
+    this.listen(this.#scroller, "scroll", () => this.#onScroll(), { passive: true });
     this.listen(this, "pointerdown", () => this.#onPress());
     this.listen(this.#scroller, "wheel", () => (this.#followed = null), { passive: true });
     this.listen(window, "pointerup pointercancel dragend", () => this.#onRelease());
@@ -98,6 +99,7 @@ export class FileList extends DriveElement {
 
   disconnectedCallback() {
     super.disconnectedCallback();
+    this.#top ??= this.#scrolled; // which the browser forgets
     this.#leave();
   }
 
@@ -176,6 +178,11 @@ export class FileList extends DriveElement {
     this.#isPressed = true;
     this.#cameFrom = this.#current;
     this.#followed = null;
+  }
+
+  #onScroll() {
+    this.#scrolled = this.#scroller.scrollTop;
+    this.requestUpdate();
   }
 
   #onRelease() {
@@ -276,7 +283,7 @@ export class FileList extends DriveElement {
 
   #updateRows(total, held) {
     const { cell, height } = this.#measure(total);
-    if (this.#top !== null) this.#scroller.scrollTop = this.#top;
+    if (this.#top !== null) this.#scroller.scrollTop = this.#scrolled = this.#top;
     this.#top = null;
     const goal = this.#goalOf(held, total);
     const { scrollTop, clientHeight } = this.#scroller;

@@ -4,7 +4,7 @@
 // Properties: `store`, `mode`, `place` {folder, q}. Actions: "pick-files", and those of file-work.js.
 
 import { folderParts } from "../core/format.js";
-import { actionsFor } from "../core/file-actions.js";
+import { actionsFor, placeActions } from "../core/file-actions.js";
 import { ITEMS_MAX } from "../core/files-api.js";
 import { isFolder, keyOf, Listing } from "../core/listing.js";
 import { Pager } from "../core/pager.js";
@@ -44,6 +44,8 @@ export class FileView extends DriveElement {
   #isEntering = false;
   /** Whether the listing is told of the present place. */
   #isAsked = false;
+  /** How many are selected, as was said. */
+  #told = 0;
   #refreshing = null;
   #refreshedAt = -Infinity;
   #leave = () => {};
@@ -58,14 +60,14 @@ export class FileView extends DriveElement {
   #work = new FileWork(this);
   #states = new FileStates(this);
 
-  #count = h("span", { class: "total number", role: "status" });
+  #count = h("span", { class: "total number" });
   #upload = h("button", { type: "button", class: "primary upload", onclick: () => this.act("pick-files") }, icon("upload"), h("span", {}, t("files.upload")));
-  #newFolder = h("button", { type: "button", class: "new-folder", onclick: () => this.#work.run("new-folder", []) }, icon("new-folder"), h("span", {}, t("files.newFolder")));
+  #newFolder = h("button", { type: "button", class: "new-folder", onclick: () => this.#work.run("newFolder", []) }, icon("new-folder"), h("span", {}, t("files.newFolder")));
   #empty = h("button", { type: "button", class: "empty-trash", onclick: () => this.#work.run("empty-trash", []) }, icon("trash"), t("files.emptyNow"));
   #order = h("select", { "aria-label": t("files.sortBy"), onchange: () => this.#sortBy(this.#order.value, DESCENDS.has(this.#order.value)) });
   #turn = iconButton("descending", t("files.direction"), { class: "icon-button turn", onclick: () => this.#sortBy(this.#sort.key, !this.#sort.descends) });
   #looks = iconButton("grid", t("files.tiles"), { class: "icon-button looks", onclick: () => this.#changeLook() });
-  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#toggleDetails() });
+  #info = iconButton("info", t("files.details"), { class: "icon-button info", onclick: () => this.#work.toggleDetails(this.#targets()) });
   #note = h("p", { class: "note", hidden: true });
   #list = h("file-list");
   #bar = h("selection-bar", { hidden: true });
@@ -86,6 +88,11 @@ export class FileView extends DriveElement {
   /** Whether the place is a folder that is not there. */
   get isMissing() {
     return this.listing.total === 0 && this.query === "" && this.listing.isMissing;
+  }
+
+  /** Whether something new can be put here. */
+  get #takesNew() {
+    return this.mode === "files" && this.mayChange && this.query === "" && !this.isMissing;
   }
 
   get mayChange() {
@@ -110,7 +117,7 @@ export class FileView extends DriveElement {
     const isBelow = from.folder !== folder && isWithin(from.folder, folder);
     const below = isBelow ? join(folder, from.folder.slice(folder === "/" ? 1 : folder.length + 1).split("/")[0]) : null;
     const active = document.activeElement;
-    const isLost = this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
+    const isLost = active?.closest("bread-crumb") != null || this.#note.contains(active) || this.#states.nodes.some((node) => node.contains(active));
     const { top = 0, key } = (!this.#isEntering && this.#positions.get(searchHref(folder, q))) || {};
     this.#list.expect({ top, key: below === null ? key : `folder:${below}`, isLost });
     this.#isEntering = false;
@@ -134,10 +141,12 @@ export class FileView extends DriveElement {
     });
     this.listen(this.store, "account", () => this.requestUpdate());
     this.listen(this, "wish", (event) => this.#onWish(event));
-    this.listen(this.#list, "focusin", () => this.#panel && this.requestUpdate());
+    this.listen(this.#list, "focusin", () => this.#work.details && this.requestUpdate());
+    this.listen(this.#body, "contextmenu", (event) => this.#onEmptyMenu(event));
     this.listen(window, "keydown", (event) => this.#onKey(event));
     const clock = setInterval(() => this.#list.requestUpdate(), CLOCK_MS);
     this.#leave = () => clearInterval(clock);
+    if (!this.#isAsked) this.#list.toTop(); // another place was chosen meanwhile
     if (!this.#isAsked || this.listing.total === null) this.#ask();
     else this.listing.refresh(); // it may have changed while another view was shown
     this.act("load-pools")?.then((pools) => (this.#pools = pools.length), () => {});
@@ -205,8 +214,8 @@ export class FileView extends DriveElement {
     else if (verb === "sort") this.#sortBy(about.key, about.key === this.#sort.key ? !this.#sort.descends : DESCENDS.has(about.key));
     else if (verb === "open") this.#open(about);
     else if (verb === "menu") this.#menu(about);
-    else if (verb === "carry") this.#work.carry.carry(this.#chosenWith(about.item));
-    else if (verb === "drop") this.#work.carry.drop(about);
+    else if (verb === "carry") this.#work.carry?.carry(this.#chosenWith(about.item));
+    else if (verb === "drop") this.#work.carry?.drop(about);
     else this.#work.run(verb, this.selection.list());
   }
 
@@ -228,6 +237,17 @@ export class FileView extends DriveElement {
     else if (document.activeElement === document.body) this.focusList(about.item);
   }
 
+  /** Where there are no rows, the menu is about the place itself. */
+  async #onEmptyMenu(event) {
+    if (event.defaultPrevented || !this.#takesNew || event.target.closest("a, button, input, file-row, file-tile, selection-bar")) return;
+    event.preventDefault();
+    const { clientX: x, clientY: y } = event;
+    const verb = await this.#work.menu({ x, y, actions: placeActions({ holds: this.#work.carry?.holdsAny() }) });
+    if (verb === "paste") this.#work.carry?.paste();
+    else if (verb === "upload") this.act("pick-files");
+    else if (verb) this.#work.run(verb, []);
+  }
+
   #onKey(event) {
     if (isTyping(event) || event.defaultPrevented) return;
     const command = event.ctrlKey || event.metaKey;
@@ -244,15 +264,15 @@ export class FileView extends DriveElement {
   #onVerb(verb, event) {
     const items = this.#targets();
     const may = new Set(this.actionsFor(items).map((action) => action.verb));
-    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry.release();
+    if (verb === "clear") return this.selection.size > 0 ? this.selection.clear() : this.#work.carry?.release();
     if (verb === "hold" && !getSelection().isCollapsed) return;
-    if (verb === "paste" && !this.#work.carry.holdsAny()) return; // the browser's own: what it brings is uploaded
+    if (verb === "paste" && !this.#work.carry?.holdsAny()) return; // the browser's own: what it brings is uploaded
     event.preventDefault();
     if (verb === "all") return this.#selectAll();
     if (verb === "up") return this.#up();
     if (verb === "shortcuts") return this.#work.run("shortcuts", []);
-    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry.hold(items, verb === "cut");
-    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry.paste();
+    if (verb === "hold" || verb === "cut") return may.has("move") && this.#work.carry?.hold(items, verb === "cut");
+    if (verb === "paste") return this.mayChange && this.mode === "files" && this.#work.carry?.paste();
     const meant = verb === "trash" && this.mode === "trash" ? "purge" : verb;
     if (may.has(meant)) this.#work.run(meant, items);
   }
@@ -281,11 +301,13 @@ export class FileView extends DriveElement {
     Object.assign(this.#list, { look: this.#look, sort: isFiles ? this.#sort : {}, showFolder: !isFiles || this.query !== "" });
     this.#list.requestUpdate();
     const begins = this.#bar.hidden && items.length > 0;
+    if (items.length !== this.#told) this.act("say", { sentence: t("files.selected", { n: items.length }) });
+    this.#told = items.length;
     this.#bar.show(items, this.actionsFor(items));
     if (begins) this.#list.revealFocus();
-    this.#followDetails();
+    setAttribute(this.#info, "aria-pressed", String(this.#work.followDetails(this.#targets())));
     this.toggleAttribute("data-selecting", items.length > 0);
-    this.#upload.hidden = this.#newFolder.hidden = !isFiles || !this.mayChange || this.query !== "" || this.isMissing;
+    this.#upload.hidden = this.#newFolder.hidden = !this.#takesNew;
     this.#order.hidden = this.#turn.hidden = !isFiles || !total;
     this.#looks.hidden = this.#info.hidden = !total;
     this.#empty.hidden = this.mode !== "trash" || !total || !this.mayChange;
@@ -299,34 +321,6 @@ export class FileView extends DriveElement {
     this.#updateNote(total);
     this.#states.update(total, problem);
     if (!total) this.listing.want(0, 0);
-  }
-
-  get #panel() {
-    const panel = this.querySelector("details-panel");
-    return panel === null || panel.hidden ? null : panel;
-  }
-
-  #toggleDetails() {
-    if (this.#panel) return this.#panel.close();
-    const targets = this.#targets();
-    return this.#work.run("details", targets.length > 0 ? targets : this.#here());
-  }
-
-  /** Where nothing is chosen: the present folder, or else the row that had the focus last. */
-  #here() {
-    const folder = this.mode === "files" && this.query === "" ? this.listing.folder(this.folder) : this.#list.last;
-    return folder ? [folder] : [];
-  }
-
-  /** The panel tells of what is chosen or has the focus; of what it told, as that is now; or of what is around. */
-  #followDetails() {
-    const panel = this.#panel;
-    setAttribute(this.#info, "aria-pressed", String(panel !== null));
-    if (panel === null || this.listing.total === null) return;
-    const targets = this.#targets();
-    if (targets.length > 0) return panel.follow(targets);
-    const now = panel.items.map((item) => (isFolder(item) && item.path === this.folder ? this.listing.folder(item.path) : this.listing.at(this.listing.find(keyOf(item))))).filter(Boolean);
-    panel.follow(now.length > 0 ? now : this.#here());
   }
 
   #counted() {

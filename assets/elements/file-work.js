@@ -3,13 +3,12 @@
 
 import { archiveName } from "../core/file-commands.js";
 import { Later } from "../core/later.js";
-import { isFolder, originOf } from "../core/listing.js";
+import { isFolder, keyOf, originOf } from "../core/listing.js";
 import { join } from "../core/paths.js";
 import { canPreview, previewKind } from "../core/preview.js";
 import { loadSaid, said } from "../core/said.js";
 import { loadWords, t } from "../core/words.js";
 import { h, loadStyle } from "./dom.js";
-import { FileCarry } from "./file-carry.js";
 import { folderHref } from "./route.js";
 
 /** Ids that fit into an address; more are asked for by POST. */
@@ -19,11 +18,11 @@ const NEIGHBOURS = 5000;
 /** How long bytes that lie in this page can be saved from it. */
 const KEPT_MS = 10 * 60_000;
 
-/** Dialogs and menus, which the first view does without. */
+/** Dialogs, menus and ways to other places, which the first view does without. */
 const tools = new Later(async () => {
-  const { words, styles, questions } = await import("../views/file-tools.js");
-  await Promise.all([loadWords(...words), loadSaid(), ...styles.map(loadStyle)]);
-  return questions;
+  const module = await import("../views/file-tools.js");
+  await Promise.all([loadWords(...module.words), loadSaid(), ...module.styles.map(loadStyle)]);
+  return module;
 });
 
 const loadTools = () =>
@@ -33,6 +32,8 @@ const loadTools = () =>
 
 export class FileWork {
   #view;
+  /** What gives rows other names and places, once it is here. @type {import("./file-carry.js").FileCarry | null} */
+  carry = null;
   /** Tasks that were begun here, until they end: what is said of them. @type {Map<string, {title: string, close: () => void}>} */
   #begun = new Map();
   #watch = null;
@@ -40,7 +41,6 @@ export class FileWork {
   /** @param {import("./file-view.js").FileView} view */
   constructor(view) {
     this.#view = view;
-    this.carry = new FileCarry(view, this);
   }
 
   prepare() {
@@ -48,7 +48,7 @@ export class FileWork {
     this.#loadSoon();
     const { store } = this.#view;
     store.addEventListener("task", ({ key }) => this.#onTask(store.tasks.get(key)), { signal: this.#watch.signal });
-    this.carry.listen(this.#watch.signal);
+    this.carry?.listen(this.#watch.signal);
   }
 
   /** Once the list stands, what menus and dialogs need comes quietly. */
@@ -57,10 +57,19 @@ export class FileWork {
     const look = () => {
       if (listing.total === null) return;
       listing.removeEventListener("change", look);
-      requestAnimationFrame(() => setTimeout(() => loadTools().catch(() => {})));
+      requestAnimationFrame(() => setTimeout(() => this.#carrying().catch(() => {})));
     };
     listing.addEventListener("change", look, { signal: this.#watch.signal });
     look();
+  }
+
+  async #carrying() {
+    const { FileCarry } = await loadTools();
+    if (this.carry === null) {
+      this.carry = new FileCarry(this.#view, this);
+      if (this.#watch) this.carry.listen(this.#watch.signal);
+    }
+    return this.carry;
   }
 
   leave() {
@@ -81,7 +90,7 @@ export class FileWork {
 
   /** A question, and its answer. @param {string} name of those in views/file-tools.js */
   async ask(name, wish) {
-    const answer = await (await loadTools())[name](wish, (...act) => this.act(...act));
+    const answer = await (await loadTools()).questions[name](wish, (...act) => this.act(...act));
     if (document.activeElement === document.body) this.#view.focusList(); // what had it has gone meanwhile
     return answer;
   }
@@ -143,17 +152,17 @@ export class FileWork {
     const works = {
       open: () => this.open(items[0]),
       download: () => this.#download(items),
-      rename: () => this.carry.rename(items[0]),
-      move: () => this.carry.pickPlace("move", items),
-      copy: () => this.carry.pickPlace("copy", items),
+      rename: async () => (await this.#carrying()).rename(items[0]),
+      move: async () => (await this.#carrying()).pickPlace("move", items),
+      copy: async () => (await this.#carrying()).pickPlace("copy", items),
       trash: () => this.#trash(items),
       restore: () => this.#restore(items),
       purge: () => this.#purge(items),
       tag: () => this.#tag(items),
       share: () => this.ask("link", { items }),
-      details: () => this.#details(items),
+      details: () => this.#showDetails(items),
       shortcuts: () => this.ask("shortcuts"),
-      "new-folder": () => this.#newFolder(),
+      newFolder: () => this.#newFolder(),
       "empty-trash": () => this.#emptyTrash(),
     };
     return this.quietly(works[verb] ?? (() => this.#operate(verb, items)), items);
@@ -218,7 +227,9 @@ export class FileWork {
     const make = (name) => this.act("make-folder", { path: join(this.#view.folder, name) });
     const name = await this.ask("name", { title: t("files.newFolder"), taken: this.#view.listing.folders.map((folder) => folder.name), work: make });
     if (name === null) return;
-    this.#view.listing.addFolder(join(this.#view.folder, name));
+    const path = join(this.#view.folder, name);
+    this.#view.listing.addFolder(path);
+    this.#view.focusList({ path });
     this.toast({ text: t("files.made", { name }) });
   }
 
@@ -268,9 +279,38 @@ export class FileWork {
     if (await this.ask("tags", { items, work })) this.toast({ text: t("files.tagged") });
   }
 
-  async #details(items) {
+  /** The panel, while it is open. */
+  get details() {
+    const panel = this.#view.querySelector("details-panel");
+    return panel === null || panel.hidden ? null : panel;
+  }
+
+  async #showDetails(items) {
     (await this.#part("details-panel")).show(items);
     this.#view.requestUpdate();
+  }
+
+  toggleDetails(items) {
+    if (this.details) return this.details.close();
+    return this.run("details", items.length > 0 ? items : this.#around());
+  }
+
+  /** Where nothing is chosen: the present folder, or else the row that had the focus last. */
+  #around() {
+    const { mode, query, folder, listing, list } = this.#view;
+    const item = mode === "files" && query === "" ? listing.folder(folder) : list.last;
+    return item ? [item] : [];
+  }
+
+  /** An open panel tells of what is chosen or has the focus; of what it told, as that is now; or of what is around. */
+  followDetails(items) {
+    const { details } = this;
+    const { folder, listing } = this.#view;
+    if (details === null || listing.total === null) return details !== null;
+    const now = (item) => (item.path === folder ? listing.folder(folder) : listing.at(listing.find(keyOf(item))));
+    const still = details.items.map(now).filter(Boolean);
+    details.follow(items.length > 0 ? items : still.length > 0 ? still : this.#around());
+    return !details.hidden;
   }
 
   async #operate(verb, items) {

@@ -27,7 +27,7 @@ export class LinkList extends DriveElement {
   rest = [];
   #links = null;
   #timer = null;
-  #count = h("span", { class: "total number", role: "status" });
+  #count = h("span", { class: "total number" });
   #new = h("button", { type: "button", class: "primary", onclick: () => this.#edit(null) }, icon("plus"), t("filetools.linkNew"));
   #problem = h("p", { class: "error", role: "alert", hidden: true });
   #list = h("ul", { class: "links" });

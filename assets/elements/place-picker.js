@@ -210,9 +210,10 @@ class PlacePicker extends DriveElement {
   #askName() {
     const input = h("input", { autocomplete: "off", spellcheck: "false", maxlength: 255 });
     const make = async () => {
-      const fault = nameFault(input.value);
+      const name = input.value.trim();
+      const fault = nameFault(name);
       if (fault) return this.#complain(t(`files.${fault}`));
-      const path = join(this.chosen, input.value);
+      const path = join(this.chosen, name);
       try {
         await this.act("make-folder", { path });
       } catch (problem) {

@@ -22,11 +22,12 @@ export function askName({ title, taken, work }) {
     verb: t("filetools.create"),
     checked: true,
     submit: async () => {
-      const fault = nameFault(input.value);
+      const name = input.value.trim();
+      const fault = nameFault(name);
       if (fault) throw new Error(t(`files.${fault}`));
-      if (names.has(input.value.toLocaleLowerCase())) throw new Error(t("filetools.folderThere", { name: input.value }));
-      await work(input.value);
-      return input.value;
+      if (names.has(name.toLocaleLowerCase())) throw new Error(t("filetools.folderThere", { name }));
+      await work(name);
+      return name;
     },
   });
 }

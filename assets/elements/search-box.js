@@ -13,6 +13,8 @@ const PAUSE_MS = 180;
 
 export class SearchBox extends DriveElement {
   #place = { folder: "/", q: "" };
+  /** What was asked for here; an address that says something else was chosen elsewhere. */
+  #asked = "";
   #timer = null;
   #input = h("input", { type: "search", placeholder: t("files.search"), autocomplete: "off", spellcheck: "false", enterkeyhint: "search", "aria-keyshortcuts": "/" });
   #unfold = iconButton("search", t("files.search"), { class: "icon-button unfold", onclick: () => this.#open() });
@@ -48,7 +50,7 @@ export class SearchBox extends DriveElement {
 
   update() {
     const { folder, q } = this.#place;
-    if (document.activeElement !== this.#input) this.#input.value = q;
+    if (document.activeElement !== this.#input || q !== this.#asked) this.#input.value = this.#asked = q;
     this.toggleAttribute("data-open", q !== "" || document.activeElement === this.#input);
     const name = folderParts(folder).at(-1);
     setAttribute(this.#input, "aria-label", name ? t("files.searchIn", { name }) : t("files.search"));
@@ -73,6 +75,7 @@ export class SearchBox extends DriveElement {
     clearTimeout(this.#timer);
     const q = this.#input.value.trim();
     if (q === this.#place.q) return;
+    this.#asked = q;
     const href = searchHref(this.#place.folder, q);
     if (this.#place.q === "") location.hash = href;
     else location.replace(href);

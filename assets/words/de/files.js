@@ -57,6 +57,7 @@ export default {
   rename: "Umbenennen",
   move: "Verschieben",
   copy: "Kopieren",
+  paste: "Einfügen",
   tag: "Schlagwörter",
   compress: "Packen",
   extract: "Entpacken",

@@ -57,6 +57,7 @@ export default {
   rename: "Rename",
   move: "Move",
   copy: "Copy",
+  paste: "Paste",
   tag: "Tags",
   compress: "Compress",
   extract: "Extract",
