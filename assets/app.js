@@ -64,7 +64,8 @@ Promise.allSettled(Object.values(first).map(({ promise }) => promise)).then(() =
 /** As the browser tells it, while it tells: it may be wrong about the beginning. */
 let isOnline = true;
 
-const tellNotLoaded = ({ message }) => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: message }) });
+/** A browser tells of a part that did not come in words of its own. */
+const tellNotLoaded = () => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: t("common.unreachable") }) });
 
 /** Whether the connection was gone since the lists were last looked at. */
 let missed = false;
