@@ -65,7 +65,8 @@ Promise.allSettled(Object.values(first).map(({ promise }) => promise)).then(() =
 let isOnline = true;
 
 const tellNotTaken = ({ message }) => app.act("toast", { tone: "danger", text: t("uploads.notTaken", { reason: message }) });
-const tellNotLoaded = ({ message }) => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: message }) });
+/** A browser tells of a part that did not come in words of its own. */
+const tellNotLoaded = () => app.act("toast", { tone: "danger", text: t("files.toolsFailed", { problem: t("common.unreachable") }) });
 
 /** Whether the connection was gone since the lists were last looked at. */
 let missed = false;

@@ -1,5 +1,5 @@
-// Reads Markdown into a tree of plain values, for elements/markdown-view.js to draw: headings, paragraphs, quotes, lists,
-// rules, code; in lines emphasis, code and links. What it does not know, tags of HTML among it, stays the text it is.
+// Reads Markdown into a tree of plain values, for elements/markdown-view.js to draw: headings, paragraphs, quotes, lists and
+// what is ticked off in them, tables, rules, code; in lines emphasis, code and links. What it does not know, tags of HTML among it, stays the text it is.
 //
 // The text may come from anybody. So there are limits on depth, on pieces and on what is looked at for a link; beyond them
 // it goes on as plain text. Only links to http, https and mailto are links.
@@ -8,12 +8,14 @@
  * @typedef {string | {kind: "strong" | "em" | "del", children: Inline[]} | {kind: "code", text: string} |
  *           {kind: "link", href: string, children: Inline[]} | {kind: "break"}} Inline
  * @typedef {{kind: "heading", level: number, children: Inline[]} | {kind: "paragraph", children: Inline[]} |
- *           {kind: "quote", blocks: Block[]} | {kind: "list", start: number | null, items: Block[][]} |
+ *           {kind: "quote", blocks: Block[]} | {kind: "list", start: number | null, items: Block[][], ticks?: (boolean | null)[]} |
+ *           {kind: "table", aligns: ("left" | "center" | "right" | null)[], head: Inline[][], rows: Inline[][][]} |
  *           {kind: "code", text: string} | {kind: "rule"}} Block
  */
 
 const DEPTH_MAX = 8;
 const PIECES_MAX = 20_000;
+const COLUMNS_MAX = 100;
 const SCHEMES = new Set(["http:", "https:", "mailto:"]);
 
 const FENCE = /^ {0,3}(`{3,}|~{3,})/;
@@ -24,6 +26,8 @@ const QUOTE = /^ {0,3}> ?/;
 const ITEM = /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4}|$)/;
 const INDENTED = /^(?: {4}|\t)/;
 const TABLE = /^ {0,3}\|/;
+const ALIGN = /^ *(:?)-+(:?) *$/;
+const TICK = /^\[([ xX])\] +(?=\S)/;
 
 /** @param {string} text @returns {Block[]} */
 export function parseMarkdown(text) {
@@ -55,7 +59,7 @@ const READERS = [
   { begins: QUOTE, read: quote },
   { begins: ITEM, read: list },
   { begins: INDENTED, read: (lines, at) => verbatim(lines, at, INDENTED) },
-  { begins: TABLE, read: (lines, at) => verbatim(lines, at, TABLE, false) },
+  { begins: TABLE, read: table },
 ];
 
 const rest = (lines, at) => [{ kind: "paragraph", children: [lines.slice(at).join("\n")] }, lines.length];
@@ -73,12 +77,29 @@ function heading(lines, at, depth, budget) {
   return [{ kind: "heading", level: marks.length, children: inline(text.trim().replace(/(?:^|[ \t])#+$/, ""), budget) }, at + 1];
 }
 
-/** Lines that stand as they are: indented code; a table, whose columns its writer has aligned. */
+/** Lines that stand as they are: indented code; what begins like a table and is none. */
 function verbatim(lines, at, mark, isCut = true) {
   let end = at;
   while (end < lines.length && mark.test(lines[end])) end++;
   const kept = lines.slice(at, end);
   return [{ kind: "code", text: (isCut ? kept.map((line) => line.replace(mark, "")) : kept).join("\n") }, end];
+}
+
+/** What stands between the bars of a line; a bar with a backslash before it is text. */
+const cellsOf = (line) => line.trim().replace(/^\||(?<!\\)\|$/g, "").split(/(?<!\\)\|/);
+
+/** The second line tells the columns; a row with more cells loses them. */
+function table(lines, at, depth, budget) {
+  const marks = TABLE.test(lines[at + 1] ?? "") ? cellsOf(lines[at + 1]).map((cell) => ALIGN.exec(cell)) : [null];
+  const names = cellsOf(lines[at]);
+  if (marks.includes(null) || marks.length !== names.length || marks.length > COLUMNS_MAX) return verbatim(lines, at, TABLE, false);
+  const row = (cells) => cells.slice(0, marks.length).map((cell) => (budget.left--, inline(cell.trim(), budget)));
+  const aligns = marks.map(([, left, right]) => (right ? (left ? "center" : "right") : left ? "left" : null));
+  const head = row(names);
+  const rows = [];
+  let end = at + 2;
+  for (; end < lines.length && TABLE.test(lines[end]) && budget.left >= 0; end++) rows.push(row(cellsOf(lines[end])));
+  return [{ kind: "table", aligns, head, rows }, end];
 }
 
 /** Whether a line only goes on with what the one before it says. */
@@ -96,6 +117,7 @@ const isNumbered = (marker) => /\d/.test(marker);
 function list(lines, at, depth, budget) {
   const [, , first] = ITEM.exec(lines[at]);
   const items = [];
+  const ticks = [];
   const goesOn = (mark) => mark !== null && mark[2].at(-1) === first.at(-1) && !RULE.test(lines[at]) && --budget.left >= 0;
   for (let mark = ITEM.exec(lines[at]); items.length === 0 || goesOn(mark); ) {
     const width = mark[0].length + (mark[3] === "" ? 1 : 0);
@@ -108,11 +130,15 @@ function list(lines, at, depth, budget) {
       else if (lines[end - 1].trim() !== "" && isText(line)) inner.push(line.trimStart());
       else break;
     }
+    const tick = TICK.exec(inner[0]);
+    ticks.push(tick && tick[1] !== " ");
+    if (tick) inner[0] = inner[0].slice(tick[0].length);
     items.push(blocks(inner, depth + 1, budget));
     at = end;
     mark = at < lines.length ? ITEM.exec(lines[at]) : null;
   }
-  return [{ kind: "list", start: isNumbered(first) ? Number.parseInt(first, 10) : null, items }, at];
+  const start = isNumbered(first) ? Number.parseInt(first, 10) : null;
+  return [{ kind: "list", start, items, ...(ticks.some((tick) => tick !== null) && { ticks }) }, at];
 }
 
 function paragraph(lines, at, depth, budget) {

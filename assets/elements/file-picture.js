@@ -1,5 +1,6 @@
 // The picture of a file in a row or a tile: the sign of its kind, and over it its thumbnail once that is there.
 
+import { previewKind } from "../core/preview.js";
 import { h, icon, setAttribute, setIcon } from "./dom.js";
 import { glyphOf } from "./file-parts.js";
 
@@ -30,4 +31,10 @@ export class FilePicture {
     this.#image = image;
     this.node.append(image);
   }
+}
+
+/** A mouse that goes down on a picture will open it: its bytes are asked for now. A finger may only mean to scroll. */
+export function fetchSoon(item, { pointerType, button, ctrlKey, metaKey, shiftKey }) {
+  if (pointerType !== "mouse" || button !== 0 || ctrlKey || metaKey || shiftKey) return;
+  if (!item.deletedAt && !item.isEncrypted && previewKind(item) === "image") new Image().src = `${item.url}?inline=true`;
 }

@@ -9,7 +9,7 @@ import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
 import { aimLink, glyphOf, holdFocus, kindWord, nameField } from "./file-parts.js";
-import { FilePicture } from "./file-picture.js";
+import { fetchSoon, FilePicture } from "./file-picture.js";
 import { folderHref } from "./route.js";
 
 export class FileRow extends DriveElement {
@@ -19,7 +19,7 @@ export class FileRow extends DriveElement {
   #showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
   #picture = new FilePicture();
-  #link = h("a", { class: "open", draggable: "false" });
+  #link = h("a", { class: "open", draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
   #marks = h("span", { class: "marks" });
   #folder = h("a", { class: "folder", tabindex: -1, draggable: "false" });
   #words = h("span", { class: "words" }, this.#link, this.#marks, this.#folder);

@@ -8,7 +8,7 @@ import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, iconButton, setAttribute, setText } from "./dom.js";
 import { aimLink, glyphOf, holdFocus, kindWord, nameField } from "./file-parts.js";
-import { FilePicture } from "./file-picture.js";
+import { fetchSoon, FilePicture } from "./file-picture.js";
 
 export class FileTile extends DriveElement {
   #item;
@@ -17,7 +17,7 @@ export class FileTile extends DriveElement {
   showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
   #picture = new FilePicture();
-  #link = h("a", { class: "open", draggable: "false" });
+  #link = h("a", { class: "open", draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
   #about = h("span", { class: "about number" });
   #words = h("span", { class: "words" }, this.#link, this.#about);
   #dots = iconButton("more", "", { class: "icon-button dots", tabindex: -1 });

@@ -40,12 +40,21 @@ function block(one) {
   }
   if (one.kind === "quote") return h("blockquote", {}, ...one.blocks.map(block));
   if (one.kind === "list") {
-    const items = one.items.map((blocks) => h("li", {}, ...blocks.map(block)));
+    const items = one.items.map((blocks, at) => h("li", {}, ticked(one.ticks?.[at] ?? null), ...blocks.map(block)));
     return one.start === null ? h("ul", {}, ...items) : h("ol", { start: one.start }, ...items);
   }
+  if (one.kind === "table") return table(one);
   if (one.kind === "code") return h("pre", {}, h("code", {}, one.text));
   if (one.kind === "rule") return h("hr");
   return h("p", {}, ...one.children.map(inline));
+}
+
+/** What is done and what is not, in a list of things to do. @param {boolean | null} tick */
+const ticked = (tick) => tick !== null && h("input", { type: "checkbox", disabled: true, checked: tick, "aria-label": t(tick ? "preview.done" : "preview.toDo") });
+
+function table({ aligns, head, rows }) {
+  const row = (tag, cells) => h("tr", {}, ...cells.map((cell, at) => h(tag, { scope: tag === "th" && "col", "data-align": aligns[at] }, ...cell.map(inline))));
+  return h("table", {}, h("thead", {}, row("th", head)), h("tbody", {}, ...rows.map((cells) => row("td", cells))));
 }
 
 /** @param {import("../core/markdown.js").Inline} one */

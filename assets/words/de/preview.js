@@ -10,5 +10,7 @@ export default {
   noViewer: "Dieser Browser kann PDFs nicht in einer Seite zeigen. Laden Sie die Datei herunter, um sie mit einer anderen App zu öffnen.",
   tooLarge: "PDFs über {most} werden hier nicht gezeigt. Laden Sie die Datei herunter, um sie zu öffnen.",
   source: "Quelltext",
+  done: "Erledigt",
+  toDo: "Zu erledigen",
   beginning: "die ersten {size} werden gezeigt",
 };

@@ -10,5 +10,7 @@ export default {
   noViewer: "This browser cannot show PDFs in a page. Download it to open it with another app.",
   tooLarge: "PDFs above {most} are not shown here. Download it to open it.",
   source: "Source",
+  done: "Done",
+  toDo: "To do",
   beginning: "the first {size} are shown",
 };

@@ -244,6 +244,9 @@ async function showsTiles() {
   await row("table.csv").waitFor();
   await page.getByRole("button", { name: "Tiles" }).click();
   await page.locator("file-tile[data-name='table.csv']").waitFor();
+  const box = await row("table.csv").locator(".pick").boundingBox();
+  const beside = await page.evaluate(([x, y]) => document.elementFromPoint(x, y).className, [box.x + box.width + 7, box.y + box.height + 7]);
+  assert.equal(beside, "pick", "a finger hits the box");
   await row("table.csv").locator(".open").focus();
   await page.keyboard.press("ArrowLeft");
   await page.keyboard.press("Space");

@@ -124,8 +124,16 @@ async function looks() {
   await page.keyboard.press("Escape");
   assert.equal(await focused(), "boats.md", "the focus is back");
   await page.locator("bread-crumb a", { hasText: "Photos" }).click();
-  await row("red.png").click();
+  const asked = [];
+  page.on("request", (request) => request.url().includes("inline=true") && asked.push(request.url()));
+  const { x, y } = await row("red.png").locator(".open").boundingBox();
+  await page.mouse.move(x + 4, y + 4);
+  await page.mouse.down();
+  await page.waitForFunction(() => performance.getEntriesByType("resource").some(({ name }) => name.endsWith("inline=true")));
+  assert.equal(await dialog().count(), 0);
+  await page.mouse.up();
   await page.waitForFunction(() => document.querySelector("preview-dialog img")?.naturalWidth === 300);
+  assert.equal(asked.length, 1, "it was asked for when the button went down, and once");
   await dialog().getByText("1 of 2").waitFor();
   await photograph(page, "files-picture");
   await page.keyboard.press("ArrowRight");

@@ -34,6 +34,7 @@ test("fit for everybody", (t) =>
     ["a place that cannot be fetched says so in its own place alone, and comes with the connection", opensLater],
     ["nothing moves for those who want no motion", standsStill],
     ["what floats has an edge, and one sees where one is, in colours of one's own", hasEdges],
+    ["zoomed in four times there is a list, and a dialog can be read from end to end", worksZoomed],
     ["every place fits from 320 px to 4K, light and dark", fitsEverywhere],
   ]));
 
@@ -241,6 +242,26 @@ async function hasEdges() {
   await page.keyboard.press("Escape");
   await page.locator("file-row .pick").first().uncheck();
   await page.emulateMedia({ forcedColors: null });
+}
+
+async function worksZoomed() {
+  await page.locator("upload-tray").getByRole("button", { name: "Clear" }).click(); // in so little room it has all of it
+  await page.setViewportSize({ width: 320, height: 256 });
+  assert.ok((await page.locator("file-list .scroller").boundingBox()).height >= 120);
+  await page.locator("file-row .dots").first().click();
+  await page.locator("context-menu [data-verb=move]").click();
+  const tree = world.dialog().locator(".tree");
+  await tree.waitFor();
+  assert.ok((await tree.boundingBox()).height >= 150);
+  for (const part of [world.dialog().getByRole("searchbox"), world.dialog().getByRole("button", { name: "Move here" })]) {
+    await part.scrollIntoViewIfNeeded();
+    const { y, height } = await part.boundingBox();
+    assert.ok(y >= 0 && y + height <= 256, `${part}: ${y}`);
+    assert.equal(await part.evaluate((node) => document.elementFromPoint(160, node.getBoundingClientRect().top + 8).closest("dialog") !== null), true);
+  }
+  await page.screenshot({ path: path.join(ARTIFACTS, "fit-zoomed.png") });
+  await page.keyboard.press("Escape");
+  await page.setViewportSize({ width: 1280, height: 800 });
 }
 
 /** Something of everything, with names that are long. */

@@ -31,8 +31,11 @@ course 270, speed 5.2 kn
 ---
 
 | Buoy | Passed |
-|------|--------|
+|------|-------:|
 | 12   | 07:40  |
+
+- [x] Water
+- [ ] Bread
 `;
 
 const world = new FilesWorld();
@@ -343,6 +346,8 @@ async function showsMarkdown() {
   ]);
   assert.equal(await view.locator("article :is(script, img, iframe)").count(), 0, "tags are text");
   await view.locator("article").getByText("<script>").waitFor();
+  assert.deepEqual(await view.locator("article td").allInnerTexts(), ["12", "07:40"]);
+  assert.deepEqual(await view.getByRole("checkbox").evaluateAll((boxes) => boxes.map(({ checked, disabled }) => [checked, disabled])), [[true, true], [false, true]]);
   await photograph(page, "preview-markdown");
   await isClean(page, "Markdown");
   await view.getByRole("button", { name: "Source" }).click();

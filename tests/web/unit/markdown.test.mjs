@@ -13,12 +13,13 @@ const leaning = (...children) => ({ kind: "em", children });
 function* pieces(node) {
   yield node;
   if (typeof node === "string") return;
-  for (const inner of node.children ?? node.blocks ?? node.items?.flat() ?? []) yield* pieces(inner);
+  for (const inner of within(node)) yield* pieces(inner);
 }
 const all = (text) => parseMarkdown(text).flatMap((block) => [...pieces(block)]);
-const depth = (node) => 1 + Math.max(0, ...(node.children ?? node.blocks ?? node.items?.flat() ?? []).map(depth));
+const within = ({ children, blocks, items, head, rows }) => children ?? blocks ?? items?.flat() ?? (head && [...head.flat(), ...rows.flat(2)]) ?? [];
+const depth = (node) => 1 + Math.max(0, ...within(node).map(depth));
 
-test("blocks: headings, paragraphs, quotes, lists, code, rules, tables as they stand", () => {
+test("blocks: headings, paragraphs, quotes, lists, code, rules, tables", () => {
   const text = [
     "# Harbour #", "", "two", "lines", "", "Quay", "----", "> said", "still said", ">> twice", "", "- boats", "  - red", "", "  and blue",
     "- nets", "", "3) three", "4) four", "", "```js", "let a = '*';", "```", "", "    indented", "", "* * *", "| a | b |", "|---|---|", "end",
@@ -37,11 +38,35 @@ test("blocks: headings, paragraphs, quotes, lists, code, rules, tables as they s
     { kind: "code", text: "let a = '*';" },
     { kind: "code", text: "indented" },
     { kind: "rule" },
-    { kind: "code", text: "| a | b |\n|---|---|" },
+    { kind: "table", aligns: [null, null], head: [["a"], ["b"]], rows: [] },
     paragraph("end"),
   ]);
   assert.deepEqual(parseMarkdown("\r\n \r\n"), []);
   assert.deepEqual(parseMarkdown("```\nnever ends"), [{ kind: "code", text: "never ends" }]);
+});
+
+test("tables: columns, their sides, cells that are missing, too many or have a bar; what only begins like one stands as it is", () => {
+  const text = "| Buoy | *Passed* | |\n|:--|--:|:-:|\n| 12 \\| 13 | **07:40** |\n| a | b | c | d |\nend";
+  assert.deepEqual(parseMarkdown(text), [
+    {
+      kind: "table",
+      aligns: ["left", "right", "center"],
+      head: [["Buoy"], [leaning("Passed")], []],
+      rows: [
+        [["12 | 13"], [bold("07:40")]],
+        [["a"], ["b"], ["c"]],
+      ],
+    },
+    paragraph("end"),
+  ]);
+  assert.deepEqual(parseMarkdown("| a | b |\n| c | d |"), [{ kind: "code", text: "| a | b |\n| c | d |" }]);
+  assert.deepEqual(parseMarkdown("| a | b |\n|---|\n| c |")[0].kind, "code");
+});
+
+test("lists of things to do", () => {
+  assert.deepEqual(parseMarkdown("- [ ] nets\n- [x] *boats*\n- [y] [ ]\n- sails"), [
+    { kind: "list", start: null, items: [[paragraph("nets")], [paragraph(leaning("boats"))], [paragraph("[y] [ ]")], [paragraph("sails")]], ticks: [false, true, null, null] },
+  ]);
 });
 
 test("lines: emphasis, code, links, breaks; a mark without its partner is text", () => {
@@ -87,7 +112,7 @@ test("deep and huge texts end soon, with bounded depth and number of pieces", ()
   const fill = (text) => text.repeat(Math.ceil(size / text.length)).slice(0, size);
   const hostile = [
     ">", "> ", "- ", "  - x\n", "1. ", "*", "**a ", "_a ", "~~a", "`", "``a`", "[", "[]", "[](", "[a](b", "](", "![", "\\", "<https://", "https://a ",
-    "[a](https://x \"", "#", "# a\n", "```\n", "* * ", "|\n", "\n", " ", "a\n", "<a ", "[a](<", "*a_b**c__", "- a\n\n", "> a\n", "[x](     ",
+    "[a](https://x \"", "#", "# a\n", "```\n", "* * ", "|\n", "\n", " ", "a\n", "<a ", "[a](<", "*a_b**c__", "- a\n\n", "> a\n", "[x](     ", "|a|\n|-|\n", "|a", "|-|", "| |\n", "- [ ] x\n",
   ];
   for (const one of hostile) {
     const began = performance.now();
@@ -100,6 +125,11 @@ test("deep and huge texts end soon, with bounded depth and number of pieces", ()
       assert.ok(depth(block) <= 40, JSON.stringify(one));
     }
     assert.ok(count <= 70_000, `${JSON.stringify(one)} has ${count} pieces`);
+  }
+  for (const cells of [90, 100_000]) {
+    const [columns, row] = ["|-".repeat(cells), "|a".repeat(90)];
+    const [block] = parseMarkdown([columns, columns, ...Array(1000).fill(row)].join("\n"));
+    assert.ok([...pieces(block)].length < 70_000, `${cells} columns`);
   }
   const ticks = Array.from({ length: 700 }, (_, at) => "`".repeat(at + 1)).join("a");
   const began = performance.now();
