@@ -78,7 +78,7 @@ export class SchemaForm extends DriveElement {
     const made = this.#control(one);
     this.#controls.set(name, made);
     if (kind === "boolean") return choice(title, made.control);
-    return field({ label: required ? title : [title, h("small", {}, t("tasks.optional"))], name, control: made.control, around: made.around });
+    return field({ label: required ? title : [`${title} `, h("small", {}, t("tasks.optional"))], name, control: made.control, around: made.around });
   }
 
   #control({ kind, of, required, options, initial, minimum, maximum, minLength }) {

@@ -1,7 +1,7 @@
 // <task-details>: all about one task, beside the list: progress, attempts with their errors, files that failed, results
 // as links, priority.
 //
-// Properties: `store`. `open(task, isOwn)`. Actions: "ask-task" {taskId}, "task" {verb, taskId}, "set-priority" {taskId, priority}.
+// Properties: `store`. `open(task, isOwn)`. Event: "closed". Actions: "ask-task" {taskId}, "task" {verb, taskId}, "set-priority" {taskId, priority}.
 
 import { contentUrl } from "../core/api.js";
 import { exactTime } from "../core/format.js";
@@ -41,7 +41,10 @@ export class TaskDetails extends DriveElement {
   connected() {
     this.listen(this.store, "task", ({ key }) => key === this.#task?.taskId && this.#onChange());
     this.listen(this.#dialog, "click", ({ target }) => target === this.#dialog && this.#dialog.close());
-    this.listen(this.#dialog, "close", () => (this.#task = null));
+    this.listen(this.#dialog, "close", () => {
+      this.#task = null;
+      this.dispatchEvent(new Event("closed"));
+    });
   }
 
   /** @param {object} task as the list has it @param {boolean} isOwn others' details are not ours to see */
@@ -50,7 +53,7 @@ export class TaskDetails extends DriveElement {
     this.#isOwn = isOwn;
     this.#more = null;
     this.update();
-    this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
     if (isOwn) this.#ask();
   }
 

@@ -161,10 +161,6 @@ export default {
   lane: "Spur",
   pending: "Wartet",
   running: "Läuft",
-  "lane-quick": "Kurzes",
-  "lane-io": "Kopieren",
-  "lane-cpu": "Rechnen",
-  "lane-maintenance": "Wartung",
 
   identities: "Anmeldungen von außen",
   identitiesText: "Wer mit einer dieser Identitäten Ihres Ausstellers oder Anmeldedienstes kommt, ist in diesem Konto angemeldet.",

@@ -161,10 +161,6 @@ export default {
   lane: "Lane",
   pending: "Waiting",
   running: "Running",
-  "lane-quick": "Quick",
-  "lane-io": "Copying",
-  "lane-cpu": "Computing",
-  "lane-maintenance": "Maintenance",
 
   identities: "Sign-ins from outside",
   identitiesText: "Who comes with one of these identities of your issuer or sign-in provider is signed in to this account.",

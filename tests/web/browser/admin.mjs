@@ -266,7 +266,7 @@ test("the audit log is filtered, paged and exported", async () => {
 test("health is told, also when it is not well", async () => {
   await places.go("admin/health");
   await page.getByText("Everything works.").waitFor();
-  await page.getByRole("row", { name: /Computing/ }).waitFor();
+  await page.getByRole("row", { name: /Archives and conversions/ }).waitFor();
   await photograph(page, "admin-health");
   await places.check("health");
   const body = JSON.stringify({ status: "unhealthy", version: "1", database: { status: "healthy", writeQueue: 3 }, pools: [{ name: "cold storage", status: "unhealthy", freeBytes: null, totalBytes: null }], queues: {}, uploads: { active: 0 }, websocket: { connections: 1 } });
