@@ -14,6 +14,8 @@ import { glyphOf } from "./file-parts.js";
 
 const SKELETON_AFTER_MS = 150;
 const FILES_SHOWN = 100;
+/** A timer waits no longer than this. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Whether a link works, and if not, why. @returns {"open" | "stopped" | "expired" | "used"} */
 export function linkState({ shared, expiredAt, downloadLimit, downloads }, now = new Date()) {
@@ -27,6 +29,7 @@ export class LinkList extends DriveElement {
   rest = [];
   #links = null;
   #timer = null;
+  #endTimer = null;
   #count = h("span", { class: "total number", role: "status" });
   #new = h("button", { type: "button", class: "primary", onclick: () => this.#edit(null) }, icon("plus"), t("filetools.linkNew"));
   #problem = h("p", { class: "error", role: "alert", hidden: true });
@@ -46,6 +49,7 @@ export class LinkList extends DriveElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
   }
 
   get #mayChange() {
@@ -78,10 +82,18 @@ export class LinkList extends DriveElement {
     this.#state.hidden = !isEmpty;
     if (isEmpty) this.#state.replaceChildren(this.#empty());
     setText(this.#count, isEmpty ? "" : t("links.count", { n: this.#links.length }));
+    this.#lookAtNextEnd();
     const focused = document.activeElement?.closest("li[data-link]")?.dataset.link;
     const open = new Set([...this.#list.querySelectorAll("details[open]")].map((node) => node.closest("li").dataset.link));
     this.#list.replaceChildren(...this.#links.map((link) => this.#row(link, open.has(link.id))));
     if (focused) this.#list.querySelector(`li[data-link="${CSS.escape(focused)}"] button`)?.focus({ preventScroll: true });
+  }
+
+  /** One that ends while it is looked at says so. */
+  #lookAtNextEnd() {
+    clearTimeout(this.#endTimer);
+    const waits = this.#links.map(({ expiredAt }) => new Date(expiredAt ?? 0) - Date.now()).filter((wait) => wait > 0);
+    if (waits.length > 0) this.#endTimer = setTimeout(() => this.requestUpdate(), Math.min(...waits, LONGEST_MS));
   }
 
   #empty() {

@@ -10,6 +10,7 @@ import { t } from "../core/words.js";
 import { askTask } from "./ask-task.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setAttribute, setText } from "./dom.js";
+import { parseRoute } from "./route.js";
 import { TaskFilters } from "./task-filters.js";
 import { TaskSelection } from "./task-selection.js";
 
@@ -30,6 +31,8 @@ export class TaskList extends DriveElement {
   #isAsked = false;
   /** The task that the address names, until it is opened. @type {string | null} */
   #wanted = null;
+  /** The one that it named last. @type {string | null} */
+  #named = null;
   /** @type {Map<string, HTMLElement>} cards in view by task id */
   #cards = new Map();
   #timers = [];
@@ -134,18 +137,24 @@ export class TaskList extends DriveElement {
     const taskId = this.#wanted;
     if (taskId === null) return;
     this.#wanted = null;
+    this.#named = taskId;
     try {
       const { task } = await this.act("ask-task", { taskId });
       this.#details.open(newest(task, this.store.tasks.get(taskId)), true);
     } catch (problem) {
-      this.#filters.write();
+      this.#forgetNamed();
       this.act("toast", { tone: "danger", text: problem.message });
     }
   }
 
-  /** The address named the task while it was looked at. */
+  /** The address names the task only while it is looked at. */
+  #forgetNamed() {
+    if (this.#named !== null && parseRoute(location.hash).rest[0] === this.#named) this.#filters.write();
+    this.#named = null;
+  }
+
   #onClosed() {
-    this.#filters.write();
+    this.#forgetNamed();
     if (document.activeElement === document.body) this.#filters.focus();
   }
 
@@ -269,7 +278,7 @@ export class TaskList extends DriveElement {
   }
 
   #empty(isFiltered) {
-    if (!isFiltered) return placeholder({ glyph: "tasks", title: t("tasks.noneTitle"), text: t("tasks.noneText") });
+    if (!isFiltered) return placeholder({ glyph: "tasks", title: t("tasks.noneTitle"), text: t(this.store.account?.role === "guest" ? "tasks.noneGuest" : "tasks.noneText") });
     const all = h("button", { type: "button", onclick: () => this.#filters.clear() }, t("tasks.showAll"));
     return placeholder({ glyph: "filter", title: t("tasks.noMatchTitle"), text: t("tasks.noMatchText") }, all);
   }

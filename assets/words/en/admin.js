@@ -145,7 +145,7 @@ export default {
   "health-degraded": "Degraded",
   "health-unhealthy": "Unhealthy",
   "healthText-healthy": "Everything works.",
-  "healthText-degraded": "It works, but a disk is full or the database is behind.",
+  "healthText-degraded": "It works, but a disk is full, a pool cannot be reached, or the database is behind.",
   "healthText-unhealthy": "A pool or the database cannot be reached.",
   version: "Version",
   uptime: "Running for",

@@ -57,6 +57,7 @@ step("a task is made from what the server offers, and its result is a link", asy
   await dialog.getByRole("button", { name: "harbour two.txt" }).click();
   await dialog.getByText("More choices").click();
   await dialog.getByLabel(/^Name of the archive/).fill("sea.zip");
+  await dialog.getByLabel("Name optional", { exact: true }).waitFor();
   await photograph(page, "tasks-new");
   await isClean(page, "the form of a task");
   await dialog.getByRole("button", { name: "Start" }).click();
@@ -71,6 +72,15 @@ step("a task is made from what the server offers, and its result is a link", asy
   await page.keyboard.press("Escape");
 });
 
+step("results are called what the files are called", async () => {
+  const [{ id: fileId }] = await api("GET", "/api/files?q=sea.zip");
+  await api("POST", "/api/tasks", { type: "FileDecompress", parameters: { fileId, targetFolder: "/unpacked" } });
+  await inStatus(card("Unpack sea.zip"), "Completed");
+  await card("Unpack sea.zip").locator(".title").click();
+  for (const name of ["harbour one.txt", "harbour two.txt"]) await page.getByRole("dialog").getByRole("link", { name }).waitFor();
+  await page.keyboard.press("Escape");
+});
+
 step("a field that is missing or wrong is named, and what was typed stays", async () => {
   await page.getByRole("button", { name: "New task" }).click();
   const dialog = page.getByRole("dialog");
@@ -81,7 +91,7 @@ step("a field that is missing or wrong is named, and what was typed stays", asyn
   await dialog.getByRole("button", { name: "dunes.txt" }).click();
   await dialog.getByLabel("Password").fill("short");
   await dialog.getByRole("button", { name: "Start" }).click();
-  await dialog.locator(".field-error:not([hidden])").waitFor();
+  await dialog.getByText("At least 8 characters.").waitFor();
   await photograph(page, "tasks-wrong");
   await dialog.getByRole("button", { name: "Cancel" }).click();
 });
@@ -115,7 +125,7 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   await filter("type").selectOption({ label: "Convert a file" });
   await total(1);
   await page.getByRole("link", { name: "Tasks" }).click();
-  await card("sea.zip").waitFor();
+  await card("into sea.zip").waitFor();
 });
 
 step("a notification leads to its task, loaded or not", async () => {
@@ -126,7 +136,7 @@ step("a notification leads to its task, loaded or not", async () => {
   await page.keyboard.press("Escape");
   await page.waitForFunction(() => location.hash === "#/tasks");
   assert.notEqual(await page.evaluate(() => document.activeElement.localName), "body");
-  const [{ taskId }] = await api("GET", "/api/tasks?q=sea.zip");
+  const [{ taskId }] = await api("GET", "/api/tasks?q=into%20sea.zip");
   await page.goto(`${server.url}/#task=${taskId}`);
   await dialog.getByRole("heading", { name: "Compress 2 files into sea.zip" }).waitFor();
   await page.keyboard.press("Escape");
@@ -141,7 +151,7 @@ step("uploads are found by the name that they show", async () => {
   await total(1);
   await card("dunes.txt").waitFor();
   await page.getByRole("searchbox", { name: "Search by name" }).fill("");
-  await card("sea.zip").waitFor();
+  await card("into sea.zip").waitFor();
 });
 
 step("a task that could not do all it was to do says so", async () => {
