@@ -117,7 +117,7 @@ pub async fn send(request: Outgoing, reach: Reach) -> Result<Incoming> {
     let sent = client.request(method, request.url).headers(headers).body(request.body).send().await;
     let mut answer = sent.map_err(|error| {
         // The address may hold a secret.
-        unreachable(format!("{host} did not answer: {}", deepest(&error.without_url())))
+        unreachable(format!("{host} did not answer: {}.", deepest(&error.without_url())))
     })?;
     let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
     let mut body = Vec::new();

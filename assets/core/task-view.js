@@ -45,7 +45,8 @@ export function factsOf(task, perSecond = 0) {
   const items = itemsTotal > 1 ? t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }) : "";
   if (!isOpen(task)) return status === "Completed" ? "" : items;
   const parts = [];
-  if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
+  if (status === "Pending" && new Date(task.runAt) > new Date()) parts.push(t("tasks.planned", { when: moment(task.runAt) }));
+  else if (status === "Pending" && task.queuePosition > 0) parts.push(t("tasks.position", { n: task.queuePosition }));
   if (status === "Pending" && !(progress > 0)) return parts.join(" · ");
   parts.push(percent((progress ?? 0) / 100));
   if (status === "InProgress" && phase) parts.push(saidOf(task, phase));
@@ -55,6 +56,8 @@ export function factsOf(task, perSecond = 0) {
   if (status === "InProgress" && estimatedTimeRemaining > 0) parts.push(timeLeft(estimatedTimeRemaining));
   return parts.join(" · ");
 }
+
+const moment = (when) => new Date(when).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
 
 /** The files that a task made or touched. @returns {string[]} */
 export function resultFiles({ results }) {

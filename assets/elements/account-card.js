@@ -10,7 +10,7 @@ import { locale, named, t } from "../core/words.js";
 import { ask } from "./ask.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setText } from "./dom.js";
-import { field, formError, select, send, valuesOf } from "./form.js";
+import { field, formError, LAST_DAY, momentOf, select, send, valuesOf } from "./form.js";
 import { badge, section } from "./page-element.js";
 import { showRows } from "./rows.js";
 
@@ -160,7 +160,7 @@ export class AccountCard extends DriveElement {
       text: t("admin.makeGrantText"),
       body: [
         field({ label: t("admin.more"), name: "bytes", placeholder: "10 GB", help: t("admin.moreHelp") }),
-        field({ label: t("admin.untilLabel"), name: "expiresAt", type: "date", min: soon, value: month }),
+        field({ label: t("admin.untilLabel"), name: "expiresAt", type: "date", min: soon, max: LAST_DAY, value: month }),
         field({ label: t("admin.reason"), name: "reason", help: t("admin.reasonHelp"), maxlength: 200 }),
       ],
       verb: t("admin.give"),
@@ -170,8 +170,7 @@ export class AccountCard extends DriveElement {
   }
 
   async #giveGrant({ bytes: size, expiresAt, reason }) {
-    const day = new Date(`${expiresAt}T23:59:59`);
-    const grant = { bytes: sizeOf(size, "bytes"), expiresAt: Number.isNaN(day.getTime()) ? expiresAt : day.toISOString() };
+    const grant = { bytes: sizeOf(size, "bytes"), expiresAt: momentOf(expiresAt, "23:59:59", "expiresAt") };
     const made = await this.act("make-grant", { id: this.account, ...grant, ...(reason.trim() === "" ? {} : { reason: reason.trim() }) });
     this.#grants = [...this.#grants, made];
     this.#changeLimit(made.bytes);

@@ -34,7 +34,8 @@ export class AllTasksPage extends PageElement {
 
   show({ items, accounts }) {
     if (this.body.childElementCount === 0) this.#build(accounts);
-    showRows(this.#rows, items, ({ taskId }) => taskId, row);
+    const names = new Map(accounts.map(({ id, name }) => [id, name])); // the list of one account does not name it
+    showRows(this.#rows, items, ({ taskId }) => taskId, (task) => row(task, task.account ?? names.get(this.#filter.account)));
     this.#rows.parentElement.hidden = items.length === 0;
     this.#empty.hidden = items.length > 0;
     this.#more.hidden = this.#next === null;
@@ -77,15 +78,15 @@ export class AllTasksPage extends PageElement {
   }
 }
 
-const heads = () => [t("admin.task"), t("admin.state"), t("admin.progress"), t("admin.lastMoved")];
+const heads = () => [t("admin.task"), t("admin.account"), t("admin.state"), t("admin.progress"), t("admin.lastMoved")];
 
-function row(task) {
+function row(task, account) {
   const { name, description, status, progress, errorMessage, lastActivity, createdAt } = task;
   const when = lastActivity ?? createdAt;
   const word = description || saidOf(task, name);
   const title = h("span", { class: "cut", title: word }, word);
   const error = errorMessage && h("p", { class: "row-error" }, said(errorMessage));
-  return tableRow(heads(), [[title, error || ""], badge(TONES[status] ?? "quiet", named("admin.status", status)), h("span", { class: "number" }, percent((progress ?? 0) / 100)), h("time", { datetime: when, title: exactTime(when) }, ago(when))]);
+  return tableRow(heads(), [[title, error || ""], account, badge(TONES[status] ?? "quiet", named("admin.status", status)), h("span", { class: "number" }, percent((progress ?? 0) / 100)), h("time", { datetime: when, title: exactTime(when) }, ago(when))]);
 }
 
 customElements.define("all-tasks-page", AllTasksPage);

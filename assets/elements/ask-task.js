@@ -17,7 +17,7 @@ export async function askTask(act) {
   const name = h("input", { maxlength: 200, autocomplete: "off" });
   return ask({
     title: t("tasks.new"),
-    body: [field({ label: t("tasks.type"), control: type }), form, field({ label: [t("tasks.name"), h("small", {}, t("tasks.optional"))], control: name })],
+    body: [field({ label: t("tasks.type"), control: type }), form, field({ label: [`${t("tasks.name")} `, h("small", {}, t("tasks.optional"))], control: name })],
     verb: t("tasks.start"),
     submit: async () => form.check() && act("create-task", { type: type.value, name: name.value.trim() || undefined, parameters: form.value }),
   });

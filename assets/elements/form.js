@@ -160,3 +160,13 @@ export function saveText(name, text, type = "text/plain") {
   h("a", { href, download: name }).click();
   setTimeout(() => URL.revokeObjectURL(href), 10_000);
 }
+
+/** The last day that a field of a date takes: four digits are a year. */
+export const LAST_DAY = "9999-12-31";
+
+/** A moment of a day here; a problem at the field when it is no day. @param {string} day @param {string} time @param {string} name */
+export function momentOf(day, time, name) {
+  const moment = new Date(`${day}T${time}`);
+  if (!Number.isNaN(moment.getTime())) return moment.toISOString();
+  throw Object.assign(new Error(t("pages.noDay")), { details: { field: name } });
+}

@@ -57,7 +57,7 @@ export class HealthPage extends PageElement {
     showRows(this.#pools, pools, ({ name }) => name, poolRow);
     const lanes = Object.entries(queues).map(([lane, figures]) => ({ lane, ...figures }));
     this.#queues.closest("section").hidden = lanes.length === 0;
-    showRows(this.#queues, lanes, ({ lane }) => lane, ({ lane, pending, running }) => tableRow(queueHeads(), [named("admin.lane", lane), count(pending), count(running)]));
+    showRows(this.#queues, lanes, ({ lane }) => lane, ({ lane, pending, running }) => tableRow(queueHeads(), [named("tasks.lane", lane), count(pending), count(running)]));
   }
 }
 

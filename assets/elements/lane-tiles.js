@@ -1,9 +1,9 @@
 // <lane-tiles>: what each lane of workers has to do: waiting, running, failed in the last day; administrators may pause it.
 //
 // Properties: `account` ("all", or undefined for one's own tasks), `mayPause`, `refresh()`. Actions: "ask-lanes" {account};
-// "change-lane" {lane, verb}; "show-tasks" {status} when a number is pressed.
+// "change-lane" {lane, verb}; "show-tasks" {lane, status} when a number is pressed.
 
-import { locale, t } from "../core/words.js";
+import { locale, named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 
@@ -65,7 +65,7 @@ export class LaneTiles extends DriveElement {
     tile.isPaused = isPaused;
     tile.paused.hidden = !isPaused;
     tile.pause.hidden = !this.mayPause;
-    const label = t(isPaused ? "tasks.lane-resume" : "tasks.lane-pause", { lane: t(`tasks.lane-${lane}`) });
+    const label = t(isPaused ? "tasks.lane-resume" : "tasks.lane-pause", { lane: named("tasks.lane", lane) });
     setAttribute(tile.pause, "aria-label", label);
     setAttribute(tile.pause, "title", label);
     setIcon(tile.pause.firstElementChild, isPaused ? "resume" : "pause");
@@ -75,11 +75,11 @@ export class LaneTiles extends DriveElement {
     const parts = {};
     const numbers = [["running", "InProgress"], ["pending", "Pending"], ["failed", "Failed"]].map(([key, status]) => {
       const value = h("strong", { class: "number" });
-      const button = h("button", { type: "button", class: "plain-button", "data-key": key, onclick: () => this.act("show-tasks", { status }) }, value, h("span", {}, t(`tasks.lane-${key}`)));
+      const button = h("button", { type: "button", class: "plain-button", "data-key": key, onclick: () => this.act("show-tasks", { lane, status }) }, value, h("span", {}, t(`tasks.lane-${key}`)));
       parts[key] = { value, button };
       return button;
     });
-    const name = t(`tasks.lane-${lane}`);
+    const name = named("tasks.lane", lane);
     const paused = h("span", { class: "paused", hidden: true }, t("tasks.lane-paused"));
     const pause = iconButton("pause", name, { hidden: true, onclick: () => this.#change(tile, lane) });
     const node = h("section", { "aria-label": name }, h("header", {}, h("h2", {}, name), paused, pause), h("div", {}, ...numbers));

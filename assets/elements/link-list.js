@@ -14,6 +14,8 @@ import { glyphOf } from "./file-parts.js";
 
 const SKELETON_AFTER_MS = 150;
 const FILES_SHOWN = 100;
+/** A timer waits no longer than this. */
+const LONGEST_MS = 2 ** 31 - 1;
 
 /** Whether a link works, and if not, why. @returns {"open" | "stopped" | "expired" | "used"} */
 export function linkState({ shared, expiredAt, downloadLimit, downloads }, now = new Date()) {
@@ -27,6 +29,7 @@ export class LinkList extends DriveElement {
   rest = [];
   #links = null;
   #timer = null;
+  #endTimer = null;
   #count = h("span", { class: "total number" });
   #new = h("button", { type: "button", class: "primary", onclick: () => this.#edit(null) }, icon("plus"), t("filetools.linkNew"));
   #problem = h("p", { class: "error", role: "alert", hidden: true });
@@ -46,6 +49,7 @@ export class LinkList extends DriveElement {
   disconnectedCallback() {
     super.disconnectedCallback();
     clearTimeout(this.#timer);
+    clearTimeout(this.#endTimer);
   }
 
   get #mayChange() {
@@ -78,6 +82,7 @@ export class LinkList extends DriveElement {
     this.#state.hidden = !isEmpty;
     if (isEmpty) this.#state.replaceChildren(this.#empty());
     setText(this.#count, isEmpty ? "" : t("links.count", { n: this.#links.length }));
+    this.#lookAtNextEnd();
     const reach = (link) => [...link.querySelectorAll("button, input, summary")];
     const held = document.activeElement?.closest("li[data-link]");
     const at = held ? reach(held).indexOf(document.activeElement) : -1;
@@ -86,6 +91,13 @@ export class LinkList extends DriveElement {
     const same = held && this.#list.querySelector(`li[data-link="${CSS.escape(held.dataset.link)}"]`);
     if (same) (reach(same)[at] ?? reach(same)[0]).focus({ preventScroll: true });
     else if (held) (isEmpty ? this.#state.querySelector("button") : this.#new)?.focus();
+  }
+
+  /** One that ends while it is looked at says so. */
+  #lookAtNextEnd() {
+    clearTimeout(this.#endTimer);
+    const waits = this.#links.map(({ expiredAt }) => new Date(expiredAt ?? 0) - Date.now()).filter((wait) => wait > 0);
+    if (waits.length > 0) this.#endTimer = setTimeout(() => this.requestUpdate(), Math.min(...waits, LONGEST_MS));
   }
 
   #empty() {

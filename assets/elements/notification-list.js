@@ -67,7 +67,7 @@ export class NotificationList extends DriveElement {
   #row(notice) {
     const { id, event, taskId, createdAt, readAt } = notice;
     const [title, body] = [said(notice.title), event === "file.shared" ? sentence(notice.body) : said(notice.body)];
-    const name = taskId ? h("a", { class: "name", href: "#/tasks", onclick: () => this.#read([id]) }, title) : h("span", { class: "name" }, title);
+    const name = taskId ? h("a", { class: "name", href: `#/tasks/${encodeURIComponent(taskId)}`, onclick: () => this.#read([id]) }, title) : h("span", { class: "name" }, title);
     const words = h("div", { class: "words" }, name, body && h("p", {}, body), h("time", { datetime: createdAt, title: exactTime(createdAt) }, ago(createdAt)));
     const read = !readAt && iconButton("check", t("notices.read"), { "data-action": "read", "aria-label": t("notices.readOf", { title }), onclick: () => this.#read([id]) });
     const remove = iconButton("cancel", t("notices.remove"), { "data-action": "remove", "aria-label": t("notices.removeOf", { title }), onclick: () => this.#remove(id) });

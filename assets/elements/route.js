@@ -11,6 +11,16 @@ export const folderHref = (folder) =>
 /** The results of a search below a folder; without words, the folder. @param {string} folder @param {string} q */
 export const searchHref = (folder, q) => folderHref(folder) + (q === "" ? "" : `?q=${encodeURIComponent(q)}`);
 
+/** What a place's address says of it behind "?". @param {string} fragment @returns {Record<string, string>} */
+export const filtersOf = (fragment) => Object.fromEntries(new URLSearchParams(fragment.split("?")[1] ?? ""));
+
+/** Lets the address of the place that is shown say so, for reload and Back. @param {string} path @param {Record<string, string>} filters */
+export function keepFilters(path, filters) {
+  if (parseRoute(location.hash).view !== path.split("/")[1]) return; // somebody went on meanwhile
+  const query = new URLSearchParams(filters).toString();
+  history.replaceState(history.state, "", query === "" ? path : `${path}?${query}`);
+}
+
 /** Whether a key is meant for a field, a dialog or an open menu, and not for the page. @param {KeyboardEvent} event */
 export const isTyping = ({ target, isComposing }) =>
   isComposing || target.closest?.("input:not([type=checkbox]), textarea, select, [contenteditable], dialog, [popover]") != null || document.querySelector("dialog[open]") !== null;

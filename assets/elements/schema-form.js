@@ -11,6 +11,15 @@ import { DriveElement } from "./element.js";
 import { h, icon } from "./dom.js";
 import { choice, field, select, showWrong } from "./form.js";
 
+/** What is wrong with a field; the browser's own sentence is in its language, not in the page's. */
+function wrong({ validity, minLength, min, max }) {
+  if (validity.valueMissing) return t("tasks.needed");
+  if (validity.tooShort) return t("tasks.tooShort", { n: minLength });
+  if (validity.rangeUnderflow) return t("tasks.tooSmall", { n: Number(min) });
+  if (validity.rangeOverflow) return t("tasks.tooLarge", { n: Number(max) });
+  return t("tasks.noValue");
+}
+
 export class SchemaForm extends DriveElement {
   #variants = [];
   #chosen = 0;
@@ -39,7 +48,7 @@ export class SchemaForm extends DriveElement {
   check() {
     for (const { control, missing } of this.#controls.values()) {
       if (!missing?.() && control.checkValidity()) continue;
-      showWrong(control, missing?.() ? t("tasks.needed") : control.validationMessage);
+      showWrong(control, missing?.() ? t("tasks.needed") : wrong(control));
       return false;
     }
     return true;
@@ -78,7 +87,7 @@ export class SchemaForm extends DriveElement {
     const made = this.#control(one);
     this.#controls.set(name, made);
     if (kind === "boolean") return choice(title, made.control);
-    return field({ label: required ? title : [title, h("small", {}, t("tasks.optional"))], name, control: made.control, around: made.around });
+    return field({ label: required ? title : [`${title} `, h("small", {}, t("tasks.optional"))], name, control: made.control, around: made.around });
   }
 
   #control({ kind, of, required, options, initial, minimum, maximum, minLength }) {

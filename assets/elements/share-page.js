@@ -13,7 +13,7 @@ export class SharePage extends DriveElement {
   #share = null;
   #files = [];
   #preview = document.createElement("preview-dialog");
-  #main = h("main", { id: "content" });
+  #main = h("main", { id: "content", tabindex: "-1" });
   #list = h("ul", { class: "files" });
   #more = h("button", { type: "button", class: "more", hidden: true, onclick: () => this.#load() }, t("share.showMore"));
 
@@ -72,6 +72,7 @@ export class SharePage extends DriveElement {
       try {
         await this.act("unlock", { passcode: input.value });
         await this.#load();
+        this.#main.focus(); // the form, which had the focus, is gone
       } catch (problem) {
         error.replaceChildren(icon("warning"), h("span", {}, problem.message));
         error.hidden = false;

@@ -82,7 +82,7 @@ export class TaskCard extends DriveElement {
     setText(this.#facts, factsOf(task, this.#meter.perSecond(performance.now())));
     setText(this.#owner, this.isOwn ? "" : (task.account ?? ""));
     this.#updateTime(task);
-    const problem = task.problem ?? said(isOpen(task) ? "" : task.errorMessage) ?? "";
+    const problem = task.problem ?? said(task.status === "InProgress" ? "" : task.errorMessage) ?? "";
     setText(this.#error, problem);
     setAttribute(this.#error, "title", problem || null);
     this.#bar.hidden = !isOpen(task);
@@ -99,6 +99,7 @@ export class TaskCard extends DriveElement {
   }
 
   #updateVerbs(task, title) {
+    const held = document.activeElement;
     const verbs = this.isOwn ? verbsOf(task) : [];
     const verb = verbs.find((one) => one !== "cancel");
     this.#check.checked = this.#isSelected;
@@ -107,6 +108,7 @@ export class TaskCard extends DriveElement {
     this.toggleAttribute("data-selected", this.#isSelected);
     this.#toggle.hidden = verb === undefined;
     this.#cancel.hidden = !verbs.includes("cancel");
+    if ((held === this.#toggle || held === this.#cancel) && held.hidden) this.#title.focus({ preventScroll: true });
     setAttribute(this.#cancel, "aria-label", t("tasks.verbOf", { verb: t("tasks.cancel"), name: title }));
     if (verb === undefined) return;
     setAttribute(this.#toggle, "data-action", verb);

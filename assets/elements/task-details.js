@@ -1,18 +1,20 @@
 // <task-details>: all about one task, beside the list: progress, attempts with their errors, files that failed, results
 // as links, priority.
 //
-// Properties: `store`. `open(task, isOwn)`. Actions: "ask-task" {taskId}, "task" {verb, taskId}, "set-priority" {taskId, priority}.
+// Properties: `store`. `open(task, isOwn)`. Event: "closed". Actions: "ask-task" {taskId}, "ask-names" {fileIds}, "task" {verb, taskId}, "set-priority" {taskId, priority}.
 
 import { contentUrl } from "../core/api.js";
 import { exactTime } from "../core/format.js";
 import { factsOf, failedCount, humanised, isOpen, newest, resultFacts, resultFiles, statusWords, titleOf, verbsOf } from "../core/task-view.js";
 import { said } from "../core/said.js";
-import { t } from "../core/words.js";
+import { named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, setAttribute, setText } from "./dom.js";
 
 const PRIORITIES = [0, 25, 50, 75, 100];
 const SHOWN = 50;
+/** Results whose names are asked for, one by one. */
+const LINKS = 20;
 const AGAIN_MS = 600;
 
 export class TaskDetails extends DriveElement {
@@ -41,7 +43,10 @@ export class TaskDetails extends DriveElement {
   connected() {
     this.listen(this.store, "task", ({ key }) => key === this.#task?.taskId && this.#onChange());
     this.listen(this.#dialog, "click", ({ target }) => target === this.#dialog && this.#dialog.close());
-    this.listen(this.#dialog, "close", () => (this.#task = null));
+    this.listen(this.#dialog, "close", () => {
+      this.#task = null;
+      this.dispatchEvent(new Event("closed"));
+    });
   }
 
   /** @param {object} task as the list has it @param {boolean} isOwn others' details are not ours to see */
@@ -50,7 +55,7 @@ export class TaskDetails extends DriveElement {
     this.#isOwn = isOwn;
     this.#more = null;
     this.update();
-    this.#dialog.showModal();
+    if (!this.#dialog.open) this.#dialog.showModal();
     if (isOwn) this.#ask();
   }
 
@@ -67,6 +72,7 @@ export class TaskDetails extends DriveElement {
     const { taskId } = this.#task;
     try {
       const more = await this.act("ask-task", { taskId });
+      more.names = await this.act("ask-names", { fileIds: resultFiles(more.task).slice(0, LINKS) });
       if (this.#task?.taskId !== taskId) return;
       this.#more = more;
       this.#task = newest(more.task, this.#task.problem ? { problem: this.#task.problem } : undefined);
@@ -137,9 +143,10 @@ export class TaskDetails extends DriveElement {
     if (task.status !== "Completed") return null;
     const files = this.#isOwn ? resultFiles(task) : [];
     const { fileName } = task.results ?? {};
-    const links = files.slice(0, SHOWN).map((id, at) => {
-      const word = files.length === 1 && fileName ? fileName : t("tasks.resultFile", { n: at + 1 });
-      return h("li", {}, h("a", { href: contentUrl(id), download: fileName ?? "" }, icon("download"), word));
+    const links = files.slice(0, LINKS).map((id, at) => {
+      const name = this.#more?.names?.[id] ?? (files.length === 1 && fileName ? fileName : null);
+      const word = name ?? t("tasks.resultFile", { n: at + 1 });
+      return h("li", {}, h("a", { href: contentUrl(id), download: name ?? "" }, icon("download"), word));
     });
     const facts = resultFacts(task).flatMap(([key, value]) => [h("dt", {}, humanised(key)), h("dd", {}, value)]);
     if (links.length + facts.length === 0) return null;
@@ -160,8 +167,7 @@ export class TaskDetails extends DriveElement {
     const attempts = this.#more?.task.attempts ?? [];
     if (attempts.length === 0) return null;
     const rows = attempts.map(({ startedAt, outcome, errorMessage }) => {
-      const known = ["completed", "failed", "paused", "cancelled"].includes(outcome);
-      const word = outcome ? (known ? t(`tasks.outcome-${outcome}`) : humanised(outcome)) : t("tasks.InProgress");
+      const word = outcome ? named("tasks.outcome", outcome) : t("tasks.InProgress");
       return h("li", {}, h("strong", {}, word), h("time", { datetime: startedAt }, exactTime(startedAt)), errorMessage && h("span", {}, said(errorMessage)));
     });
     return h("section", {}, h("h3", {}, t("tasks.attempts")), h("ol", { class: "list" }, ...rows));

@@ -1,7 +1,8 @@
 // <task-list>: the tasks of the account, of all types, live: filters, tiles of the lanes, a list of any length of which
 // only the cards in view are drawn, verbs for many.
 //
-// Properties: `store`. Actions: "list-tasks" (a query), "change-tasks" {verb, body}, and those of its parts.
+// Properties: `store`; `rest`, a task to open. Actions: "list-tasks" (a query), "change-tasks" {verb, body}, "ask-task",
+// "ask-operations", and those of its parts.
 
 import { Pager } from "../core/pager.js";
 import { newest } from "../core/task-view.js";
@@ -9,42 +10,41 @@ import { t } from "../core/words.js";
 import { askTask } from "./ask-task.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setAttribute, setText } from "./dom.js";
+import { parseRoute } from "./route.js";
+import { TaskFilters } from "./task-filters.js";
 import { TaskSelection } from "./task-selection.js";
 
 const OVERSCAN = 6;
 const SKELETON_AFTER_MS = 150;
 const CLOCK_MS = 30_000;
-const TYPING_MS = 250;
 const FIRST_REFRESH_MS = 100;
 const NEXT_REFRESH_MS = 1500;
 /** Everybody's tasks bring no events; they are asked for while they are looked at. */
 const OTHERS_MS = 5000;
 
-const OPEN = "Pending,InProgress,Paused";
-const STATUSES = [["", "all"], [OPEN, "open"], ["Pending", "Pending"], ["InProgress", "InProgress"], ["Paused", "Paused"], ["Failed,Expired", "Failed"], ["Completed", "Completed"], ["Cancelled", "Cancelled"]];
-const TYPES = ["FileUpload", "FileMove", "FileCompress", "FileDecompress", "FileEncrypt", "FileDecrypt", "FileConversion", "BulkOperation", "StorageMigration", "Custom"];
-const SORTS = [["createdAt", "newest"], ["lastActivity", "active"], ["priority", "urgent"], ["name", "byName"]];
-
 export class TaskList extends DriveElement {
   store;
   #pager = new Pager({ load: (query) => this.act("list-tasks", query) });
   #selection = new TaskSelection(this);
+  #filters = new TaskFilters(() => this.#ask());
+  /** The list is that of the filters. */
+  #isAsked = false;
+  /** The task that the address names, until it is opened. @type {string | null} */
+  #wanted = null;
+  /** The one that it named last. @type {string | null} */
+  #named = null;
   /** @type {Map<string, HTMLElement>} cards in view by task id */
   #cards = new Map();
   #timers = [];
-  #typing = null;
   #refreshing = null;
   #refreshedAt = -Infinity;
   #skeletonTimer = null;
   #isPressed = false;
   /** Where the focus goes as soon as that card is loaded. @type {number | null} */
   #focusNext = null;
-  #status = select("status", STATUSES.map(([value, key]) => [value, () => t(`tasks.${key}`)]));
-  #type = select("type", [["", () => t("tasks.everyType")], ...TYPES.map((type) => [type, () => t(`tasks.${type}`)])]);
-  #owner = select("owner", [["", () => t("tasks.mine")], ["all", () => t("tasks.everybodys")]]);
-  #sort = select("sort", SORTS.map(([value, key]) => [value, () => t(`tasks.${key}`)]));
-  #search = h("input", { type: "search", class: "search", placeholder: t("tasks.search"), "aria-label": t("tasks.search") });
-  #count = h("span", { class: "total number", role: "status" });
+  #count = h("span", { class: "total number" });
+  /** How many there are is said once for each question. */
+  #isCounted = false;
   #tiles = h("lane-tiles");
   #details = h("task-details");
   #body = h("div", { role: "list", class: "cards", "aria-label": t("tasks.tasks") });
@@ -55,29 +55,41 @@ export class TaskList extends DriveElement {
 
   /** What the filters say, as the server takes it. */
   get filter() {
-    const given = { status: this.#status.value, type: this.#type.value, q: this.#search.value.trim(), account: this.#owner.value };
-    return Object.fromEntries(Object.entries(given).filter(([, value]) => value !== ""));
+    return this.#filters.value;
   }
 
   get total() {
     return this.#pager.total ?? 0;
   }
 
+  set rest([taskId]) {
+    this.#wanted = taskId ?? null;
+    if (this.#filters.read()) this.#isAsked = false;
+    if (!this.isConnected) return;
+    if (!this.#isAsked) this.#ask();
+    this.#openWanted();
+  }
+
+  /** Whether a task is the person's own to change. */
+  isOwn({ account }) {
+    return !account || account === this.store.account?.name;
+  }
+
   build() {
     this.#details.store = this.store;
-    this.#owner.hidden = this.store.account?.role !== "admin";
+    this.#filters.isAdmin = this.store.account?.role === "admin";
     const create = h("button", { type: "button", class: "primary", title: t("tasks.new"), onclick: () => this.#make() }, icon("plus"), t("tasks.new"));
     create.hidden = this.store.account?.role === "guest";
     this.append(
-      h("div", { class: "tools" }, create, this.#search, this.#status, this.#type, this.#owner, this.#sort),
+      h("div", { class: "tools" }, create, ...this.#filters.fields),
       this.#tiles,
-      h("div", { class: "above" }, this.#selection.master, this.#count),
+      h("div", { class: "above" }, this.#selection.master, this.#count, this.#filters.chip),
       this.#scroller,
       this.#state,
       this.#selection.bar,
       this.#details,
     );
-    this.#ask();
+    this.act("ask-operations").then((operations) => this.#filters.offer(operations), () => {}); // without them, every type is listed
   }
 
   connected() {
@@ -89,15 +101,16 @@ export class TaskList extends DriveElement {
     this.listen(this.#scroller, "pointerdown", () => (this.#isPressed = true));
     this.listen(window, "pointerup pointercancel", () => this.#onRelease());
     this.listen(this.#scroller, "keydown", (event) => this.#onKey(event));
-    for (const field of [this.#status, this.#type, this.#owner, this.#sort]) this.listen(field, "change", () => this.#ask());
-    this.listen(this.#search, "input", () => this.#onTyping());
+    this.listen(this.#details, "closed", () => this.#onClosed());
     this.listen(this, "drive-action", (event) => this.#onAction(event));
     const resized = new ResizeObserver(() => this.requestUpdate());
     resized.observe(this.#scroller);
     this.listen(this, "leave", () => resized.disconnect());
-    const others = () => this.#owner.value === "all" && document.visibilityState === "visible" && this.#refreshSoon();
+    const others = () => this.filter.account === "all" && document.visibilityState === "visible" && this.#refreshSoon();
     this.#timers = [setInterval(() => this.requestUpdate(), CLOCK_MS), setInterval(others, OTHERS_MS)];
-    if (this.#pager.total !== null) this.#pager.refresh(); // it may have changed while another place was shown
+    if (!this.#isAsked) this.#ask();
+    else if (this.#pager.total !== null) this.#pager.refresh(); // it may have changed while another place was shown
+    this.#openWanted();
   }
 
   disconnectedCallback() {
@@ -115,24 +128,47 @@ export class TaskList extends DriveElement {
   /** Says what came of a verb, until something else is asked for. @param {string} sentence */
   tell(sentence) {
     this.#told = sentence;
+    this.act("say", { sentence });
     this.requestUpdate();
+  }
+
+  /** Also one that is not in the pages that are loaded. */
+  async #openWanted() {
+    const taskId = this.#wanted;
+    if (taskId === null) return;
+    this.#wanted = null;
+    this.#named = taskId;
+    try {
+      const { task } = await this.act("ask-task", { taskId });
+      this.#details.open(newest(task, this.store.tasks.get(taskId)), true);
+    } catch (problem) {
+      this.#forgetNamed();
+      this.act("toast", { tone: "danger", text: problem.message });
+    }
+  }
+
+  /** The address names the task only while it is looked at. */
+  #forgetNamed() {
+    if (this.#named !== null && parseRoute(location.hash).rest[0] === this.#named) this.#filters.write();
+    this.#named = null;
+  }
+
+  #onClosed() {
+    this.#forgetNamed();
+    if (document.activeElement === document.body) this.#filters.focus();
   }
 
   #ask() {
     this.#told = "";
-    const { value: sortBy } = this.#sort;
-    this.#tiles.account = this.#owner.value || undefined;
+    this.#isAsked = true;
+    this.#isCounted = false;
+    this.#tiles.account = this.filter.account;
     this.#tiles.mayPause = this.store.account?.role === "admin";
     this.#scroller.scrollTop = 0;
     this.#selection.clear();
-    this.#pager.reset({ ...this.filter, sortBy, sortDescending: sortBy !== "name" });
+    this.#pager.reset({ ...this.filter, ...this.#filters.order });
     this.#pager.want(0, 0);
     this.#tiles.refresh();
-  }
-
-  #onTyping() {
-    clearTimeout(this.#typing);
-    this.#typing = setTimeout(() => this.#ask(), TYPING_MS);
   }
 
   #onTasks() {
@@ -167,15 +203,13 @@ export class TaskList extends DriveElement {
 
   #onAction(event) {
     const { action, detail } = event;
-    if (action === "show-tasks") {
-      this.#status.value = detail.status === "Failed" ? "Failed,Expired" : detail.status;
-      this.#ask();
-    }
+    if (action === "show-tasks") this.#filters.narrow(detail);
     if (action === "select-task") this.#selection.set(detail.taskId, detail.isSelected);
-    if (action === "open-task") this.#details.open(this.#known(detail.taskId), this.#cards.get(detail.taskId).isOwn);
+    if (action === "open-task") this.#details.open(this.known(detail.taskId), this.#cards.get(detail.taskId).isOwn);
   }
 
-  #known(taskId) {
+  /** @param {string} taskId @returns {object | undefined} as it is now */
+  known(taskId) {
     for (let index = 0; index < this.total; index++) {
       const task = this.#pager.at(index);
       if (task?.taskId === taskId) return newest(task, this.store.tasks.get(taskId));
@@ -217,6 +251,10 @@ export class TaskList extends DriveElement {
     this.#scroller.hidden = isEmpty;
     this.#state.hidden = !isEmpty;
     setText(this.#count, [total ? t("tasks.count", { n: total }) : "", this.#told].filter(Boolean).join(" · "));
+    if (total !== null && !this.#isCounted) {
+      this.#isCounted = true;
+      this.act("say", { sentence: t("tasks.count", { n: total }) });
+    }
     this.#updateState(total, problem);
     if (isEmpty) this.#pager.want(0, 0);
     else this.#updateCards(total);
@@ -232,7 +270,7 @@ export class TaskList extends DriveElement {
       const retry = h("button", { type: "button", onclick: () => this.#pager.refresh() }, icon("retry"), t("common.tryAgain"));
       this.#show(`problem${problem.message}`, () => placeholder({ glyph: "warning", title: t("tasks.notLoaded"), text: problem.message }, retry));
     } else if (total === 0) {
-      const isFiltered = Object.keys(this.filter).some((key) => key !== "account");
+      const isFiltered = this.#filters.isNarrow;
       this.#show(`empty${isFiltered}`, () => this.#empty(isFiltered));
     } else if (total === null) {
       this.#skeletonTimer ??= setTimeout(() => this.#show("skeleton", skeleton), SKELETON_AFTER_MS);
@@ -240,15 +278,9 @@ export class TaskList extends DriveElement {
   }
 
   #empty(isFiltered) {
-    if (!isFiltered) return placeholder({ glyph: "tasks", title: t("tasks.noneTitle"), text: t("tasks.noneText") });
-    const all = h("button", { type: "button", onclick: () => this.#showAll() }, t("tasks.showAll"));
+    if (!isFiltered) return placeholder({ glyph: "tasks", title: t("tasks.noneTitle"), text: t(this.store.account?.role === "guest" ? "tasks.noneGuest" : "tasks.noneText") });
+    const all = h("button", { type: "button", onclick: () => this.#filters.clear() }, t("tasks.showAll"));
     return placeholder({ glyph: "filter", title: t("tasks.noMatchTitle"), text: t("tasks.noMatchText") }, all);
-  }
-
-  #showAll() {
-    for (const field of [this.#status, this.#type, this.#search]) field.value = "";
-    this.#ask();
-    this.#search.focus();
   }
 
   #show(what, make) {
@@ -274,7 +306,7 @@ export class TaskList extends DriveElement {
       const card = before.get(key) ?? h("task-card");
       before.delete(key);
       this.#cards.set(key, card);
-      card.isOwn = !listed?.account || listed.account === this.store.account?.name;
+      card.isOwn = listed === undefined || this.isOwn(listed);
       card.task = listed && newest(listed, this.store.tasks.get(key));
       card.isSelected = listed !== undefined && this.#selection.has(key);
       setAttribute(card, "aria-posinset", index + 1);
@@ -283,7 +315,12 @@ export class TaskList extends DriveElement {
       if (card === place) place = place.nextElementSibling;
       else this.#body.insertBefore(card, place);
     }
-    for (const card of before.values()) card.remove();
+    for (const card of before.values()) {
+      const at = Number(card.getAttribute("aria-posinset")) - 1;
+      // It is no longer in the list; where it is only out of view, nothing takes its place.
+      if (card.contains(document.activeElement) && at >= first && at <= last + 1) this.#focusNext ??= Math.min(at, total - 1);
+      card.remove();
+    }
     if (this.#focusNext !== null && this.#pager.at(this.#focusNext)) this.#focusCard(this.#focusNext);
   }
 
@@ -300,11 +337,6 @@ export class TaskList extends DriveElement {
     for (let index = 0; index < this.total; index++) if (this.#pager.at(index)) tasks.push(this.#pager.at(index));
     return tasks;
   }
-}
-
-function select(name, options) {
-  const nodes = options.map(([value, words]) => h("option", { value }, words()));
-  return h("select", { "data-filter": name, "aria-label": t(`tasks.filter-${name}`) }, ...nodes);
 }
 
 function skeleton() {

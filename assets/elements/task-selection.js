@@ -2,12 +2,13 @@
 // for all that match is counted by the server first, and asked about.
 
 import { said } from "../core/said.js";
+import { isOpen } from "../core/task-view.js";
 import { t } from "../core/words.js";
 import { h, icon, iconButton, setText } from "./dom.js";
 
 const VERBS = ["pause", "resume", "cancel", "retry"];
-/** What a verb for all is limited to where the filter says no status. */
-const FITTING = { pause: "Pending,InProgress", resume: "Paused", cancel: "Pending,InProgress,Paused", retry: "Failed" };
+/** The states in which a verb changes something. */
+const FITTING = { pause: ["Pending", "InProgress"], resume: ["Paused"], cancel: ["Pending", "InProgress", "Paused"], retry: ["Failed"] };
 /** The server takes so many in one request. */
 const AT_ONCE = 1000;
 
@@ -18,11 +19,11 @@ export class TaskSelection {
   #verb = null;
   /** What came of the last verb; said until the next choice. */
   #told = "";
-  #words = h("span", { class: "number", role: "status" });
+  #words = h("span", { class: "number", id: "task-question" });
   #all = h("button", { type: "button", class: "small plain-button", onclick: () => this.#selectAll() });
   #buttons = VERBS.map((verb) => h("button", { type: "button", class: "small", "data-verb": verb, onclick: () => this.#onVerb(verb) }, icon(verb), h("span", {}, t(`tasks.${verb}`))));
   #verbs = h("span", { class: "verbs" }, ...this.#buttons);
-  #yes = h("button", { type: "button", class: "small primary", onclick: () => this.#run() }, t("tasks.yes"));
+  #yes = h("button", { type: "button", class: "small primary", "aria-describedby": "task-question", onclick: () => this.#run() }, t("tasks.yes"));
   #no = h("button", { type: "button", class: "small", onclick: () => this.#ask(null) }, t("common.cancel"));
   #answers = h("span", { class: "verbs", hidden: true }, this.#no, this.#yes);
 
@@ -63,11 +64,12 @@ export class TaskSelection {
     const size = this.#isAll ? this.#list.total : this.#ids.size;
     const isBusy = this.#verb !== null;
     this.bar.hidden = size === 0;
-    this.master.hidden = this.#list.total === 0;
-    this.master.checked = size > 0 && size >= Math.min(this.#list.total, this.#list.loaded().length);
+    const own = this.#list.loaded().filter((task) => this.#list.isOwn(task)).length;
+    this.master.hidden = own === 0;
+    this.master.checked = size > 0 && size >= own;
     this.master.indeterminate = size > 0 && !this.master.checked;
     if (!isBusy) setText(this.#words, this.#told || t("tasks.selected", { n: size }));
-    this.#all.hidden = isBusy || this.#isAll || size >= this.#list.total || !this.master.checked;
+    this.#all.hidden = isBusy || this.#isAll || this.#list.filter.account !== undefined || size >= this.#list.total || !this.master.checked;
     setText(this.#all, t("tasks.selectMatching", { n: this.#list.total }));
   }
 
@@ -79,8 +81,7 @@ export class TaskSelection {
 
   #onMaster() {
     if (!this.master.checked) return this.clear();
-    const me = this.#list.store.account?.name;
-    for (const { taskId, account } of this.#list.loaded()) if (!account || account === me) this.#ids.add(taskId);
+    for (const task of this.#list.loaded()) if (this.#list.isOwn(task)) this.#ids.add(task.taskId);
     this.#changed();
   }
 
@@ -90,29 +91,42 @@ export class TaskSelection {
     this.#buttons[0].focus();
   }
 
-  #body(verb) {
-    if (!this.#isAll) return { taskIds: [...this.#ids] };
-    const { account: _, ...filter } = this.#list.filter; // the verbs are for one's own
-    return { status: FITTING[verb], ...filter };
+  /** Those that were picked and that a verb can change; of one that is not known any more, the server knows. */
+  #fitting(verb) {
+    return [...this.#ids].filter((taskId) => {
+      const task = this.#list.known(taskId);
+      return task === undefined || FITTING[verb].includes(task.status) || (verb === "resume" && task.requested === "pause");
+    });
+  }
+
+  /** How many of those that were picked have ended: no verb but one for failures is for them. */
+  #ended(verb) {
+    if (this.#isAll || verb === "retry") return 0;
+    return [...this.#ids].filter((taskId) => !isOpen(this.#list.known(taskId) ?? { status: "Pending" })).length;
   }
 
   #bodies(verb) {
-    const body = this.#body(verb);
-    if (!body.taskIds) return [body];
-    const parts = [];
-    for (let at = 0; at < body.taskIds.length; at += AT_ONCE) parts.push({ taskIds: body.taskIds.slice(at, at + AT_ONCE) });
-    return parts;
+    if (this.#isAll) {
+      const { status, ...filter } = this.#list.filter;
+      const fitting = FITTING[verb].filter((one) => !status || status.split(",").includes(one));
+      return fitting.length === 0 ? [] : [{ ...filter, status: fitting.join() }];
+    }
+    const taskIds = this.#fitting(verb);
+    return Array.from({ length: Math.ceil(taskIds.length / AT_ONCE) }, (_, part) => ({ taskIds: taskIds.slice(part * AT_ONCE, (part + 1) * AT_ONCE) }));
   }
 
   /** A few that were picked one by one are changed at once; all that match are counted first. */
   async #onVerb(verb) {
     this.#told = "";
+    const bodies = this.#bodies(verb);
+    if (bodies.length === 0) return this.#tell(t("tasks.noneFit"));
     if (!this.#isAll && verb !== "cancel") {
       this.#verb = verb;
       return this.#run();
     }
+    if (!this.#isAll) return this.#ask(verb, this.#fitting(verb).length);
     try {
-      const counts = await Promise.all(this.#bodies(verb).map((body) => this.#list.act("change-tasks", { verb, body: { ...body, dryRun: true } })));
+      const counts = await Promise.all(bodies.map((body) => this.#list.act("change-tasks", { verb, body: { ...body, dryRun: true } })));
       const matched = counts.reduce((sum, count) => sum + count.matched, 0);
       if (matched === 0) return this.#tell(t("tasks.noneFit"));
       this.#ask(verb, matched);
@@ -127,7 +141,8 @@ export class TaskSelection {
     this.#answers.hidden = verb === null;
     this.#verbs.hidden = verb !== null;
     if (verb !== null) {
-      setText(this.#words, t(`tasks.sure-${verb}`, { n }));
+      const ended = this.#ended(verb);
+      setText(this.#words, [t(`tasks.sure-${verb}`, { n }), ended > 0 && t("tasks.haveEnded", { n: ended })].filter(Boolean).join(" "));
       this.#yes.focus();
     } else if (wasAsked !== null && !this.bar.hidden) {
       this.#buttons.find(({ dataset }) => dataset.verb === wasAsked).focus();
@@ -156,9 +171,14 @@ export class TaskSelection {
     this.#list.refresh();
   }
 
+  /** What could not be changed stays selected. */
   #finish(succeeded, wrong) {
     this.#ask(null);
-    if (wrong.length > 0) return this.#tell(t("tasks.changedSome", { done: succeeded, n: wrong.length, reason: said(wrong[0].error.message) }));
+    if (wrong.length > 0) {
+      this.#isAll = false;
+      this.#ids = new Set(wrong.map(({ taskId }) => taskId));
+      return this.#tell(t("tasks.changedSome", { done: succeeded, n: wrong.length, reason: said(wrong[0].error.message) }));
+    }
     this.clear();
     this.#list.tell(t("tasks.changed", { n: succeeded }));
   }
@@ -166,6 +186,7 @@ export class TaskSelection {
   /** Said in the bar, until the next choice. */
   #tell(sentence) {
     this.#told = sentence;
+    this.#list.act("say", { sentence });
     this.#ask(null);
   }
 }

@@ -107,6 +107,7 @@ export class UsageView extends DriveElement {
     }
     if (this.#found === null) return [h("div", { class: "skeletons", "aria-hidden": "true" }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton" })))];
     if (this.#found.usage.byType.length > 0) return [];
+    if (this.store.account.role === "guest") return [placeholder({ glyph: "usage", title: t("usage.empty"), text: t("usage.emptyGuest") })];
     const go = h("a", { class: "button", href: "#/files" }, icon("upload"), t("usage.goFiles"));
     return [placeholder({ glyph: "usage", title: t("usage.empty"), text: t("usage.emptyText") }, go)];
   }

@@ -61,6 +61,7 @@ export class WebhooksPage extends PageElement {
 
   #showOne(webhook) {
     if (this.#open?.id === webhook.id && this.body.contains(this.#open.log)) {
+      this.#open.heading.textContent = webhook.url;
       this.#open.state.replaceChildren(...state(webhook));
       this.#open.toggle.textContent = t(webhook.enabled ? "settings.switchOff" : "settings.switchOn");
       return;
@@ -73,10 +74,12 @@ export class WebhooksPage extends PageElement {
     const remove = h("button", { type: "button", class: "danger-quiet", "data-action": "remove", onclick: () => this.#remove(webhook) }, t("settings.deleteWebhook"));
     const form = h("form", { class: "narrow", novalidate: true, onsubmit: (event) => this.#save(event, id) }, ...fields(webhook), formError(), h("div", { class: "verbs" }, h("button", { type: "submit", class: "primary" }, t("pages.save"))));
     const back = h("a", { class: "up", href: "#/settings/webhooks" }, icon("chevron-right"), t("settings.allWebhooks"));
-    this.#open = { id, log, state: stateLine, toggle, error: formError() };
+    const error = formError();
+    const about = section(webhook.url, stateLine, h("div", { class: "verbs" }, test, toggle, remove), error);
+    this.#open = { id, log, heading: about.querySelector("h2, h3"), state: stateLine, toggle, error };
     this.body.replaceChildren(
       back,
-      section(webhook.url, stateLine, h("div", { class: "verbs" }, test, toggle, remove), this.#open.error),
+      about,
       section(t("settings.change"), form),
       section(t("settings.deliveries"), log),
     );
@@ -119,6 +122,7 @@ export class WebhooksPage extends PageElement {
       const { deliveryId } = await this.act("test-webhook", { id });
       this.say(t("settings.testSent"));
       await log.follow(deliveryId);
+      await this.reload(); // whether it arrived stands in its state
     } catch (problem) {
       showSentence(error, problem.message);
     }
@@ -146,9 +150,10 @@ function row(webhook) {
   return h("li", { class: "leads" }, icon("link"), h("div", { class: "words" }, h("div", { class: "title" }, link, ...state(webhook).slice(0, 1)), facts), icon("chevron-right"));
 }
 
-function state({ enabled, failedInRow }) {
+function state({ enabled, failedInRow, lastArrived }) {
   if (!enabled) return [badge("warn", t("settings.webhookOff")), h("span", {}, failedInRow > 0 ? t("settings.webhookGivenUp", { n: failedInRow }) : "")];
   if (failedInRow > 0) return [badge("warn", t("settings.webhookFailing", { n: failedInRow }))];
+  if (lastArrived === false) return [badge("warn", t("settings.webhookMissed"))];
   return [badge("ok", t("settings.webhookOn"))];
 }
 

@@ -34,6 +34,12 @@ export function commands({ api, store }) {
       return { task, failed };
     },
 
+    /** What files are called now; those that are gone are left out. @returns {Promise<Record<string, string>>} */
+    async "ask-names"({ fileIds }) {
+      const found = await Promise.all(fileIds.map((fileId) => get(`/api/files/${id(fileId)}`).catch(() => null)));
+      return Object.fromEntries(found.filter(Boolean).map((file) => [file.id, file.name]));
+    },
+
     async "change-tasks"({ verb, body }) {
       return (await api.call("POST", `/api/tasks/${verb}`, { body })).data;
     },

@@ -77,7 +77,7 @@ impl Folder {
             Ok(text) if text.trim() == id.to_string() => Ok(()),
             Ok(text) => {
                 let whose: String = text.trim().chars().take(64).collect();
-                Err(Error::internal(format!("{root} belongs to pool {whose}, not to {id}")))
+                Err(Error::internal(format!("{root} belongs to pool {whose}, not to {id}.")))
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Err(Error::internal(format!(
                 "{root} has no {MARKER} file although pool {id} was used before; is its disk mounted?"

@@ -190,6 +190,7 @@ pub const FILES: &[Asset] = embed![
     "elements/task-card.js",
     "elements/task-details.css",
     "elements/task-details.js",
+    "elements/task-filters.js",
     "elements/task-list.css",
     "elements/task-list.js",
     "elements/task-selection.js",

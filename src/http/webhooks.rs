@@ -12,14 +12,24 @@ use super::notifications::chosen;
 use super::pages;
 use super::problem::Problem;
 use crate::domain::error::{Error, Kind, Result};
-use crate::domain::id::WebhookId;
+use crate::domain::id::{AccountId, WebhookId};
 use crate::domain::notification::{Format, Subject};
 use crate::notify::{self, forms, secrets};
 use crate::outgoing::parse_url;
+use crate::store::Db;
 use crate::store::outbox::{self, Attempt, Logged, State as Delivered, Target};
 use crate::store::webhooks::{self, Webhook};
 
 type Answer = Result<HttpResponse, Problem>;
+
+/// With what became of the last delivery that was tried: failures count in a row only when they are given up.
+fn seen(db: &Db, owner: AccountId, webhook: &Webhook) -> Result<Value> {
+    let mut view = view(webhook);
+    let last = outbox::log(db, owner, webhook.id, None, 1)?;
+    let tried = last.first().filter(|last| !last.attempts.is_empty());
+    view["lastArrived"] = json!(tried.map(|last| last.state == Delivered::Sent));
+    Ok(view)
+}
 
 fn view(webhook: &Webhook) -> Value {
     json!({
@@ -37,20 +47,22 @@ fn view(webhook: &Webhook) -> Value {
 
 pub async fn list(state: web::Data<State>, Signed(caller): Signed) -> Answer {
     let owner = caller.account_id;
-    let all = state.engine.store.read(move |db| webhooks::list(db, owner)).await?;
-    Ok(HttpResponse::Ok().json(all.iter().map(view).collect::<Vec<_>>()))
+    let read = state.engine.store.read(move |db| {
+        let all = webhooks::list(db, owner)?;
+        all.iter().map(|webhook| seen(db, owner, webhook)).collect::<Result<Vec<_>>>()
+    });
+    Ok(HttpResponse::Ok().json(read.await?))
 }
 
 pub async fn get(state: web::Data<State>, Signed(caller): Signed, id: web::Path<String>) -> Answer {
     let (owner, id) = (caller.account_id, input::id::<WebhookId>(&id, "webhook")?);
-    let webhook = state.engine.store.read(move |db| webhooks::get(db, owner, id)).await?;
-    Ok(HttpResponse::Ok().json(view(&webhook)))
+    let read = state.engine.store.read(move |db| seen(db, owner, &webhooks::get(db, owner, id)?));
+    Ok(HttpResponse::Ok().json(read.await?))
 }
 
 /// What a webhook is made of, or how it changes.
 /// The same with a new secret, which is shown this once.
-fn view_with(webhook: &Webhook, secret: Option<Zeroizing<String>>) -> Value {
-    let mut view = view(webhook);
+fn with_secret(mut view: Value, secret: Option<Zeroizing<String>>) -> Value {
     if let Some(secret) = secret {
         view["secret"] = json!(*secret);
     }
@@ -138,7 +150,7 @@ pub async fn create(
         webhooks::insert(tx, owner, &webhook)?;
         webhooks::get(tx.connection, owner, webhook.id)
     });
-    Ok(HttpResponse::Created().json(view_with(&made.await?, shown)))
+    Ok(HttpResponse::Created().json(with_secret(view(&made.await?), shown)))
 }
 
 pub async fn change(
@@ -156,10 +168,11 @@ pub async fn change(
         if !webhook.enabled {
             outbox::give_up(tx, Target::Webhook(owner, id))?;
         }
-        Ok((webhooks::get(tx.connection, owner, id)?, shown))
+        let webhook = webhooks::get(tx.connection, owner, id)?;
+        Ok((seen(tx.connection, owner, &webhook)?, shown))
     });
-    let (webhook, shown) = changed.await?;
-    Ok(HttpResponse::Ok().json(view_with(&webhook, shown)))
+    let (view, shown) = changed.await?;
+    Ok(HttpResponse::Ok().json(with_secret(view, shown)))
 }
 
 pub async fn remove(

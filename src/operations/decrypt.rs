@@ -107,11 +107,10 @@ impl FileDecrypt {
         }
         let mut text = Zeroizing::new(String::with_capacity(KEYS_MAX * 128));
         for (file, lock) in different {
-            let identity = self
-                .places
-                .passwords
-                .unlock(owner, file.id, lock, password)
-                .map_err(|error| error.with("fileName", file.name.clone()))?;
+            let identity =
+                self.places.passwords.unlock(owner, file.id, lock, password).map_err(|error| {
+                    error.with("fileName", file.name.clone()).with("field", "parameters.password")
+                })?;
             text.push_str(&identity.to_secret_text());
             text.push('\n');
         }

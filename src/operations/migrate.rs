@@ -109,7 +109,11 @@ impl Operation for StorageMigration {
             "deleteSource": asked.delete_source,
             "verify": asked.verify,
         });
-        let name = format!("Migrate {} files from {} to {}", files.len(), source.name, target.name);
+        let (from, to) = (&source.name, &target.name);
+        let name = match files.as_slice() {
+            [one] => format!("Migrate {} from {from} to {to}", one.name),
+            many => format!("Migrate {} files from {from} to {to}", many.len()),
+        };
         let mut plan = Plan::new(name, Lane::Io, parameters);
         plan.reserve_bytes = reserve(&files, target, caller.account_id, asked.delete_source);
         plan.items = files

@@ -170,6 +170,7 @@ async fn what_cannot_be_done_makes_no_task() {
     let refusal =
         ask("FileDecrypt", &file["id"], "not this one").await.refused(403, "PASSWORD_WRONG");
     assert_eq!(refusal["details"]["fileId"], file["id"]);
+    assert_eq!(refusal["details"]["field"], "parameters.password");
     ask("FileDecrypt", &file["id"], "").await.refused(400, "PASSWORD_REQUIRED");
     assert_eq!(drive.settled().await, before);
 }

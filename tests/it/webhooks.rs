@@ -199,12 +199,14 @@ async fn it_is_tried_eight_times_over_a_day_also_across_a_restart() {
         all.iter().map(|one| one.header("x-drive-delivery")).collect();
     assert_eq!((all.len(), ids.len()), (8, 1));
     assert!(all.iter().all(|one| one.header("x-drive-signature") == signature(SECRET, one)));
-    assert_eq!(user.get(&path(&made)).await.ok()["failedInRow"], 1);
+    let state = user.get(&path(&made)).await.ok();
+    assert_eq!((&state["failedInRow"], &state["lastArrived"]), (&json!(1), &json!(false)));
     receiver.answer(Manner::Status(204));
     fail(&user, "Again.").await;
     receiver.wait(9).await;
     attempts(&user, &made, 1).await;
-    assert_eq!(user.get(&path(&made)).await.ok()["failedInRow"], 0);
+    let state = user.get(&path(&made)).await.ok();
+    assert_eq!((&state["failedInRow"], &state["lastArrived"]), (&json!(0), &json!(true)));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 // Was Einstellungen, Verwaltung und Verbrauch gleich sagen.
 
 export default {
+  noDay: "Das ist kein Tag.",
   done: "Fertig",
   save: "Speichern",
   next: "Weiter",

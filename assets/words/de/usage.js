@@ -21,6 +21,7 @@ export default {
   saveCsv: "Als CSV speichern: {title}",
   empty: "Noch ist nichts gespeichert",
   emptyText: "Laden Sie Dateien hoch, dann sehen Sie hier, was den Platz belegt.",
+  emptyGuest: "Ein Gast sieht an, was andere teilen, und speichert nichts.",
   goFiles: "Zu den Dateien",
   "by-type": "Nach Art",
   "by-pool": "Nach Speicherort",

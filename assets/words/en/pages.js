@@ -1,6 +1,7 @@
 // What settings, administration and usage say alike.
 
 export default {
+  noDay: "This is no day.",
   done: "Done",
   save: "Save",
   next: "Next",

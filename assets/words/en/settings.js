@@ -165,6 +165,7 @@ export default {
   webhookSecretText: "The receiver checks signatures with it. Copy it now: it is shown this once only.",
   webhookOn: "On",
   webhookOff: "Off",
+  webhookMissed: "The last one did not arrive",
   webhookFailing: { one: "{n} failed in a row", other: "{n} failed in a row" },
   webhookGivenUp: { one: "{n} delivery failed in a row.", other: "{n} deliveries failed in a row." },
   switchOff: "Switch off",

@@ -21,6 +21,7 @@ export default {
   saveCsv: "Save as CSV: {title}",
   empty: "Nothing is stored yet",
   emptyText: "Upload files, and you will see here what takes up the room.",
+  emptyGuest: "A guest looks at what others share, and stores nothing.",
   goFiles: "Go to the files",
   "by-type": "By type",
   "by-pool": "By pool",

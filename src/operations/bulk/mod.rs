@@ -126,10 +126,13 @@ impl Operation for BulkOperation {
         let files = choose(engine, &request.caller, &asked)?;
         let dry = asked.operation_parameters.dry_run;
         let name = format!(
-            "{}{} {} files",
+            "{}{} {}",
             if dry { "Try: " } else { "" },
             asked.operation_type.verb(),
-            files.len()
+            match files.as_slice() {
+                [one] => one.name.to_string(),
+                several => format!("{} files", several.len()),
+            }
         );
         let mut parameters = serde_json::to_value(&asked).map_err(Error::internal)?;
         if dry {

@@ -25,7 +25,11 @@ const SWEEP_MAX: usize = 10_000;
 pub fn empty(engine: &Arc<Engine>, owner: AccountId) -> Result<Submitted> {
     let now = engine.clock.now();
     let all = engine.store.read_now(|db| trashed(db, owner, None, now, ITEMS_MAX))?;
-    let plan = purge(format!("Empty the trash ({} files)", all.len()), "trash.empty", all)?;
+    let name = match all.len() {
+        1 => "Empty the trash (1 file)".to_owned(),
+        many => format!("Empty the trash ({many} files)"),
+    };
+    let plan = purge(name, "trash.empty", all)?;
     engine.queue_own(owner, TaskType::BulkOperation, plan)
 }
 
@@ -36,7 +40,10 @@ pub(super) fn tend(engine: &Arc<Engine>, now: Timestamp) -> Result<()> {
         if due.is_empty() {
             continue;
         }
-        let name = format!("Delete {} files whose time is over", due.len());
+        let name = match due.len() {
+            1 => "Delete a file whose time is over".to_owned(),
+            many => format!("Delete {many} files whose time is over"),
+        };
         let plan = purge(name, "trash.recycle", due)?;
         if let Err(error) = engine.queue_own(account.id, TaskType::BulkOperation, plan) {
             tracing::warn!(account.id = %account.id, %error, "old files stay until the next sweep");

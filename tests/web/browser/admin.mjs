@@ -105,6 +105,11 @@ test("room is given for a while, and ended", async () => {
   await wrong.waitFor();
   await dialog().getByLabel("How much more").fill("500 MB");
   assert.ok(await wrong.isHidden(), "what is mended is not wrong any more");
+  const until = await dialog().getByLabel("Until").inputValue();
+  await dialog().getByLabel("Until").fill("");
+  await button("Give", dialog()).click();
+  await dialog().getByText("This is no day.").waitFor();
+  await dialog().getByLabel("Until").fill(until);
   await dialog().getByLabel("Reason").fill("films of the wedding");
   await photograph(page, "admin-grant");
   await places.check("a grant");
@@ -232,10 +237,12 @@ test("the tasks of everybody are listed and filtered", async () => {
   await page.getByText("Back-up of ben").waitFor();
   await page.getByText("Back-up of anna").waitFor();
   await page.getByText("tar failed in part 3").waitFor();
+  for (const name of ["ben", "anna"]) await page.getByRole("row", { name: `Back-up of ${name}` }).getByRole("cell", { name, exact: true }).waitFor();
   await photograph(page, "admin-tasks");
   await places.check("tasks");
   await page.getByLabel("Account", { exact: true }).selectOption({ label: "ben" });
   await page.getByText("Back-up of anna").waitFor({ state: "detached" });
+  await page.getByRole("row", { name: "Back-up of ben" }).getByRole("cell", { name: "ben", exact: true }).waitFor();
   await page.getByLabel("State").selectOption("Completed");
   await page.getByText("No tasks fit this filter.").waitFor();
 });
@@ -261,12 +268,22 @@ test("the audit log is filtered, paged and exported", async () => {
   await page.getByRole("row", { name: /Changed an account/ }).first().waitFor();
   await page.getByLabel("From").fill("2090-01-01");
   await page.getByText("Nothing fits this filter.").waitFor();
+  assert.match(page.url(), /audit\?action=account\.change&outcome=ok&after=2090-01-01$/);
+  await page.reload();
+  await page.getByText("Nothing fits this filter.").waitFor();
+  assert.equal(await page.getByLabel("From").inputValue(), "2090-01-01");
+  await page.getByLabel("From").evaluate((field) => {
+    field.type = "text"; // as typed where the browser lets a year have five digits
+    field.value = "12026-01-01";
+    field.dispatchEvent(new Event("change", { bubbles: true }));
+  });
+  await page.getByText("This is no day.").waitFor();
 });
 
 test("health is told, also when it is not well", async () => {
   await places.go("admin/health");
   await page.getByText("Everything works.").waitFor();
-  await page.getByRole("row", { name: /Computing/ }).waitFor();
+  await page.getByRole("row", { name: /Archives and conversions/ }).waitFor();
   await photograph(page, "admin-health");
   await places.check("health");
   const body = JSON.stringify({ status: "unhealthy", version: "1", database: { status: "healthy", writeQueue: 3 }, pools: [{ name: "cold storage", status: "unhealthy", freeBytes: null, totalBytes: null }], queues: {}, uploads: { active: 0 }, websocket: { connections: 1 } });

@@ -40,7 +40,7 @@ test("the language can be German, and goes back", async () => {
   await places.heading("Profil").waitFor();
   assert.equal(await page.evaluate(() => document.documentElement.lang), "de");
   await photograph(page, "settings-german");
-  for (const [name, heading] of [["password", "Passwort"], ["sign-ins", "Anmeldungen"], ["tokens", "Zugangsschlüssel"], ["second-factor", "Zweiter Faktor"], ["notifications", "Benachrichtigungen"], ["webhooks", "Webhooks"]]) {
+  for (const [name, heading] of [["password", "Passwort"], ["sign-ins", "Anmeldungen"], ["tokens", "Zugriffsschlüssel"], ["second-factor", "Zweiter Faktor"], ["notifications", "Benachrichtigungen"], ["webhooks", "Webhooks"]]) {
     await places.go(`settings/${name}`);
     await places.heading(heading).waitFor();
   }

@@ -68,6 +68,7 @@ test("a link with a passcode asks for it, and opens", async () => {
   await page.keyboard.press("Enter");
   await page.getByRole("heading", { name: wish.name }).waitFor();
   faults.forgive();
+  await page.waitForFunction(() => document.activeElement.localName === "main");
   await page.getByText("Shared by anna").waitFor();
   assert.equal(await page.locator("share-page .files li").count(), 4);
   assert.equal(await page.getByText("photos").count(), 0, "the owner's folders stay the owner's");

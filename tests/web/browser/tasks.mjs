@@ -57,6 +57,7 @@ step("a task is made from what the server offers, and its result is a link", asy
   await dialog.getByRole("button", { name: "harbour two.txt" }).click();
   await dialog.getByText("More choices").click();
   await dialog.getByLabel(/^Name of the archive/).fill("sea.zip");
+  await dialog.getByLabel("Name optional", { exact: true }).waitFor();
   await photograph(page, "tasks-new");
   await isClean(page, "the form of a task");
   await dialog.getByRole("button", { name: "Start" }).click();
@@ -71,6 +72,15 @@ step("a task is made from what the server offers, and its result is a link", asy
   await page.keyboard.press("Escape");
 });
 
+step("results are called what the files are called", async () => {
+  const [{ id: fileId }] = await api("GET", "/api/files?q=sea.zip");
+  await api("POST", "/api/tasks", { type: "FileDecompress", parameters: { fileId, targetFolder: "/unpacked" } });
+  await inStatus(card("Unpack sea.zip"), "Completed");
+  await card("Unpack sea.zip").locator(".title").click();
+  for (const name of ["harbour one.txt", "harbour two.txt"]) await page.getByRole("dialog").getByRole("link", { name }).waitFor();
+  await page.keyboard.press("Escape");
+});
+
 step("a field that is missing or wrong is named, and what was typed stays", async () => {
   await page.getByRole("button", { name: "New task" }).click();
   const dialog = page.getByRole("dialog");
@@ -81,7 +91,7 @@ step("a field that is missing or wrong is named, and what was typed stays", asyn
   await dialog.getByRole("button", { name: "dunes.txt" }).click();
   await dialog.getByLabel("Password").fill("short");
   await dialog.getByRole("button", { name: "Start" }).click();
-  await dialog.locator(".field-error:not([hidden])").waitFor();
+  await dialog.getByText("At least 8 characters.").waitFor();
   await photograph(page, "tasks-wrong");
   await dialog.getByRole("button", { name: "Cancel" }).click();
 });
@@ -101,7 +111,47 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   await page.keyboard.press("Escape");
   await page.locator("lane-tiles").getByRole("button", { name: /^1 failed today/ }).click();
   await total(1);
+  assert.match(page.url(), /#\/tasks\?status=today&lane=cpu$/);
+  await page.reload();
+  await total(1);
+  await page.goto(`${server.url}/#/files`);
+  await page.locator("file-list").waitFor();
+  await page.goBack();
+  await total(1);
+  await page.getByRole("button", { name: "Show other lanes than “Archives and conversions” too" }).click();
+  assert.ok(await page.evaluate(() => document.activeElement.matches(".search")), "the focus stays in the filters");
   await filter("status").selectOption("");
+  assert.ok(page.url().endsWith("#/tasks"));
+  await filter("type").selectOption({ label: "Convert a file" });
+  await total(1);
+  await page.getByRole("link", { name: "Tasks" }).click();
+  await card("into sea.zip").waitFor();
+});
+
+step("a notification leads to its task, loaded or not", async () => {
+  await page.locator("notification-bell button").first().click();
+  await page.locator("notification-list").getByRole("link", { name: /^Failed: Convert broken picture/ }).first().click();
+  const dialog = page.getByRole("dialog");
+  await dialog.getByRole("heading", { name: "Convert broken picture" }).waitFor();
+  await page.keyboard.press("Escape");
+  await page.waitForFunction(() => location.hash === "#/tasks");
+  assert.notEqual(await page.evaluate(() => document.activeElement.localName), "body");
+  const [{ taskId }] = await api("GET", "/api/tasks?q=into%20sea.zip");
+  await page.goto(`${server.url}/#task=${taskId}`);
+  await dialog.getByRole("heading", { name: "Compress 2 files into sea.zip" }).waitFor();
+  await page.keyboard.press("Escape");
+  world.faults.forgive("404");
+  await page.goto(`${server.url}/#/tasks/00000000-0000-7000-8000-000000000000`);
+  await page.locator("toast-stack", { hasText: "There is no such task." }).getByRole("button").click();
+  world.faults.forgive();
+});
+
+step("uploads are found by the name that they show", async () => {
+  await page.getByRole("searchbox", { name: "Search by name" }).fill("dunes");
+  await total(1);
+  await card("dunes.txt").waitFor();
+  await page.getByRole("searchbox", { name: "Search by name" }).fill("");
+  await card("into sea.zip").waitFor();
 });
 
 step("a task that could not do all it was to do says so", async () => {
@@ -158,8 +208,10 @@ step("one that waits is put before others", async () => {
   await page.waitForFunction(async () => (await (await fetch("/api/tasks?q=tonight")).json())[0].priority === 100);
   await photograph(page, "tasks-priority");
   await page.keyboard.press("Escape");
-  await card("For tonight").getByRole("button", { name: "Cancel: For tonight" }).click();
+  await card("For tonight").getByText(/planned for .*2099/).waitFor();
+  await card("For tonight").getByRole("button", { name: "Cancel: For tonight" }).press("Enter");
   await inStatus(card("For tonight"), "Cancelled");
+  assert.equal(await page.evaluate(() => document.activeElement.textContent), "For tonight", "the focus stays on the card");
   assert.ok(await card("For tonight").getByRole("button", { name: /Try again/ }).isHidden(), "the server tries again what failed, and nothing else");
 });
 
@@ -187,7 +239,7 @@ step("thousands scroll, are filtered, and are changed at once", async () => {
   await page.locator("task-list .selection").getByRole("button", { name: "Pause" }).click();
   await page.getByText("Pause 900 tasks?").waitFor();
   await page.getByRole("button", { name: "Yes, do it" }).click();
-  await page.getByText("900 tasks changed").waitFor({ timeout: 90_000 });
+  await page.locator("task-list .total", { hasText: "900 tasks changed" }).waitFor({ timeout: 90_000 });
   await filter("status").selectOption("Paused");
   await total(OPEN);
   const second = page.locator("task-card[aria-posinset='2']");
@@ -203,6 +255,30 @@ step("thousands scroll, are filtered, and are changed at once", async () => {
   await page.getByRole("button", { name: "Show all tasks" }).click();
 });
 
+step("a verb counts those that it fits, and what could not be changed stays selected", async () => {
+  const box = (name) => card(name).getByRole("checkbox").check();
+  for (const name of ["Open one", "Open two", "Ended"]) {
+    const { taskId } = await api("POST", "/api/tasks", { type: "Custom", name });
+    if (name === "Ended") await api("POST", `/api/tasks/${taskId}/complete`, {});
+  }
+  for (const name of ["Open one", "Open two", "Ended"]) await box(name);
+  const bar = page.locator("task-list .selection");
+  await bar.getByRole("button", { name: "Cancel", exact: true }).first().click();
+  await bar.getByText("Cancel 2 tasks? What is finished stays; the rest is not done. 1 had ended already.").waitFor();
+  await page.route("**/api/tasks/cancel", async (route) => {
+    const { taskIds } = route.request().postDataJSON();
+    const results = taskIds.map((taskId) => ({ taskId, error: { code: "CONFLICT", message: "Not now." } }));
+    await route.fulfill({ json: { matched: taskIds.length, succeeded: 0, dryRun: false, results } });
+  });
+  await bar.getByRole("button", { name: "Yes, do it" }).click();
+  await bar.getByText("0 changed, 2 could not: Not now.").waitFor();
+  await page.unroute("**/api/tasks/cancel");
+  assert.equal(await page.locator("task-card[data-selected]").count(), 2);
+  await bar.getByRole("button", { name: "Cancel", exact: true }).first().click();
+  await bar.getByRole("button", { name: "Yes, do it" }).click();
+  await inStatus(card("Open two"), "Cancelled");
+});
+
 step("administrators see everybody's, and leave them alone", async () => {
   await api("POST", "/api/accounts", { name: "berta", password: "another long password" });
   const { accessToken } = await api("POST", "/api/auth/login", { name: "berta", password: "another long password" });
@@ -211,6 +287,10 @@ step("administrators see everybody's, and leave them alone", async () => {
   const hers = card("Berta's own work");
   await hers.getByText("berta", { exact: true }).waitFor();
   assert.equal(await hers.getByRole("button", { name: /^(Pause|Cancel)/ }).count(), 0);
+  const master = page.getByRole("checkbox", { name: "Select all that are loaded" });
+  await master.check();
+  assert.ok(await master.isChecked() && !(await master.evaluate((box) => box.indeterminate)));
+  await master.uncheck();
   await filter("owner").selectOption("");
   await hers.waitFor({ state: "detached" });
 });

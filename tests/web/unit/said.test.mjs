@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import "./english.mjs";
 import { loadSaid, said } from "../../../assets/core/said.js";
-import { titleOf } from "../../../assets/core/task-view.js";
+import { humanised, titleOf } from "../../../assets/core/task-view.js";
 import { LANGUAGES, useLanguage } from "../../../assets/core/words.js";
 import { auditActions, errorCodes, noticeSubjects, serverTexts } from "./server-texts.mjs";
 
@@ -49,6 +49,12 @@ test("names, numbers and sizes are set in, field names and file names stay", asy
   assert.equal(said('Pool "Main" takes files of at most 4194304 bytes; this one has 5242880.'), "Der Speicherort „Main“ nimmt Dateien bis 4,2 MB; diese hat 5,2 MB.");
   assert.equal(said("a: b.jpg: The picture's file is cut short or damaged."), "a: b.jpg: Die Datei des Bildes ist abgeschnitten oder beschädigt.");
   assert.equal(said("Failed: Unpack old.zip"), "Fehlgeschlagen: old.zip entpacken");
+  assert.equal(said("Copy harbour.jpg"), "harbour.jpg kopieren");
+  assert.equal(said("hook.example did not answer: Connection refused (os error 111)."), "hook.example hat nicht geantwortet: Die Verbindung wurde abgelehnt.");
+  assert.equal(said("hook.example has no address."), "hook.example hat keine Adresse.");
+  const results = ["compressedSize", "originalSize", "compressionRatio", "resultSize", "records", "skippedCount"];
+  const german = ["Gepackte Größe", "Größe vorher", "Verhältnis", "Größe des Ergebnisses", "Datensätze", "Übersprungen"];
+  assert.deepEqual(results.map(humanised), german);
   assert.equal(said("Try: Delete for good 3 files"), "Probe: 3 Dateien endgültig löschen");
   const task = { type: "FileCompress", name: "Compress 12 files into harbour.zip" };
   const titles = [task, { ...task, type: "Custom", parameters: { handler: "makePreviews" } }, { ...task, type: "Custom" }].map(titleOf);

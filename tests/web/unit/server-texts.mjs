@@ -7,9 +7,9 @@ import { fileURLToPath } from "node:url";
 
 const SOURCES = fileURLToPath(new URL("../../../src/", import.meta.url));
 /** Layers whose errors can reach a client. */
-const TALKING = /^(domain|store|blobs|engine|operations|notify|http)\//;
+const TALKING = /^((domain|store|blobs|engine|operations|notify|http)\/|outgoing\.rs$)/;
 /** What is said on the command line, in the log, or in metrics alone. */
-const SILENT = /^(operations\/transfer\/|http\/health\.rs|http\/identity\/(bearer|keys)\.rs|notify\/billing\.rs|blobs\/(bring|folder)\.rs|operations\/previews\/|operations\/convert\/alone\.rs)|tests?(\.rs|\/)/;
+const SILENT = /^(operations\/transfer\/|http\/health\.rs|http\/identity\/(bearer|keys)\.rs|notify\/billing\.rs|blobs\/bring\.rs|operations\/previews\/|operations\/convert\/alone\.rs)|tests?(\.rs|\/)/;
 
 /** @returns {Promise<{name: string, text: string}[]>} the sources without tests and comments */
 export async function sources() {
@@ -23,11 +23,11 @@ export async function sources() {
 }
 
 const literals = (text) => [...text.matchAll(/"((?:[^"\\]|\\.)*)"/gs)].map(([, raw]) => raw.replace(/\\\n\s*/g, "").replace(/\\"/g, '"').replace(/\\\\/g, "\\"));
-const isSentence = (text) => /[\w}"\])>][.?]$|; \{\w*\}$/.test(text) && text.includes(" ") && /[a-z]{2}/.test(text.replace(/\{\w*\}/g, ""));
+const isSentence = (text) => /[\w}"\])>/][.?]$|; \{\w*\}$/.test(text) && text.includes(" ") && /[a-z]{2}/.test(text.replace(/\{\w*\}/g, ""));
 /** "Move files", "Unpack {}", "Password": in the operations they are names of tasks and titles. */
 const isTitle = (text) => /^[A-Z]\w*:?( [^\n=]*)?[^.:\s]$/.test(text) && /[a-z]/.test(text) && !/[a-z][A-Z]|[A-Z]{4}/.test(text);
 const PHASES = [/\.phase\("(\w+)"/g, /begin_long\([^()]*"(\w+)"\)/g];
-/** The names of these are made of a verb and a number. */
+/** The names of these are made of a verb and a number, or the name of one file. */
 const VERBS = [["operations/bulk/mod.rs", /=> "([A-Z][a-z ]+)"/g], ["operations/encrypt.rs", /"(Encrypt)"/g], ["operations/decrypt.rs", /"(Decrypt)"/g]];
 
 /** @returns {Promise<Map<string, string>>} each text with a file that says it */
@@ -39,7 +39,7 @@ export async function serverTexts() {
     const notices = [...text.matchAll(/let title =\s*format!\(\s*"((?:[^"\\]|\\.)*)"/g)].map(([whole]) => literals(whole)[0]);
     const phases = PHASES.flatMap((pattern) => [...text.matchAll(pattern)].map(([, phase]) => phase));
     const verbs = VERBS.filter(([file]) => file === name).flatMap(([, pattern]) => [...text.matchAll(pattern)].map(([, verb]) => verb));
-    const said = [...all.filter(isSentence), ...titles.filter((title) => !verbs.includes(title)), ...notices, ...phases, ...verbs.map((verb) => `${verb} {} files`)];
+    const said = [...all.filter(isSentence), ...titles.filter((title) => !verbs.includes(title)), ...notices, ...phases, ...verbs.flatMap((verb) => [`${verb} {} files`, `${verb} {}`])];
     for (const one of said) found.set(one, name);
   }
   return found;
