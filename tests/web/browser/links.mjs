@@ -34,6 +34,7 @@ test("links", (t) =>
     ["more files go behind a link that is there", addsToLink],
     ["its terms change, its files are taken out", changesLink],
     ["it is stopped and shared again, and a visitor notices", stopsAndStarts],
+    ["one that ends while it is looked at says so", endsMeanwhile],
     ["it is deleted, and the files stay", removesLink],
   ]));
 
@@ -133,6 +134,17 @@ async function stopsAndStarts() {
   await card("Summer").getByRole("button", { name: /^Share again/ }).click();
   await toast("“Summer” is shared again").waitFor();
   assert.equal(await status(), 200);
+}
+
+async function endsMeanwhile() {
+  const { id } = await world.server.ask("POST", "/api/bundles", { name: "For a moment", expiredAt: new Date(Date.now() + 4000).toISOString() });
+  await go("#/files");
+  await row("map.txt").waitFor();
+  await go("#/shares");
+  await card("For a moment").getByText("Open", { exact: true }).waitFor();
+  await card("For a moment").getByText("Expired", { exact: true }).waitFor();
+  await world.server.ask("DELETE", `/api/bundles/${id}`);
+  await page.reload();
 }
 
 async function removesLink() {
