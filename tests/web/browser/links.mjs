@@ -35,6 +35,7 @@ test("links", (t) =>
     ["its terms change, its files are taken out", changesLink],
     ["it is stopped and shared again, and a visitor notices", stopsAndStarts],
     ["links that are made and changed elsewhere are seen", seesOthers],
+    ["one that ends while it is looked at says so", endsMeanwhile],
     ["it is deleted, and the files stay", removesLink],
   ]));
 
@@ -146,6 +147,17 @@ async function seesOthers() {
   await card("Spring").waitFor();
   await server.ask("DELETE", `/api/bundles/${id}`);
   await card("Spring").waitFor({ state: "detached" });
+}
+
+async function endsMeanwhile() {
+  const { id } = await world.server.ask("POST", "/api/bundles", { name: "For a moment", expiredAt: new Date(Date.now() + 4000).toISOString() });
+  await go("#/files");
+  await row("map.txt").waitFor();
+  await go("#/shares");
+  await card("For a moment").getByText("Open", { exact: true }).waitFor();
+  await card("For a moment").getByText("Expired", { exact: true }).waitFor();
+  await world.server.ask("DELETE", `/api/bundles/${id}`);
+  await page.reload();
 }
 
 async function removesLink() {

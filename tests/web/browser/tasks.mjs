@@ -112,6 +112,8 @@ step("what went wrong is told with its attempts, and tried again", async () => {
   await page.locator("lane-tiles").getByRole("button", { name: /^1 failed today/ }).click();
   await total(1);
   assert.match(page.url(), /#\/tasks\?status=today&lane=cpu$/);
+  await photograph(page, "tasks-lane");
+  await isClean(page, "tasks of one lane");
   await page.reload();
   await total(1);
   await page.goto(`${server.url}/#/files`);
@@ -213,6 +215,17 @@ step("one that waits is put before others", async () => {
   await inStatus(card("For tonight"), "Cancelled");
   assert.equal(await page.evaluate(() => document.activeElement.textContent), "For tonight", "the focus stays on the card");
   assert.ok(await card("For tonight").getByRole("button", { name: /Try again/ }).isHidden(), "the server tries again what failed, and nothing else");
+});
+
+step("one that waits says what for", async () => {
+  const [task] = await api("GET", "/api/tasks?q=tonight");
+  const waiting = { ...task, status: "Pending", errorCode: "POOL_OFFLINE", errorMessage: 'Pool "cold storage" is offline.', runAt: null, rev: task.rev + 1 };
+  await page.route("**/api/tasks?*", (route) => route.fulfill({ json: [waiting], headers: { "x-total": "1" } }));
+  await page.reload();
+  await card("For tonight").getByText('Pool "cold storage" is offline.').waitFor();
+  await page.unroute("**/api/tasks?*");
+  await page.reload();
+  await inStatus(card("For tonight"), "Cancelled");
 });
 
 step("thousands scroll, are filtered, and are changed at once", async () => {
