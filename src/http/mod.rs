@@ -29,6 +29,7 @@ pub mod bundles;
 pub mod conditions;
 pub mod content;
 pub mod content_links;
+pub mod embedded;
 pub mod file_changes;
 pub mod file_drop;
 pub mod files;

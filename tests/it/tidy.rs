@@ -232,7 +232,7 @@ fn long_functions(text: &str) -> Vec<String> {
 #[test]
 fn the_embedded_list_is_the_assets_folder() {
     let embedded: BTreeSet<String> =
-        drive::http::assets::FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
+        drive::http::embedded::FILES.iter().map(|(path, _)| (*path).to_owned()).collect();
     let folder: BTreeSet<String> = files("assets", "")
         .iter()
         .map(|path| path.strip_prefix(root().join("assets")).unwrap().display().to_string())
