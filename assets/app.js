@@ -23,7 +23,6 @@ import "./elements/drive-app.js";
 import { createApi } from "./core/api.js";
 import { createFileCommands } from "./core/file-commands.js";
 import { Later } from "./core/later.js";
-import { lead } from "./core/leader.js";
 import { Live } from "./core/live.js";
 import { noticeCommands } from "./core/notice-commands.js";
 import { said } from "./core/said.js";
@@ -146,7 +145,7 @@ addEventListener("beforeunload", (event) => {
   // What would stop when the page goes; a file that was only picked must be picked again afterwards.
   if (sending.now?.intake.isAsking || [...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
 });
-lead(navigator.locks, () => session.lead());
+calm.promise.then(async () => (await import("./core/leader.js")).lead(navigator.locks, () => session.lead()));
 
 async function start() {
   app.problem = null;

@@ -2,6 +2,20 @@
 
 import { composed } from "./names.js";
 
+/**
+ * @typedef {object} UploadMeans what an upload needs from outside
+ * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk, sendFile
+ * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
+ * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
+ * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
+ * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
+ * @property {number} wholeBytes files up to this go in one request
+ * @property {() => number} now milliseconds
+ * @property {() => number} random
+ * @property {(upload: import("./upload.js").Upload) => void} changed
+ * @property {(upload: import("./upload.js").Upload, sample: string) => void} created the server has given it a task id
+ */
+
 /** Between two tries while the server is away. */
 const RETRY_MS = 5000;
 
@@ -16,7 +30,7 @@ export async function endAtServer(transport, taskId) {
 
 /**
  * However long the server is away: a wish to cancel is not forgotten.
- * @param {import("./upload-view.js").UploadMeans} means @param {string} taskId @param {() => void} onWait
+ * @param {UploadMeans} means @param {string} taskId @param {() => void} onWait
  */
 export async function endInTheEnd({ transport, sleep, connected }, taskId, onWait) {
   const { signal } = new AbortController();

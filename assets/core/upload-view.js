@@ -35,20 +35,6 @@ import { t } from "./words.js";
  * @property {string | null} replaces id of the stored file that goes to the trash once this one is stored
  */
 
-/**
- * @typedef {object} UploadMeans what an upload needs from outside
- * @property {object} transport createUpload, uploadState, uploadProgress, completeUpload, resumeTask, sendChunk, sendFile
- * @property {(blob: Blob, options: {signal: AbortSignal}) => Promise<string>} hash
- * @property {(ms: number, signal: AbortSignal) => Promise<void>} sleep may wake early, when trying makes sense again
- * @property {(signal: AbortSignal, onWait: () => void) => Promise<void>} connected waits while offline or signed out
- * @property {import("./chunk-limit.js").ChunkLimit} limit how large chunks may be here
- * @property {number} wholeBytes files up to this go in one request
- * @property {() => number} now milliseconds
- * @property {() => number} random
- * @property {(upload: import("./upload.js").Upload) => void} changed
- * @property {(upload: import("./upload.js").Upload, sample: string) => void} created the server has given it a task id
- */
-
 /** States in which the row has something left to do. */
 const OPEN = new Set(["queued", "sending", "paused", "waiting", "verifying", "needs-file"]);
 /** States in which this page moves it along by itself. */

@@ -48,7 +48,7 @@ export class Upload {
   #isCancelled = false;
 
   /**
-   * @param {import("./upload-view.js").UploadMeans} means
+   * @param {import("./endings.js").UploadMeans} means
    * @param {{file: File, view: Partial<import("./upload-view.js").UploadView>, here?: object, spare?: string}} what `here`:
    *   the stored file that this one seems to be; `spare`: its name should it be another
    */

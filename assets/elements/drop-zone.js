@@ -6,12 +6,14 @@
 // "add-files" {items, groups, lost, empty}, each item {file, folder, handle?, group?, groupName?}, each group a folder
 // {key, name, folder, handle?}; `lost` and `empty` as core/folder-reader.js tells them.
 
-import { filesOfEntry, filesOfHandle, filesOfPicker } from "../core/folder-reader.js";
 import { folderWords } from "../core/format.js";
 import { newKey } from "../core/keys.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
+
+/** Comes when the first folder does. */
+const readers = () => import("../core/folder-reader.js");
 
 /** Names that browsers give to pictures without one; several would all be called the same. */
 const PASTED = /^image\.(png|jpe?g)$/;
@@ -62,7 +64,7 @@ export class DropZone extends DriveElement {
       const handle = await window.showDirectoryPicker();
       const { folder } = this;
       this.#tellReading(handle.name);
-      this.#sendFolders([{ name: handle.name, folder, handle, ...(await filesOfHandle(handle, folder)) }]);
+      this.#sendFolders([{ name: handle.name, folder, handle, ...(await (await readers()).filesOfHandle(handle, folder)) }]);
     } catch (error) {
       if (error.name !== "AbortError") this.#folders.click();
     } finally {
@@ -79,10 +81,11 @@ export class DropZone extends DriveElement {
     field.value = ""; // or choosing the same file again would be no change
   }
 
-  #onFolder() {
+  async #onFolder() {
     const { folder } = this;
-    const { name, items } = filesOfPicker(this.#folders.files, folder);
+    const files = [...this.#folders.files];
     this.#folders.value = "";
+    const { name, items } = (await readers()).filesOfPicker(files, folder);
     this.#sendFolders([{ name, folder, items }]);
   }
 
@@ -143,9 +146,9 @@ export class DropZone extends DriveElement {
     this.#sendFolders(folders, items);
   }
 
-  #read(entry, folder) {
+  async #read(entry, folder) {
     this.#tellReading(entry.name);
-    return filesOfEntry(entry, folder, (n) => this.#tellReading(entry.name, n));
+    return (await readers()).filesOfEntry(entry, folder, (n) => this.#tellReading(entry.name, n));
   }
 
   /** A large folder takes seconds to look through. */

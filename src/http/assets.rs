@@ -27,18 +27,25 @@ static HASH: LazyLock<String> = LazyLock::new(|| {
     hasher.finalize().to_hex()[..16].to_owned()
 });
 
-static INDEX: LazyLock<String> = LazyLock::new(|| page("index.html"));
-static SHARE: LazyLock<String> = LazyLock::new(|| page("share.html"));
-static MANIFEST: LazyLock<String> = LazyLock::new(|| page("manifest.webmanifest"));
-static WORKER: LazyLock<String> = LazyLock::new(|| page("worker.js"));
+/// What knows where the parts are, as it is and packed.
+struct Page {
+    plain: String,
+    packed: Vec<u8>,
+}
+
+static INDEX: LazyLock<Page> = LazyLock::new(|| page("index.html"));
+static SHARE: LazyLock<Page> = LazyLock::new(|| page("share.html"));
+static MANIFEST: LazyLock<Page> = LazyLock::new(|| page("manifest.webmanifest"));
+static WORKER: LazyLock<Page> = LazyLock::new(|| page("worker.js"));
 
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
-/// A page that knows where its parts are.
-fn page(path: &str) -> String {
+fn page(path: &str) -> Page {
     let page = find(path).map(|content| String::from_utf8_lossy(content)).unwrap_or_default();
-    page.replace("{{assets}}", &format!("/a/{}", *HASH))
+    let plain = page.replace("{{assets}}", &format!("/a/{}", *HASH));
+    let packed = pack(plain.as_bytes()).unwrap_or_default();
+    Page { plain, packed }
 }
 
 /// What is text, packed once: a page comes in a third of its bytes.
@@ -81,17 +88,24 @@ pub async fn worker(request: HttpRequest) -> HttpResponse {
     answer(&request, &WORKER, SCRIPT)
 }
 
-fn answer(request: &HttpRequest, page: &'static str, content_type: &str) -> HttpResponse {
-    let etag = format!("\"{}\"", *HASH);
+fn answer(request: &HttpRequest, page: &'static Page, content_type: &str) -> HttpResponse {
+    let is_packed = takes_gzip(request) && !page.packed.is_empty();
+    let etag = format!("\"{}{}\"", *HASH, if is_packed { "-gz" } else { "" });
     let mut answer = HttpResponse::Ok();
     answer
         .insert_header((header::CONTENT_TYPE, content_type))
+        .insert_header((header::VARY, "accept-encoding"))
         .insert_header((header::CACHE_CONTROL, "no-cache"))
         .insert_header((header::ETAG, etag.clone()));
     if text(request, header::IF_NONE_MATCH) == Some(&etag) {
         return answer.status(actix_web::http::StatusCode::NOT_MODIFIED).finish();
     }
-    answer.body(page)
+    match is_packed {
+        true => {
+            answer.insert_header((header::CONTENT_ENCODING, "gzip")).body(page.packed.as_slice())
+        }
+        false => answer.body(page.plain.as_str()),
+    }
 }
 
 /// Does the client take gzip? Browsers say so plainly; whoever weighs it at nought gets the plain file.
