@@ -174,7 +174,8 @@ async function operates() {
   await menu("table.json", "decrypt");
   await page.getByLabel("Password", { exact: true }).fill("wrong");
   await dialog().getByRole("button", { name: "Decrypt" }).click();
-  await dialog().getByRole("alert").waitFor();
+  await dialog().locator(".field-error").waitFor();
+  assert.ok(await page.getByLabel("Password", { exact: true }).evaluate((field) => field === document.activeElement), "the wrong field has the focus");
   faults.forgive();
   await page.getByLabel("Password", { exact: true }).fill("salt water 7");
   await dialog().getByRole("button", { name: "Decrypt" }).click();
