@@ -58,7 +58,9 @@ export class Intake {
 
   /** What is remembered, with the answers that were given. @param {object[]} items */
   async send(items) {
-    const { met, isTaken } = await findConflicts(this.#api, items).catch(unlessOffline);
+    const found = await this.#findConflicts(items);
+    if (found === null) return;
+    const { met, isTaken } = found;
     const open = [];
     for (const item of items) {
       const stored = met.get(item);
@@ -71,6 +73,21 @@ export class Intake {
     const asked = new Set(open);
     this.#uploader.add(items.filter((item) => !asked.has(item)));
     if (open.length > 0) await this.#ask(open, { met, isTaken });
+  }
+
+  /** Waits for a sign-in; null where it is somebody else's, for what was given is not theirs. */
+  async #findConflicts(items) {
+    const whose = this.#uploader.accountId;
+    for (;;) {
+      try {
+        return await findConflicts(this.#api, items);
+      } catch (problem) {
+        if (problem.status === 0) return { met: new Map(), isTaken: async () => false }; // nothing is lost when both are kept
+        if (problem.status !== 401) throw problem;
+      }
+      await this.#uploader.signedIn();
+      if (this.#uploader.accountId !== whose) return null;
+    }
   }
 
   async #ask(open, { met, isTaken }) {
@@ -104,10 +121,4 @@ export class Intake {
     };
     await Promise.all(Array.from({ length: TOGETHER }, worker));
   }
-}
-
-/** Nobody can be asked: nothing is lost when both are kept. */
-function unlessOffline(problem) {
-  if (problem.status !== 0) throw problem;
-  return { met: new Map(), isTaken: async () => false };
 }

@@ -45,6 +45,11 @@ export class Holds {
     this.#locks.request(UPLOAD + id, { signal: waiting.signal }, kept).catch(() => {}); // let go before it was ours
   }
 
+  /** Whether this page sends it. @param {string} id */
+  has(id) {
+    return this.#own.has(id);
+  }
+
   /** @param {string} id */
   drop(id) {
     this.#own.get(id)?.();

@@ -95,7 +95,7 @@ export class LeftBehind {
    * @param {Memo[]} memos of this account @param {Set<string>} elsewhere what other pages send
    */
   show(memos, elsewhere) {
-    const taken = new Set(elsewhere);
+    const taken = new Set([...elsewhere, ...memos.map(({ taskId, waiting }) => waiting?.batch ?? taskId).filter((id) => this.#holds.has(id))]);
     for (const { batch, driven, asksFor } of this.#store.uploads.values()) if (driven || asksFor) taken.add(batch);
     for (const { taskId: key, folderOf, isPaused } of memos) if (folderOf && !taken.has(key)) this.#show(key, "folder", folderOf, isPaused);
     const single = memos.filter(({ waiting }) => waiting && !taken.has(waiting.batch));

@@ -266,6 +266,15 @@ export class Uploader {
     this.#patience.signedIn = accountId !== null;
   }
 
+  get accountId() {
+    return this.#accountId;
+  }
+
+  /** Waits until somebody is signed in. */
+  signedIn() {
+    return this.#patience.connected(new AbortController().signal);
+  }
+
   /** Try again now what waits for a connection. */
   wake() {
     this.#patience.wake();

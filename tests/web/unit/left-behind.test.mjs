@@ -8,7 +8,7 @@ import { LeftBehind } from "../../../assets/core/left-behind.js";
 import { Holds } from "../../../assets/core/leader.js";
 import { ObservedUploads } from "../../../assets/core/observed-uploads.js";
 import { createUploadCommands } from "../../../assets/core/upload-commands.js";
-import { FakeServer, file, gate, rowOf, setUp, until } from "./fakes.mjs";
+import { FakeServer, file, gate, problem, rowOf, setUp, until } from "./fakes.mjs";
 
 const NAMES = ["one.txt", "two.txt", "three.txt", "four.txt", "five.txt", "six.txt"];
 const NOBODY = new Set();
@@ -21,6 +21,7 @@ async function page(server, { memos = [], stored = [], decide = async () => null
   await memory.putAll(memos);
   const asked = [];
   const files = async (query) => {
+    if (around.refuse-- > 0) throw problem(401, "NOT_SIGNED_IN");
     asked.push(query);
     const items = stored.filter(({ name, folder }) => (query.name ?? name) === name && (query.deep ? folder.startsWith(query.folder) : folder === query.folder));
     return { items, total: items.length };
@@ -33,7 +34,7 @@ async function page(server, { memos = [], stored = [], decide = async () => null
   const makeFolder = async (path) => void made.push(path);
   const intake = new Intake({ api: { ...api, makeFolder }, uploader, left, decide });
   const commands = createUploadCommands({ uploader, observed, store, api, left, intake });
-  return { ...around, left, commands, asked, made, memos: () => memory.all("anna") };
+  return Object.assign(around, { left, commands, asked, made, memos: () => memory.all("anna") });
 }
 
 /** A file that can be opened again, as far as `may` says. */
@@ -213,6 +214,22 @@ test("what seems to be here is known by its hash; another of the same size and d
   await until(store, allDone(store));
   assert.deepEqual(names(server), ["//else (2).txt"]);
   assert.deepEqual([rowOf(store, "same.txt").note, rowOf(store, "same.txt").fileId], ["Already here", "of same.txt"]);
+});
+
+test("a sign-in that ends while names are looked up loses nothing; of somebody else's nothing is taken", async () => {
+  const server = new FakeServer();
+  const first = await page(server);
+  for (const [next, expected] of [["anna", ["//one.txt"]], ["ben", ["//one.txt"]]]) {
+    first.refuse = 1;
+    const adding = first.commands.add([{ file: file(next === "ben" ? "two.txt" : "one.txt", next), folder: "/" }]);
+    first.uploader.setAccount(null);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(first.uploader.inLine().size, 0, "nothing stands in line without a name");
+    first.uploader.setAccount(next);
+    await adding;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.deepEqual(names(server), expected, next);
+  }
 });
 
 test("what cannot be read has a row that says so; folders without files are made", async () => {
