@@ -42,7 +42,7 @@ export class LeftBehind {
    * @param {{key: string, name: string, folder: string, handle?: FileSystemDirectoryHandle}[]} groups folders
    */
   async remember(items, groups) {
-    const { id: accountId } = this.#store.account ?? {};
+    const { accountId } = this.#uploader;
     const sent = new Set(items.map(({ group }) => group));
     const folders = groups.filter(({ key }) => sent.has(key));
     const memos = folders.map(({ key, name, folder, handle }) => ({ taskId: key, accountId, folderOf: { name, folder }, answers: {}, handle }));
@@ -59,13 +59,13 @@ export class LeftBehind {
 
   #memoOf({ file, folder, name = file.name, batch, memo: taskId, handle, replaces = null, isAnswered = false }) {
     const { size, lastModified } = file;
-    const { id: accountId } = this.#store.account ?? {};
+    const { accountId } = this.#uploader;
     return { taskId, accountId, name: file.name, size, lastModified, handle, waiting: { batch, folder, name, replaces, isAnswered } };
   }
 
   /** What a person wants to become of files whose names were taken. Resolves when it is kept. @param {object[]} items */
   async answered(items) {
-    const kept = new Map((await this.#memory.all(this.#store.account.id)).map((memo) => [memo.taskId, memo]));
+    const kept = new Map((await this.#memory.all(this.#uploader.accountId)).map((memo) => [memo.taskId, memo]));
     const changed = new Set();
     for (const item of items) {
       const folder = kept.get(item.group);
@@ -79,7 +79,7 @@ export class LeftBehind {
   /** Whether they go on by themselves after a reload. @param {Iterable<string>} keys of folders and of single files */
   async setPaused(keys, isPaused) {
     const wanted = new Set(keys);
-    const memos = (await this.#memory.all(this.#store.account.id)).filter(({ taskId }) => wanted.has(taskId));
+    const memos = (await this.#memory.all(this.#uploader.accountId)).filter(({ taskId }) => wanted.has(taskId));
     await this.#memory.putAll(memos.map((memo) => ({ ...memo, isPaused })));
   }
 

@@ -32,19 +32,23 @@ export function createUploadCommands({ uploader, observed, store, api, left, int
     },
   };
 
-  async function run(action, key, file) {
+  async function act(action, key, file) {
     const view = store.uploads.get(key);
     if (!view) return;
     try {
       if (action === "choose") await uploader.adopt(key, file);
       else if (uploader.has(key)) await uploader[action](key);
       else await watched[action](view);
-      if (action === "pause" || action === "resume") await left.setPaused([view.memo ?? view.taskId], action === "pause");
     } catch (error) {
       const now = store.uploads.get(key);
       if (now) store.putUpload(Object.assign(now, { error: error.message })); // the row's owner keeps this object
     }
   }
+
+  /** Whether they wait after a reload too. */
+  const keepPause = async (verb, keys) => {
+    if (verb === "pause" || verb === "resume") await left.setPaused(keys, verb === "pause").catch(() => {});
+  };
 
   /** What was not stored, in words; the rows of a folder go as one. @returns {string} */
   function endGroup(group) {
@@ -55,7 +59,12 @@ export function createUploadCommands({ uploader, observed, store, api, left, int
   }
 
   return {
-    run,
+    async run(action, key, file) {
+      const memo = store.uploads.get(key)?.memo;
+      await act(action, key, file);
+      if (memo) await keepPause(action, [memo]);
+    },
+
     add: (items, groups = [], more = {}) => {
       // A new batch sweeps away the finished rows of the last one.
       if (![...store.uploads.values()].some(isOpen)) clearFinished();
@@ -71,12 +80,12 @@ export function createUploadCommands({ uploader, observed, store, api, left, int
       const said = verb === "cancel" && group !== null ? endGroup(group) : "";
       if (verb === "cancel") uploader.drop(views.map(({ key }) => key));
       if (verb === "pause") views.reverse(); // the last first, or each pause would let the next one begin
-      const folders = new Set(views.map((view) => view.group).filter(Boolean));
+      const keys = new Set(views.flatMap((view) => [view.group, view.memo]).filter(Boolean));
       const worker = async () => {
-        for (let view = views.shift(); view; view = views.shift()) await run(verb, view.key);
+        for (let view = views.shift(); view; view = views.shift()) await act(verb, view.key);
       };
       await Promise.all(Array.from({ length: TOGETHER }, worker));
-      if (verb === "pause" || verb === "resume") await left.setPaused(folders, verb === "pause");
+      await keepPause(verb, keys);
       return said;
     },
 
