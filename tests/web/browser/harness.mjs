@@ -133,8 +133,8 @@ export class Server {
   /** A file of random bytes below the server's folder. @param {string} name @param {number} size bytes */
   async file(name, size) {
     const folder = path.join(this.folder, "files");
-    await mkdir(folder, { recursive: true });
     const where = path.join(folder, name);
+    await mkdir(path.dirname(where), { recursive: true });
     const handle = await open(where, "w");
     for (let left = size; left > 0; left -= 1 << 20) await handle.write(randomBytes(Math.min(left, 1 << 20)));
     await handle.close();

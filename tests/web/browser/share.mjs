@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import path from "node:path";
 import { after, before, test } from "node:test";
-import { photograph, sha256, World } from "./harness.mjs";
+import { drop, photograph, sha256, World } from "./harness.mjs";
 
 const world = new World();
 const { faults } = world;
@@ -107,6 +107,30 @@ test("a visitor leaves files, and their owner has them", async () => {
   assert.equal(stored.name, path.basename(file));
   assert.equal(stored.hash, `sha256:${await sha256(file)}`);
   assert.equal(await page.locator("share-page .files li").count(), 4, "others are not shown what was left");
+});
+
+test("a visitor drops a folder; what something between takes in smaller pieces only goes so, and what was refused is sent again", async () => {
+  const folder = path.dirname(await server.file("for the album/one.bin", 3_000_000));
+  await server.file("for the album/deep/two.bin", 200_000);
+  const chunks = "**/api/share/*/uploads/*/*";
+  const isLarge = (route) => route.request().method() === "PUT" && Number(route.request().headers()["content-length"] ?? route.request().postDataBuffer()?.length ?? 0) > 1_000_000;
+  let refused = 0;
+  await page.route(chunks, (route) => (isLarge(route) && ++refused ? route.fulfill({ status: 413, contentType: "text/html", body: "<h1>Too large</h1>" }) : route.fallback()));
+  let isFull = true;
+  await page.route("**/api/share/*/uploads", (route) => (isFull && route.request().postData().includes("two.bin") ? route.fulfill({ status: 403, json: { code: "QUOTA_EXCEEDED", message: "There is no room.", status: 403 } }) : route.fallback()));
+  faults.forgive("413", "403");
+  await drop(page, [folder]);
+  const rowOf = (name) => page.locator("share-inbox li", { hasText: name });
+  await rowOf("one.bin").getByText("Sent ·").waitFor({ timeout: 30_000 });
+  assert.ok(refused > 0, "large ones were refused");
+  await rowOf("two.bin").getByText("There is no room.").waitFor();
+  isFull = false;
+  await page.getByRole("button", { name: "Send two.bin again" }).click();
+  await rowOf("two.bin").getByText("Sent ·").waitFor();
+  faults.forgive();
+  await page.unroute(chunks);
+  const stored = (await server.ask("GET", "/api/files?folder=/inbox&sortBy=name&sortDescending=false")).map(({ name, size }) => `${name} ${size}`);
+  assert.deepEqual(stored.slice(1), ["one.bin 3000000", "two.bin 200000"]);
 });
 
 test("a link that was taken back says so", async () => {
