@@ -25,9 +25,10 @@ const tools = new Later(async () => {
   return module;
 });
 
-const loadTools = () =>
-  tools.get().catch(({ message }) => {
-    throw new Error(t("files.toolsFailed", { problem: message }));
+/** Rejects with what to say. */
+export const loadTools = () =>
+  tools.get().catch(() => {
+    throw new Error(t("files.toolsFailed", { problem: t("common.unreachable") }));
   });
 
 export class FileWork {

@@ -8,6 +8,7 @@ import { stateWords } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
+import { loadTools } from "./file-work.js";
 import { folderHref } from "./route.js";
 
 /** One button per row changes its meaning, so that keyboard focus stays on it. */
@@ -40,6 +41,7 @@ export class UploadRow extends DriveElement {
   #toggle = iconButton("pause", t("uploads.pause"), { onclick: () => this.#send(this.#toggle.dataset.action) });
   #cancel = iconButton("cancel", t("uploads.cancel"), { "data-action": "cancel", onclick: () => this.#send("cancel") });
   #show = h("a", { class: "button small" }, t("uploads.show"));
+  #share = iconButton("link", t("uploads.share"), { onclick: () => this.#onShare() });
   #choose = h(
     "button",
     { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() },
@@ -57,7 +59,7 @@ export class UploadRow extends DriveElement {
     this.append(
       this.#icon,
       this.#name,
-      h("div", { class: "verbs" }, this.#show, this.#choose, this.#toggle, this.#cancel, this.#input),
+      h("div", { class: "verbs" }, this.#show, this.#share, this.#choose, this.#toggle, this.#cancel, this.#input),
       h("div", { class: "what" }, this.#bar, h("p", { class: "facts" }, this.#phase, this.#numbers), this.#error),
     );
   }
@@ -86,7 +88,7 @@ export class UploadRow extends DriveElement {
     this.#bar.hidden = state === "done";
   }
 
-  #updateVerbs({ state, name, folder, driven, isPaused }) {
+  #updateVerbs({ state, name, folder, driven, fileId, isPaused }) {
     const verb = state === "failed" && !driven ? undefined : TOGGLES[state];
     this.#toggle.hidden = verb === undefined;
     if (verb) {
@@ -102,8 +104,20 @@ export class UploadRow extends DriveElement {
     this.#choose.hidden = state !== "needs-file";
     setText(this.#choose, isPaused ? t("uploads.resume") : t("uploads.chooseFile"));
     this.#show.hidden = state !== "done";
+    this.#share.hidden = state !== "done" || fileId === null;
+    setAttribute(this.#share, "aria-label", t("uploads.shareFile", { name }));
     setAttribute(this.#show, "href", folderHref(folder));
     setAttribute(this.#show, "aria-label", t("uploads.showFile", { name }));
+  }
+
+  async #onShare() {
+    const { fileId: id, name, folder } = this.#view;
+    try {
+      const { questions } = await loadTools();
+      await questions.link({ items: [{ id, name, folder }] }, (...wish) => this.act(...wish));
+    } catch ({ message }) {
+      this.act("toast", { tone: "danger", text: message });
+    }
   }
 
   #send(verb, file) {

@@ -71,6 +71,8 @@ export default {
   remove: "Aus der Liste nehmen",
   verbOf: "{verb}: {name}",
   show: "Zeigen",
+  share: "Teilen",
+  shareFile: "{name} teilen",
   showFile: "{name} im Ordner zeigen",
   chooseFile: "Datei wählen",
   chooseFolder: "Ordner wählen",

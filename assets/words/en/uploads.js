@@ -71,6 +71,8 @@ export default {
   remove: "Remove from this list",
   verbOf: "{verb}: {name}",
   show: "Show",
+  share: "Share",
+  shareFile: "Share {name}",
   showFile: "Show {name} in its folder",
   chooseFile: "Choose file",
   chooseFolder: "Choose folder",

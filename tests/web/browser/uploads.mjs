@@ -123,6 +123,12 @@ step("names that are taken are asked about before anything is sent", async () =>
   assert.deepEqual((await ask("/api/files?trashed=true")).map(({ name }) => name), ["b dunes.txt"], "it is in the trash");
   await send([files[1]]);
   await row("b dunes.txt").getByText("Already here").waitFor();
+  await row("b dunes.txt").getByRole("button", { name: "Share b dunes.txt" }).click();
+  await dialog.getByRole("button", { name: "Share", exact: true }).click();
+  await until(async () => (await ask("/api/bundles")).length === 1, "it has a link");
+  await page.getByRole("dialog").locator("input[readonly]").waitFor();
+  await page.keyboard.press("Escape");
+  await dialog.waitFor({ state: "hidden" });
   // The same size and date, and other bytes.
   await writeFile(files[1], "the third, which is as long");
   await utimes(files[1], DATE, DATE);
