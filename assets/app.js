@@ -145,7 +145,9 @@ addEventListener("beforeunload", (event) => {
   // What would stop when the page goes; a file that was only picked must be picked again afterwards.
   if (sending.now?.intake.isAsking || [...store.uploads.values()].some((view) => view.driven && isMoving(view))) event.preventDefault();
 });
-calm.promise.then(async () => (await import("./core/leader.js")).lead(navigator.locks, () => session.lead()));
+calm.promise
+  .then(async () => (await import("./core/leader.js")).lead(navigator.locks, () => session.lead()))
+  .catch(() => session.lead()); // alone, as far as can be told
 
 async function start() {
   app.problem = null;
