@@ -39,7 +39,13 @@ export function createFilesApi({ call, send }) {
     },
 
     makeTask: (type, parameters, more = {}) => data("POST", "/api/tasks", { body: { type, parameters, ...more } }),
-    waitForTask: (taskId) => data("GET", `/api/tasks/${id(taskId)}/wait`, { query: { timeout: 60 } }),
+    /** How it ended, or how it stands after a minute. In rounds, for no read is waited for longer than half of that. */
+    async waitForTask(taskId) {
+      for (let round = 1; ; round++) {
+        const task = await data("GET", `/api/tasks/${id(taskId)}/wait`, { query: { timeout: 20 } });
+        if (round === 3 || !["Pending", "InProgress", "Paused"].includes(task.status)) return task;
+      }
+    },
     operations: () => data("GET", "/api/operations"),
     pools: () => data("GET", "/api/pools"),
 

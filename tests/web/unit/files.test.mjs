@@ -11,6 +11,7 @@ import { isWithin, join, nameFault, parentOf, splitName } from "../../../assets/
 import { Pending } from "../../../assets/core/pending.js";
 import { canPreview, previewKind } from "../../../assets/core/preview.js";
 import { Selection } from "../../../assets/core/selection.js";
+import { createFilesApi } from "../../../assets/core/files-api.js";
 import { addWords } from "../../../assets/core/words.js";
 
 const file = (id, more = {}) => ({ id, name: `${id}.txt`, folder: "/a", size: 1, contentType: "text/plain", tags: [], ...more });
@@ -324,4 +325,15 @@ test("a folder with more files than one action takes is never taken in part", as
   const back = await run.trash({ items: [folder("/x")] });
   assert.equal(back.files, null, "it is deleted, but cannot be put back at once");
   await assert.rejects(run.restore(back), /At most/);
+});
+
+test("the end of a task is waited for in rounds, and no longer than a minute", async () => {
+  const wait = async (states) => {
+    let asked = 0;
+    const { waitForTask } = createFilesApi({ call: async () => ({ data: { status: states[Math.min(asked++, states.length - 1)] } }) });
+    return [(await waitForTask("t")).status, asked];
+  };
+  assert.deepEqual(await wait(["InProgress", "Completed"]), ["Completed", 2]);
+  assert.deepEqual(await wait(["Failed"]), ["Failed", 1]);
+  assert.deepEqual(await wait(["InProgress"]), ["InProgress", 3]);
 });
