@@ -24,7 +24,9 @@ export async function findConflicts(api, items) {
   const nameOf = ({ file, name = file.name }) => name;
   const lookUp = async (folder, name) => {
     const place = placeOf(folder, name);
-    if (!stored.has(place)) stored.set(place, (await api.files({ folder, name: composed(name), limit: 1 })).items[0] ?? null);
+    if (stored.has(place)) return stored.get(place);
+    const { items: found } = await api.files({ folder, name: composed(name), limit: 1 }).catch(unlessImpossible);
+    stored.set(place, found[0] ?? null);
     return stored.get(place);
   };
   const listed = items.length > FEW && (await everyPlace(api, items, stored));
@@ -47,12 +49,18 @@ async function everyPlace(api, items, stored) {
     for (let page = 0; ; page++) {
       if (page === PAGES) return false;
       const ask = { ...query, sortBy: "name", sortDescending: false, offset: page * PAGE, limit: PAGE };
-      const { items: found, total } = await api.files(ask);
+      const { items: found, total } = await api.files(ask).catch(unlessImpossible);
       for (const file of found) if (!stored.has(placeOf(file.folder, file.name))) stored.set(placeOf(file.folder, file.name), file);
       if (found.length < PAGE || (page + 1) * PAGE >= total) break;
     }
   }
   return true;
+}
+
+/** Nothing is stored in a place that cannot be; sending there tells why. */
+function unlessImpossible(problem) {
+  if (problem.status !== 400) throw problem;
+  return { items: [], total: 0 };
 }
 
 /** The fewest lists that hold all places: a dropped folder with all that is below it is one. */

@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Awake } from "../../../assets/core/awake.js";
 import { ChunkLimit } from "../../../assets/core/chunk-limit.js";
+import { Problem } from "../../../assets/core/api.js";
 import { findConflicts, isAlike } from "../../../assets/core/conflicts.js";
 import { freeName, storable } from "../../../assets/core/names.js";
 import { findCopy } from "../../../assets/core/find-copy.js";
@@ -73,6 +74,13 @@ test("taken names: few are asked for one by one, folders as a whole", async () =
   assert.deepEqual([...met.values()].map(({ id }) => id), ["2"]);
   assert.deepEqual([await isTaken("/f/g", "b 3"), await isTaken("/f/g", "b 3 (2)")], [true, false]);
   assert.deepEqual(asked.slice(1).map(({ folder, deep }) => [folder, deep]), [["/f", true]]);
+});
+
+test("a place that cannot be meets nothing, and keeps nothing else from being looked up", async () => {
+  const refuse = ({ folder }) => (folder === "/too/deep" ? Promise.reject(new Problem({ status: 400, code: "INVALID_REQUEST", message: "deep" })) : { items: [{ id: "1", name: "a", folder }], total: 1 });
+  const items = ["/too/deep", "/f"].map((folder) => ({ file: new File([""], "a"), folder }));
+  const { met } = await findConflicts({ files: async (query) => refuse(query) }, items);
+  assert.deepEqual([...met.keys()], [items[1]]);
 });
 
 test("the same file may be known by size and date, and a new name is free", async () => {
