@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
-import { ARTIFACTS, photograph, World } from "./harness.mjs";
+import { ARTIFACTS, photograph, until, World } from "./harness.mjs";
 
 const MANY = 2400;
 /** An account may have 1,000 open ones. */
@@ -286,7 +286,7 @@ step("a verb counts those that it fits, and what could not be changed stays sele
   await bar.getByRole("button", { name: "Yes, do it" }).click();
   await bar.getByText("0 changed, 2 could not: Not now.").waitFor();
   await page.unroute("**/api/tasks/cancel");
-  assert.equal(await page.locator("task-card[data-selected]").count(), 2);
+  await until(async () => (await page.locator("task-card[data-selected]").count()) === 2, "what had ended is let go");
   await bar.getByRole("button", { name: "Cancel", exact: true }).first().click();
   await bar.getByRole("button", { name: "Yes, do it" }).click();
   await inStatus(card("Open two"), "Cancelled");
