@@ -208,13 +208,24 @@ export class TaskList extends DriveElement {
     if (action === "open-task") this.#details.open(this.known(detail.taskId), this.#cards.get(detail.taskId).isOwn);
   }
 
+  /** @returns {(taskId: string) => object | undefined} what finds tasks as they are now */
+  knownAll() {
+    const listed = new Map(this.loaded().map((task) => [task.taskId, task]));
+    return (taskId) => {
+      const live = this.store.tasks.get(taskId);
+      return listed.has(taskId) ? newest(listed.get(taskId), live) : live;
+    };
+  }
+
   /** @param {string} taskId @returns {object | undefined} as it is now */
   known(taskId) {
-    for (let index = 0; index < this.total; index++) {
-      const task = this.#pager.at(index);
-      if (task?.taskId === taskId) return newest(task, this.store.tasks.get(taskId));
-    }
-    return this.store.tasks.get(taskId);
+    return this.knownAll()(taskId);
+  }
+
+  /** Whether any that is loaded is one's own. */
+  hasOwn() {
+    for (let index = 0; index < this.total; index++) if (this.#pager.at(index) && this.isOwn(this.#pager.at(index))) return true;
+    return false;
   }
 
   #onRelease() {

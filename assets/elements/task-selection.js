@@ -64,8 +64,9 @@ export class TaskSelection {
     const size = this.#isAll ? this.#list.total : this.#ids.size;
     const isBusy = this.#verb !== null;
     this.bar.hidden = size === 0;
-    const own = this.#list.loaded().filter((task) => this.#list.isOwn(task)).length;
-    this.master.hidden = own === 0;
+    // Counted where something is chosen; a list is scrolled more often.
+    const own = size > 0 ? this.#list.loaded().filter((task) => this.#list.isOwn(task)).length : Infinity;
+    this.master.hidden = own === 0 || (size === 0 && !this.#list.hasOwn());
     this.master.checked = size > 0 && size >= own;
     this.master.indeterminate = size > 0 && !this.master.checked;
     if (!isBusy) setText(this.#words, this.#told || t("tasks.selected", { n: size }));
@@ -93,8 +94,9 @@ export class TaskSelection {
 
   /** Those that were picked and that a verb can change; of one that is not known any more, the server knows. */
   #fitting(verb) {
+    const known = this.#list.knownAll();
     return [...this.#ids].filter((taskId) => {
-      const task = this.#list.known(taskId);
+      const task = known(taskId);
       return task === undefined || FITTING[verb].includes(task.status) || (verb === "resume" && task.requested === "pause");
     });
   }
@@ -102,7 +104,8 @@ export class TaskSelection {
   /** How many of those that were picked have ended: no verb but one for failures is for them. */
   #ended(verb) {
     if (this.#isAll || verb === "retry") return 0;
-    return [...this.#ids].filter((taskId) => !isOpen(this.#list.known(taskId) ?? { status: "Pending" })).length;
+    const known = this.#list.knownAll();
+    return [...this.#ids].filter((taskId) => !isOpen(known(taskId) ?? { status: "Pending" })).length;
   }
 
   #bodies(verb) {
