@@ -1,6 +1,9 @@
 // How large a chunk may be on this line. Some proxies refuse or cut off bodies above a size of their own; then all
 // uploads of this page use smaller ones.
 
+import { Problem } from "./api.js";
+import { assertReadable } from "./readable.js";
+
 /** The server makes no smaller ones. */
 const SMALLEST = 64 << 10;
 /** A body that is cut off this often in a row, while other requests get through, is too large for something between. */
@@ -25,6 +28,18 @@ export class ChunkLimit {
       () => true,
       () => false,
     );
+  }
+
+  /**
+   * What a chunk failed with: that it must go in smaller ones (CHUNKS_TOO_LARGE), or what it was. Rejects when the file
+   * cannot be read any more, which looks like a line that is down.
+   * @param {Problem} error @param {Blob} blob @param {object} facts as above
+   */
+  async reasonOf(error, blob, facts) {
+    if (error.status === 0) await assertReadable(blob);
+    if (!(await this.isTooLarge(error, facts))) return error;
+    this.halve(facts.chunkSize);
+    return new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: error.message });
   }
 
   /** @param {number} chunkSize that did not get through */

@@ -1,14 +1,13 @@
 // Which files that are about to be sent meet one of the same name, found before anything is sent.
 
 import { composed } from "./names.js";
+import { together } from "./together.js";
 
 const PAGE = 500;
 /** Single files are looked up one by one; from here on their whole folder is. */
 const FEW = 8;
 /** Folders with more than so many files are not looked through; their names are looked up one by one. */
 const PAGES = 40;
-/** Names that are looked up at the same time. */
-const TOGETHER = 4;
 
 const placeOf = (folder, name) => composed(`${folder}\n${name}`);
 
@@ -32,14 +31,10 @@ export async function findConflicts(api, items) {
   const listed = items.length > FEW && (await everyPlace(api, items, stored));
   const find = async (folder, name) => (listed ? (stored.get(placeOf(folder, name)) ?? null) : lookUp(folder, name));
   const met = new Map();
-  const left = [...items];
-  const worker = async () => {
-    for (let item = left.pop(); item; item = left.pop()) {
-      const file = await find(item.folder, nameOf(item));
-      if (file !== null) met.set(item, file);
-    }
-  };
-  await Promise.all(Array.from({ length: TOGETHER }, worker));
+  await together(items, async (item) => {
+    const file = await find(item.folder, nameOf(item));
+    if (file !== null) met.set(item, file);
+  });
   return { met, isTaken: async (folder, name) => (await find(folder, name)) !== null };
 }
 

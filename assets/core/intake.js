@@ -4,9 +4,7 @@
 
 import { findConflicts, isAlike } from "./conflicts.js";
 import { composed, freeName, lineKey, storable } from "./names.js";
-
-/** Folders that are made at the same time. */
-const TOGETHER = 4;
+import { together } from "./together.js";
 
 export class Intake {
   #api;
@@ -112,13 +110,7 @@ export class Intake {
   }
 
   /** Nothing else makes those without files. One that is there already is as good. */
-  async #makeFolders(paths) {
-    const left = [...paths];
-    const worker = async () => {
-      for (let path = left.pop(); path; path = left.pop()) {
-        await this.#api.makeFolder(path).catch((problem) => problem.status !== 409 && Promise.reject(problem));
-      }
-    };
-    await Promise.all(Array.from({ length: TOGETHER }, worker));
+  #makeFolders(paths) {
+    return together(paths, (path) => this.#api.makeFolder(path).catch((problem) => problem.status !== 409 && Promise.reject(problem)));
   }
 }

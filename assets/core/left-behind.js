@@ -79,8 +79,9 @@ export class LeftBehind {
   /** Whether they go on by themselves after a reload. @param {Iterable<string>} keys of folders and of single files */
   async setPaused(keys, isPaused) {
     const wanted = new Set(keys);
-    const memos = (await this.#memory.all(this.#uploader.accountId)).filter(({ taskId }) => wanted.has(taskId));
-    await this.#memory.putAll(memos.map((memo) => ({ ...memo, isPaused })));
+    const all = await this.#memory.all(this.#uploader.accountId);
+    const memos = all.filter((memo) => wanted.has(memo.taskId) && (memo.isPaused ?? false) !== isPaused);
+    if (memos.length > 0) await this.#memory.putAll(memos.map((memo) => ({ ...memo, isPaused })));
   }
 
   /** Called now and then: whether another page has stopped sending, by its end or because it was done. */

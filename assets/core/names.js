@@ -1,5 +1,7 @@
 // Names as the server keeps them, and free ones.
 
+import { splitName } from "./paths.js";
+
 const LONGEST = 255;
 const length = (text) => new TextEncoder().encode(text).length;
 
@@ -20,10 +22,10 @@ export function storable(name) {
 
 /** With room for `more` between the stem and the ending. */
 function shortened(name, more) {
-  const dot = name.lastIndexOf(".");
-  const at = dot > 0 && length(name.slice(dot)) <= LONGEST / 4 ? dot : name.length;
-  const stem = [...name.slice(0, at)];
-  const rest = more + name.slice(at);
+  const [before, ending] = splitName(name);
+  const isEnding = length(ending) <= LONGEST / 4;
+  const stem = [...(isEnding ? before : name)];
+  const rest = more + (isEnding ? ending : "");
   const room = LONGEST - length(rest);
   let used = length(stem.join(""));
   while (used > room) used -= length(stem.pop());

@@ -29,17 +29,17 @@ export class Session {
     this.#calm = calm;
     this.#channel = channel;
     this.#start = start;
-    channel?.addEventListener("message", ({ data }) => this.isAnother(data.accountId));
+    channel?.addEventListener("message", ({ data }) => this.follow(data.accountId));
   }
 
   /** The live connection's first word. @param {{accountId: string, serverTime: string}} hello @returns {boolean} whether it is ours */
   greet({ accountId, serverTime }) {
     this.#ahead = Date.parse(serverTime) - Date.now();
-    return !this.isAnother(accountId);
+    return !this.follow(accountId);
   }
 
-  /** Whether this browser speaks for another account than the one shown here; then that one is shown. @param {string} accountId */
-  isAnother(accountId) {
+  /** Shows whom this browser speaks for. @param {string} accountId @returns {boolean} whether that is another than the one shown */
+  follow(accountId) {
     const { account } = this.#store;
     if (account === undefined || account?.id === accountId) return false;
     this.ended();

@@ -4,9 +4,9 @@ import { createApi, Problem } from "./api.js";
 import { ChunkLimit } from "./chunk-limit.js";
 import { put } from "./chunk-sender.js";
 import { storable } from "./names.js";
-import { assertReadable } from "./readable.js";
 import { createReading } from "./reading.js";
 import { canRetry, retryDelay, sleep } from "./retry.js";
+import { wishOf } from "./upload-view.js";
 
 const PAGE = 200;
 
@@ -35,11 +35,9 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
 
   async function sendOnce(file, { signal, onProgress }) {
     const wish = {
-      fileName: storable(file.name),
+      ...wishOf(file, { name: storable(file.name) }),
       fileSize: file.size,
       chunkSize: limit.size,
-      contentType: file.type || undefined,
-      lastModified: new Date(file.lastModified).toISOString(),
     };
     const begin = () => call("POST", `${base}/uploads`, { body: wish, signal });
     const { uploadId, chunkSize, chunksCount } = (await patiently(begin, signal)).data;
@@ -51,11 +49,8 @@ export function createShare({ slug, fetch, sendPiece = put, wait = sleep }) {
       try {
         await sendPiece(`${path}/${index}`, piece, { signal, onProgress: (sent) => onProgress(from + Math.min(sent, piece.size)) });
       } catch (problem) {
-        if (problem.status === 0) await assertReadable(piece);
         cuts = problem.status === 0 ? cuts + 1 : 0;
-        if (!(await limit.isTooLarge(problem, { chunkSize, cuts, answers: () => call("GET", base, { query: { limit: 1 } }) }))) throw problem;
-        limit.halve(chunkSize);
-        throw new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: problem.message });
+        throw await limit.reasonOf(problem, piece, { chunkSize, cuts, answers: () => call("GET", base, { query: { limit: 1 } }) });
       }
       cuts = 0;
       onProgress(from + piece.size);

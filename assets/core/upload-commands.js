@@ -1,11 +1,9 @@
 // What the tray's buttons do. A row may be driven by this page or only watched; the person need not know which.
 
 import { endAtServer } from "./endings.js";
+import { together } from "./together.js";
 import { isOpen } from "./upload-view.js";
 import { t } from "./words.js";
-
-/** Requests of one bulk verb that are under way together. */
-const TOGETHER = 4;
 
 /** Which rows a verb for many is about. */
 const FITS = Object.freeze({
@@ -81,10 +79,7 @@ export function createUploadCommands({ uploader, observed, store, api, left, int
       if (verb === "cancel") uploader.drop(views.map(({ key }) => key));
       if (verb === "pause") views.reverse(); // the last first, or each pause would let the next one begin
       const keys = new Set(views.flatMap((view) => [view.group, view.memo]).filter(Boolean));
-      const worker = async () => {
-        for (let view = views.shift(); view; view = views.shift()) await act(verb, view.key);
-      };
-      await Promise.all(Array.from({ length: TOGETHER }, worker));
+      await together(views, ({ key }) => act(verb, key));
       await keepPause(verb, keys);
       return said;
     },

@@ -8,7 +8,7 @@ import { takeCopy } from "./find-copy.js";
 import { newKey } from "./keys.js";
 import { Pace } from "./pace.js";
 import { ShownRate } from "./rate.js";
-import { assertReadable, unreadable } from "./readable.js";
+import { unreadable } from "./readable.js";
 import { fingerprint, onceKey, sampleOf } from "./resume.js";
 import { retrying } from "./retry.js";
 import { uploadView, waitNote, wishOf } from "./upload-view.js";
@@ -289,9 +289,7 @@ export class Upload {
       } catch (error) {
         if (error.code === "CHUNK_ALREADY_UPLOADED") return;
         plan.progress(index, 0);
-        if (error.status === 0) await assertReadable(blob);
-        await this.#assertSmallEnough(error);
-        throw error;
+        throw await this.#reasonOf(error, blob);
       }
     });
     this.#cuts = 0;
@@ -308,15 +306,11 @@ export class Upload {
     return this.#means.transport.sendFile(wish, blob, { ...options, key: this.#onceKey });
   }
 
-  /** Throws when something between here and the server takes no bodies of this size. */
-  async #assertSmallEnough(error) {
+  #reasonOf(error, blob) {
     const { limit, transport } = this.#means;
-    const { chunkSize } = this.#plan;
     this.#cuts = error.status === 0 ? this.#cuts + 1 : 0;
     const answers = () => (this.#isWhole ? transport.account() : transport.uploadProgress(this.view.taskId));
-    if (!(await limit.isTooLarge(error, { chunkSize, cuts: this.#cuts, answers }))) return;
-    limit.halve(chunkSize);
-    throw new Problem({ status: -1, code: "CHUNKS_TOO_LARGE", message: error.message });
+    return limit.reasonOf(error, blob, { chunkSize: this.#plan.chunkSize, cuts: this.#cuts, answers });
   }
 
   /** @returns the stored file, or null when the server still misses chunks */

@@ -70,6 +70,7 @@ pub const FILES: &[Asset] = embed![
     "core/store.js",
     "core/sync.js",
     "core/task-view.js",
+    "core/together.js",
     "core/upload-commands.js",
     "core/upload-view.js",
     "core/upload.js",
