@@ -9,7 +9,7 @@ import { ARTIFACTS } from "./harness.mjs";
 const MANY = 260;
 
 const world = new FilesWorld();
-const { bar, chosen, focused, go, menu, put, row, toast } = world;
+const { bar, chosen, focused, go, isFocused, menu, put, row, toast } = world;
 let page, server;
 
 before(async () => {
@@ -38,7 +38,6 @@ test("focus and choice in lists", (t) =>
     ["rows fall into the trash at the side", dropsIntoTrash],
   ]));
 
-const isFocused = (name) => page.waitForFunction((wanted) => document.activeElement.closest("[data-name]")?.dataset.name === wanted, name);
 const remove = async (name, folder) => {
   const found = (await server.ask("GET", world.list(folder))).find((file) => file.name === name);
   await server.ask("DELETE", `/api/files/${found.id}`);

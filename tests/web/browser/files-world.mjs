@@ -40,6 +40,9 @@ export class FilesWorld extends World {
   bar = (verb) => this.page.locator(`selection-bar [data-verb=${verb}]`);
   focused = () => this.page.evaluate(() => document.activeElement.closest("[data-name]")?.dataset.name);
 
+  /** Waits until the row of this name has the focus: it comes with the rows. */
+  isFocused = (name) => this.page.waitForFunction((wanted) => document.activeElement.closest("[data-name]")?.dataset.name === wanted, name);
+
   /** Waits until exactly these rows are chosen. */
   chosen = (...wanted) =>
     this.page.waitForFunction((expected) => [...document.querySelectorAll("file-row[data-selected]")].map((one) => one.dataset.name).join() === expected, wanted.join());
