@@ -1,6 +1,6 @@
 // Measures the client on loopback: the first view, 1 GiB sent by the page beside the same without hashing and beside one
-// plain request, 10,000 tasks in the list, 100,000 rows of the audit log, a dropped folder of 10,000 files, and the memory
-// that 5 GiB take. Not part of tests/run. `node browser/measure.mjs [first] [tasks] [audit] [folder] [speed] [memory]`, see
+// plain request, 10,000 tasks and 100,000 files in their lists, 100,000 rows of the audit log, a dropped folder of 10,000 files, and the memory
+// that 5 GiB take. Not part of tests/run. `node browser/measure.mjs [first] [tasks] [rows] [audit] [folder] [speed] [memory]`, see
 // harness.mjs.
 
 import { mkdir, open, readFile, truncate, writeFile } from "node:fs/promises";
@@ -12,7 +12,7 @@ const ROWS = Number(process.env.ROWS ?? 100_000);
 const FILES = Number(process.env.FILES ?? 10_000);
 const HASHING_OFF = 'export class Hasher { hash() { return Promise.reject(new Error("off")); } }';
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "audit", "folder", "speed", "memory"];
+const wanted = process.argv.length > 2 ? process.argv.slice(2) : ["first", "tasks", "rows", "audit", "folder", "speed", "memory"];
 const world = await new World().open({ settings: { DRIVE_LIMITS_ENABLED: "false", UPLOAD_MAX_CHUNK_SIZE: String(GIB), UPLOAD_DEFAULT_CHUNK_SIZE: String(5 << 20) } });
 const { browser, context, page, server } = world;
 context.setDefaultTimeout(550_000);
@@ -75,20 +75,53 @@ async function tasks() {
   await page.goto(`${server.url}/#/tasks`);
   await page.locator("task-card[data-status=Completed]").first().waitFor();
   const painted = Math.round(performance.now() - began);
-  const frames = await page.evaluate(async () => {
-    const scroller = document.querySelector("task-list .scroller");
-    const gaps = [];
-    let last = performance.now();
-    for (let step = 1; step <= 240; step++) {
-      scroller.scrollTop = (scroller.scrollHeight * step) / 240;
-      await new Promise(requestAnimationFrame);
-      gaps.push(performance.now() - last);
-      last = performance.now();
-    }
-    gaps.sort((a, b) => a - b);
-    return { median: gaps[120], worst: gaps[239], cards: document.querySelectorAll("task-card").length };
-  });
-  say(`${made} tasks: first cards after ${painted} ms; scrolled through in 240 steps: a frame takes ${frames.median.toFixed(1)} ms, the longest ${frames.worst.toFixed(1)} ms; ${frames.cards} cards drawn`);
+  say(`${made} tasks: first cards after ${painted} ms; ${await scrolled("task-list .scroller")}`);
+}
+
+/** Milliseconds between frames while a list is scrolled through: by jumps, and by a little at a time. */
+const scrolled = async (selector) => {
+  const told = [];
+  for (const [what, px] of [["through", 0], ["by 100 px", 100], ["by 1000 px", 1000]]) {
+    const { median, late, worst } = await page.evaluate(
+      async ([where, step]) => {
+        const scroller = [...document.querySelectorAll(where)].find((one) => one.checkVisibility());
+        const gaps = [];
+        scroller.scrollTop = 0;
+        await new Promise((resolve) => setTimeout(resolve, 500));
+        let last = performance.now();
+        for (let at = 1; at <= 240; at++) {
+          scroller.scrollTop = step ? at * step : (scroller.scrollHeight * at) / 240;
+          await new Promise(requestAnimationFrame);
+          gaps.push(performance.now() - last);
+          last = performance.now();
+        }
+        gaps.sort((a, b) => a - b);
+        return { median: gaps[120], late: gaps[228], worst: gaps[239] };
+      },
+      [selector, px],
+    );
+    told.push(`${what} ${median.toFixed(1)} / ${late.toFixed(1)} / ${worst.toFixed(1)}`);
+  }
+  return `frames in ms (median / 95 % / longest): ${told.join(", ")}`;
+};
+
+/** Files in one folder, in the list and as tiles. */
+async function rows() {
+  const put = async (from) => {
+    for (let at = from; at < 1000; at += 6) await server.put(`picture ${at}.txt`, "/Rows", `${at}`);
+  };
+  await Promise.all([0, 1, 2, 3, 4, 5].map(put));
+  for (let count = 1000; count < ROWS; count *= 2) {
+    const { taskId } = await server.ask("POST", "/api/tasks", { type: "BulkOperation", parameters: { operationType: "copy", filter: { folder: "/Rows" }, operationParameters: { targetFolder: "/Rows" } } });
+    for (let status = ""; status !== "Completed"; ({ status } = await server.ask("GET", `/api/tasks/${taskId}`))) await page.waitForTimeout(200);
+  }
+  const total = await page.evaluate(async () => (await fetch("/api/files?folder=/Rows&limit=1")).headers.get("x-total"));
+  for (const look of ["list", "tiles"]) {
+    await page.goto(`${server.url}/#/files/Rows`);
+    await page.locator(":is(file-row, file-tile)[data-id]:visible").first().waitFor();
+    if (look === "tiles") await page.getByRole("button", { name: "Tiles" }).click();
+    say(`${total} files as ${look}: ${await scrolled("file-list .scroller")}`);
+  }
 }
 
 /** A file that is changed so often leaves a row each time. */
@@ -226,7 +259,7 @@ async function memory() {
 
 try {
   await world.signIn();
-  for (const what of wanted) await { first, tasks, audit, folder, speed, memory }[what]();
+  for (const what of wanted) await { first, tasks, rows, audit, folder, speed, memory }[what]();
 } finally {
   await world.close();
 }
