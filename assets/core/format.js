@@ -1,22 +1,16 @@
 // Numbers and dates as people read them. Sizes are decimal (1 MB = 1,000,000 bytes), as file managers and lines count.
 
-import { locale, t } from "./words.js";
+import { formatter, t } from "./words.js";
 
 const UNITS = ["byte", "kilobyte", "megabyte", "gigabyte", "terabyte", "petabyte"];
 
-/** Formatters are costly to make: one for each kind. @type {Map<string, Intl.NumberFormat>} */
-const formatters = new Map();
-
 function unitText(value, unit, digits) {
-  const key = `${locale()} ${unit} ${digits}`;
-  if (!formatters.has(key)) {
-    const unitDisplay = unit === "byte" ? "long" : "short";
-    const digitCount = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    const useGrouping = unit === "byte";
-    formatters.set(key, new Intl.NumberFormat(locale(), { style: "unit", unit, unitDisplay, useGrouping, ...digitCount }));
-  }
-  return formatters.get(key).format(value);
+  const isExact = unit === "byte";
+  const digitCount = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+  return formatter(Intl.NumberFormat, { style: "unit", unit, unitDisplay: isExact ? "long" : "short", useGrouping: isExact, ...digitCount }).format(value);
 }
+
+const dateText = (date, options) => formatter(Intl.DateTimeFormat, options).format(date);
 
 /** "4.1 MB", "512 bytes": two digits while that says more than one. @param {number} count */
 export function bytes(count) {
@@ -66,13 +60,13 @@ export function ago(when, now = new Date()) {
   if (days <= 1) return t("common.yesterday");
   if (days < 7) return t("common.daysAgo", { n: days });
   const year = date.getFullYear() === now.getFullYear() ? undefined : "numeric";
-  return date.toLocaleDateString(locale(), { day: "numeric", month: "short", year });
+  return dateText(date, { day: "numeric", month: "short", year });
 }
 
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "Tuesday 3 March 2026 at 14:05". */
-export const exactTime = (when) => new Date(when).toLocaleString(locale(), { dateStyle: "full", timeStyle: "short" });
+export const exactTime = (when) => dateText(new Date(when), { dateStyle: "full", timeStyle: "short" });
 
 /** Whole per cent, and 100 only when all of it is done. @param {number} part from 0 to 1 */
 export const percent = (part) => `${part >= 1 ? 100 : Math.min(99, Math.floor(part * 100))} %`;

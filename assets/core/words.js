@@ -18,6 +18,16 @@ export const language = () => chosen;
 /** For dates and numbers: British forms of English dates. */
 export const locale = () => (chosen === "en" ? "en-GB" : chosen);
 
+/** Formatters are costly to make: one for each kind. @type {Map<string, Intl.NumberFormat | Intl.DateTimeFormat>} */
+const formatters = new Map();
+
+/** @param {typeof Intl.NumberFormat | typeof Intl.DateTimeFormat} Kind @param {object} [options] its options */
+export function formatter(Kind, options = {}) {
+  const key = `${locale()} ${Kind.name} ${JSON.stringify(options)}`;
+  if (!formatters.has(key)) formatters.set(key, new Kind(locale(), options));
+  return formatters.get(key);
+}
+
 /** The language somebody chose here before, or the first of the browser's that there is. */
 export function preferredLanguage({ kept = read(), wanted = globalThis.navigator?.languages ?? [] } = {}) {
   const known = (tag) => Object.keys(LANGUAGES).find((name) => tag === name || tag?.startsWith(`${name}-`));
@@ -73,7 +83,7 @@ export function t(key, values = {}) {
   const text = typeof found === "string" ? found : (found[plural(values.n)] ?? found.other);
   return text.replace(/\{(\w+)\}/g, (_, name) => {
     const value = values[name];
-    return typeof value === "number" ? value.toLocaleString(locale()) : String(value ?? "");
+    return typeof value === "number" ? formatter(Intl.NumberFormat).format(value) : String(value ?? "");
   });
 }
 

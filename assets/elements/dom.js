@@ -74,12 +74,29 @@ export function keepFocus(root, change, heirs) {
 
 /** For a list whose rows come and go: the buttons of the row that stands where the one with the focus stood. @param {Element} list */
 export function heirsIn(list) {
-  const at = [...list.children].findIndex((row) => row.contains(document.activeElement));
+  const at = [...list.children].indexOf(childWithFocus(list));
   return () => {
     const near = list.children[Math.min(at, list.children.length - 1)];
     return near ? [...near.querySelectorAll("button, a")] : [];
   };
 }
+
+/**
+ * Makes these the children of a list, in this order. What is in its place stays where it is, and never moves what is held:
+ * by default the row with the focus, which it would lose.
+ * @param {Element} list @param {Iterable<Element>} rows @param {Element | null} [held]
+ */
+export function arrange(list, rows, held = childWithFocus(list)) {
+  const kept = new Set(rows);
+  for (const child of [...list.children]) if (!kept.has(child)) child.remove();
+  let place = list.firstElementChild;
+  for (const row of kept) {
+    if (row === held || row === place) place = row.nextElementSibling;
+    else list.insertBefore(row, place);
+  }
+}
+
+const childWithFocus = (list) => [...list.children].find((row) => row.contains(document.activeElement)) ?? null;
 
 const styles = new Map();
 

@@ -20,12 +20,13 @@ export class DriveElement extends HTMLElement {
   #frame = 0;
   #timer = 0;
   #updatedAt = -Infinity;
+  /** Attributes that it has set on the root. @type {Set<string>} */
+  #marks = new Set();
   /** Milliseconds between updates at the least, for what sums up thousands of things. */
   paceMs = 0;
 
   connectedCallback() {
     if (!this.isConnected) return; // whatever holds it took it out again when it came in itself
-    this.#life = new AbortController();
     if (!this.#isBuilt) {
       this.#isBuilt = true;
       this.build();
@@ -36,9 +37,21 @@ export class DriveElement extends HTMLElement {
 
   disconnectedCallback() {
     this.#life?.abort();
+    this.#life = null;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
     this.#frame = this.#timer = 0;
+    for (const name of this.#marks) document.documentElement.removeAttribute(name);
+    this.#marks.clear();
+  }
+
+  /**
+   * Tells the page what stands there, by an attribute on its root until it leaves, for what makes room for it. `:has()`
+   * would tell it too, and draw the whole page anew with each row that comes.
+   */
+  markPage(name, isThere) {
+    this.#marks.add(name);
+    document.documentElement.toggleAttribute(name, isThere);
   }
 
   /** Makes the children, once. */
@@ -69,6 +82,7 @@ export class DriveElement extends HTMLElement {
 
   /** Listens until the element leaves the page. */
   listen(target, types, listener, options = {}) {
+    this.#life ??= new AbortController(); // most rows of a list listen to nothing
     for (const type of types.split(" "))
       target.addEventListener(type, listener, { ...options, signal: this.#life.signal });
   }

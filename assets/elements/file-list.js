@@ -9,7 +9,7 @@
 import { keyOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, setAttribute } from "./dom.js";
+import { arrange, h, setAttribute } from "./dom.js";
 import { ListHeading } from "./list-heading.js";
 import { ListKeys } from "./list-keys.js";
 import { PickPointer } from "./pick-pointer.js";
@@ -300,7 +300,7 @@ export class FileList extends DriveElement {
     this.#rows = new Map();
     const drawn = numbers.map((index) => this.#rowAt(index, before));
     if (held?.isNaming && !this.#rows.has(held.key) && !this.listing.isWhole) this.#rows.set(held.key, held.row); // its page is on the way
-    this.#arrange([...this.#rows.values()], held?.row);
+    arrange(this.#body, this.#rows.values(), held?.row);
     for (const { row, item, index } of drawn) {
       this.#dress(row, item, index, total);
       const x = this.look === "tiles" ? (index % this.#columns) * (cell + TILE.gap) : 0;
@@ -341,25 +341,14 @@ export class FileList extends DriveElement {
     const item = this.listing.at(index);
     const name = item ? keyOf(item) : `gap-${index}`;
     const key = this.#rows.has(name) ? `${name} ${index}` : name; // while pages of different ages meet
-    const known = before.get(key);
+    const known = before.get(key) ?? before.get(`gap-${index}`); // what comes takes the place that was kept for it
     const row = known?.localName === tag ? known : h(tag);
     Object.assign(row, { mode: this.mode, showFolder: this.showFolder, item });
     this.#rows.set(key, row);
     return { row, item, index };
   }
 
-  /** Puts the rows in their order, without moving those that are in it, and never the one that is held. */
-  #arrange(rows, held) {
-    const kept = new Set(rows);
-    for (const child of [...this.#body.children]) if (!kept.has(child)) child.remove();
-    let place = this.#body.firstElementChild;
-    for (const row of rows) {
-      if (row === held || row === place) place = row.nextElementSibling;
-      else this.#body.insertBefore(row, place);
-    }
-  }
-
-  /** A row that went, or came instead of a gap, had the focus. */
+  /** A row that went had the focus. */
   #giveFocus(held, goal) {
     const isLost = held !== null && !this.#body.contains(document.activeElement) && this.#isFree();
     if (goal === null || !(this.#wished || isLost)) return;

@@ -22,9 +22,11 @@ export function aimLink(link, item, mode) {
 }
 
 /** While a row loads there is nothing to see, but the focus can be on it. */
-export function holdFocus(link) {
-  link.style.setProperty("visibility", "visible");
-  for (const [name, value] of Object.entries({ role: "button", "aria-disabled": "true", "aria-label": t("common.loading") })) setAttribute(link, name, value);
+export function holdFocus(link, isLoading) {
+  link.style.setProperty("visibility", isLoading ? "visible" : "");
+  setAttribute(link, "aria-disabled", isLoading ? "true" : null);
+  setAttribute(link, "aria-label", isLoading ? t("common.loading") : null);
+  if (isLoading) setAttribute(link, "role", "button");
 }
 
 /**

@@ -87,7 +87,8 @@ export class FileRow extends DriveElement {
     setAttribute(this, "data-kind", item && (isFolder(item) ? "folder" : "file"));
     setAttribute(this, "data-selected", this.#selected);
     setAttribute(this, "draggable", item !== undefined && this.#mode !== "trash" ? "true" : null);
-    if (item === undefined) return holdFocus(this.#link); // another row takes its place
+    holdFocus(this.#link, item === undefined);
+    if (item === undefined) return;
     this.#picture.show(item);
     setText(this.#link, item.name);
     aimLink(this.#link, item, this.#mode);

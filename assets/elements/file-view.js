@@ -306,7 +306,7 @@ export class FileView extends DriveElement {
     this.#bar.show(items, this.actionsFor(items));
     if (begins) this.#list.revealFocus();
     setAttribute(this.#info, "aria-pressed", String(this.#work.followDetails(this.#targets())));
-    this.toggleAttribute("data-selecting", items.length > 0);
+    this.markPage("data-choosing", items.length > 0);
     this.#upload.hidden = this.#newFolder.hidden = !this.#takesNew;
     this.#order.hidden = this.#turn.hidden = !isFiles || !total;
     this.#looks.hidden = this.#info.hidden = !total;

@@ -1,6 +1,8 @@
 // Keeps a list or the body of a table like its data: a row whose item did not change keeps its node, and with it the
 // focus; where the focused row changes or goes, the focus stays as near as can be.
 
+import { arrange } from "./dom.js";
+
 /** @type {WeakMap<Element, Map<string, {node: Element, text: string}>>} */
 const known = new WeakMap();
 
@@ -17,9 +19,7 @@ export function showRows(parent, items, keyOf, make) {
     const kept = before.get(key);
     after.set(key, kept?.text === text ? kept : { node: make(item), text });
   }
-  const nodes = [...after.values()].map(({ node }) => node);
-  for (const { node } of before.values()) if (!nodes.includes(node)) node.remove();
-  nodes.forEach((node, at) => parent.children[at] !== node && parent.insertBefore(node, parent.children[at] ?? null));
+  arrange(parent, Array.from(after.values(), ({ node }) => node));
   known.set(parent, after);
   if (focus !== null) refocus(parent, focus);
 }

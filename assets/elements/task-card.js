@@ -39,6 +39,7 @@ export class TaskCard extends DriveElement {
   #cancel = iconButton("cancel", t("tasks.cancel"), { "data-action": "cancel", onclick: () => this.#send("cancel") });
 
   set task(task) {
+    if (task !== undefined && task === this.#task && task.status !== "InProgress") return; // it scrolls by
     if (task?.taskId !== this.#task?.taskId) this.#meter.reset();
     this.#task = task;
     if (task?.status === "InProgress") this.#meter.add(task.bytesDone ?? 0, performance.now());
@@ -46,6 +47,7 @@ export class TaskCard extends DriveElement {
   }
 
   set isSelected(isSelected) {
+    if (isSelected === this.#isSelected) return;
     this.#isSelected = isSelected;
     this.requestUpdate();
   }

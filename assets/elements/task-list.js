@@ -9,7 +9,7 @@ import { newest } from "../core/task-view.js";
 import { t } from "../core/words.js";
 import { askTask } from "./ask-task.js";
 import { DriveElement } from "./element.js";
-import { h, icon, placeholder, setAttribute, setText } from "./dom.js";
+import { arrange, h, icon, placeholder, setAttribute, setText } from "./dom.js";
 import { parseRoute } from "./route.js";
 import { TaskFilters } from "./task-filters.js";
 import { TaskSelection } from "./task-selection.js";
@@ -107,7 +107,7 @@ export class TaskList extends DriveElement {
     resized.observe(this.#scroller);
     this.listen(this, "leave", () => resized.disconnect());
     const others = () => this.filter.account === "all" && document.visibilityState === "visible" && this.#refreshSoon();
-    this.#timers = [setInterval(() => this.requestUpdate(), CLOCK_MS), setInterval(others, OTHERS_MS)];
+    this.#timers = [setInterval(() => this.#cards.forEach((card) => card.requestUpdate()), CLOCK_MS), setInterval(others, OTHERS_MS)];
     if (!this.#isAsked) this.#ask();
     else if (this.#pager.total !== null) this.#pager.refresh(); // it may have changed while another place was shown
     this.#openWanted();
@@ -309,13 +309,14 @@ export class TaskList extends DriveElement {
     this.#body.style.setProperty("height", `${total * height}px`);
     const before = this.#cards;
     this.#cards = new Map();
-    let place = this.#body.firstElementChild;
     for (let index = first; index <= last; index++) {
       const listed = this.#pager.at(index);
       const key = listed?.taskId ?? `gap-${index}`;
       if (this.#cards.has(key)) continue; // it moved between two pages
-      const card = before.get(key) ?? h("task-card");
-      before.delete(key);
+      // What comes takes the place of the gap that was kept for it.
+      const known = before.has(key) ? key : `gap-${index}`;
+      const card = before.get(known) ?? h("task-card");
+      before.delete(known);
       this.#cards.set(key, card);
       card.isOwn = listed === undefined || this.isOwn(listed);
       card.task = listed && newest(listed, this.store.tasks.get(key));
@@ -323,15 +324,13 @@ export class TaskList extends DriveElement {
       setAttribute(card, "aria-posinset", index + 1);
       setAttribute(card, "aria-setsize", total);
       card.style.setProperty("transform", `translateY(${index * height}px)`);
-      if (card === place) place = place.nextElementSibling;
-      else this.#body.insertBefore(card, place);
     }
     for (const card of before.values()) {
       const at = Number(card.getAttribute("aria-posinset")) - 1;
       // It is no longer in the list; where it is only out of view, nothing takes its place.
       if (card.contains(document.activeElement) && at >= first && at <= last + 1) this.#focusNext ??= Math.min(at, total - 1);
-      card.remove();
     }
+    arrange(this.#body, this.#cards.values());
     if (this.#focusNext !== null && this.#pager.at(this.#focusNext)) this.#focusCard(this.#focusNext);
   }
 

@@ -11,7 +11,7 @@ import { Tempo } from "../core/rate.js";
 import { isOpen, stateWords, totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
-import { h, heirsIn, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
+import { arrange, h, heirsIn, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
 
 /** Rows that are made for an opened folder; the rest is counted. */
 const SHOWN = 100;
@@ -135,15 +135,12 @@ export class UploadGroup extends DriveElement {
     const byRank = (a, b) => rank(a) - rank(b) || (isHeld ? (places.get(a.key) ?? 0) - (places.get(b.key) ?? 0) : 0);
     const shown = this.#isOpen ? files.toSorted(byRank).slice(0, SHOWN) : [];
     const rows = new Map();
-    let place = this.#list.firstElementChild;
     for (const view of shown) {
       const row = this.#rows.get(view.key) ?? h("upload-row");
       row.view = view;
       rows.set(view.key, row);
-      if (row === place) place = place.nextElementSibling;
-      else this.#list.insertBefore(row, place);
     }
-    for (const [key, row] of this.#rows) if (!rows.has(key)) row.remove();
+    arrange(this.#list, rows.values());
     this.#rows = rows;
     const rest = this.#isOpen ? files.length - shown.length : 0;
     this.#more.hidden = rest === 0;

@@ -69,6 +69,7 @@ export class UploadTray extends DriveElement {
   update() {
     const views = this.store.uploads;
     this.hidden = views.size === 0;
+    this.markPage("data-sending", !this.hidden);
     const near = heirsIn(this.#list);
     keepFocus(this.#list, () => this.#updateRows(views), () => [...near(), this.#fold]);
     if (this.hidden) return;

@@ -30,12 +30,14 @@ function fileOf(url) {
 export async function serveFresh(port, own = 0) {
   const send = async (response, file, headers) => {
     const text = await readFile(path.join(ASSETS, path.normalize(file)));
-    const type = TYPES[path.extname(file)] ?? "text/html; charset=utf-8";
+    const ext = path.extname(file);
+    const type = TYPES[ext] ?? "text/html; charset=utf-8";
     const body = /html|manifest/.test(type) ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
     // Packed as the server packs them, so that what is measured is what would come.
     const packing = /html|manifest|png/.test(type) ? {} : { "content-encoding": "gzip", vary: "accept-encoding" };
-    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": "no-store", ...packing });
+    // A browser that may not keep the icons reads them anew with each row.
+    response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": ext === ".svg" ? "max-age=60" : "no-store", ...packing });
     response.end(packing.vary ? gzipSync(body, { level: 9 }) : body);
   };
   const answers = (request, response, answer) => {
