@@ -68,6 +68,14 @@ const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.ge
 /** "Tuesday 3 March 2026 at 14:05". */
 export const exactTime = (when) => dateText(new Date(when), { dateStyle: "full", timeStyle: "short" });
 
+/** "3:05", "1:02:09": how long something plays. @param {number} ms */
+export function clock(ms) {
+  const seconds = Math.round(ms / 1000);
+  const [hours, ...rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  const [first, ...later] = hours > 0 ? [hours, ...rest] : rest;
+  return [first, ...later.map((part) => String(part).padStart(2, "0"))].join(":");
+}
+
 /** Whole per cent, and 100 only when all of it is done. @param {number} part from 0 to 1 */
 export const percent = (part) => `${part >= 1 ? 100 : Math.min(99, Math.floor(part * 100))} %`;
 

@@ -3,7 +3,7 @@
 // `show(items)` opens it, `follow(items)` changes what an open one tells of, `items` is what it does. Actions: "load-file",
 // "toast".
 
-import { bytes, exactBytes, exactTime, folderWords } from "../core/format.js";
+import { bytes, clock, exactBytes, exactTime, folderWords } from "../core/format.js";
 import { isFolder, keyOf, sizeOf } from "../core/listing.js";
 import { parentOf } from "../core/paths.js";
 import { t } from "../core/words.js";
@@ -114,12 +114,16 @@ export class DetailsPanel extends DriveElement {
   }
 
   #ofFile(file) {
-    const { lastModified, plainSize, textHead, ...metadata } = file.metadata ?? {};
+    const { lastModified, plainSize, textHead, width, height, durationMs, takenAt, cameraMake, cameraModel, orientation, ...metadata } = file.metadata ?? {};
     const more = Object.entries(metadata).filter(([, value]) => value !== null && typeof value !== "object");
     return [
       [t("files.type"), `${kindWord(glyphOf(file))} · ${file.contentType}`],
       [t("files.size"), sizeNode(file.size)],
       [t("filetools.plainSize"), plainSize ? sizeNode(plainSize) : null],
+      [t("filetools.dimensions"), width && height ? h("span", { class: "number" }, `${width} × ${height}`) : null],
+      [t("filetools.duration"), durationMs ? h("span", { class: "number" }, clock(durationMs)) : null],
+      [t("filetools.takenAt"), timeNode(takenAt)],
+      [t("filetools.camera"), cameraName(cameraMake, cameraModel)],
       [t("filetools.inFolder"), folderLink(file.folder)],
       [t("files.tag"), file.tags?.length > 0 ? h("span", { class: "chips" }, ...file.tags.map((tag) => h("span", { class: "tag" }, tag))) : null],
       [t("files.createdAt"), timeNode(file.createdAt)],
@@ -141,6 +145,8 @@ export class DetailsPanel extends DriveElement {
 }
 
 const sizeNode = (size) => h("span", { class: "number", title: exactBytes(size) }, `${bytes(size)}${size > 999 ? ` (${exactBytes(size)})` : ""}`);
+/** Models are often named with their maker. */
+const cameraName = (make, model) => (make && !model?.startsWith(make) ? [make, model].filter(Boolean).join(" ") : model);
 const timeNode = (moment) => (moment ? h("time", { datetime: moment }, exactTime(moment)) : null);
 const folderLink = (folder) => h("a", { href: folderHref(folder) }, folder === "/" ? t("files.top") : folderWords(folder));
 

@@ -15,7 +15,11 @@ import { ListKeys } from "./list-keys.js";
 import { PickPointer } from "./pick-pointer.js";
 
 const OVERSCAN_ROWS = 6;
-const TILE = Object.freeze({ least: 148, height: 188, gap: 12 });
+const GAP = 12;
+const TILE = Object.freeze({ least: 148, height: 188 });
+/** Where there is much room pictures are worth more of it than their number. */
+const WIDE = 1800;
+const WIDE_TILE = Object.freeze({ least: 208, height: 248 });
 
 class WishEvent extends Event {
   /** @param {string} verb @param {object} about */
@@ -50,6 +54,7 @@ export class FileList extends DriveElement {
   #scrolled = 0;
   #picks = 0;
   #columns = 1;
+  #tile = TILE;
   #keys = new ListKeys({
     pick: (index, range) => this.pick(index, range),
     go: (index) => this.#goTo(index),
@@ -229,7 +234,7 @@ export class FileList extends DriveElement {
   }
 
   #rowHeight() {
-    if (this.look === "tiles") return TILE.height + TILE.gap;
+    if (this.look === "tiles") return this.#tile.height + GAP;
     return Number.parseFloat(getComputedStyle(this).getPropertyValue("--row"));
   }
 
@@ -303,7 +308,7 @@ export class FileList extends DriveElement {
     arrange(this.#body, this.#rows.values(), held?.row);
     for (const { row, item, index } of drawn) {
       this.#dress(row, item, index, total);
-      const x = this.look === "tiles" ? (index % this.#columns) * (cell + TILE.gap) : 0;
+      const x = this.look === "tiles" ? (index % this.#columns) * (cell + GAP) : 0;
       row.style.setProperty("transform", `translate(${x}px, ${Math.floor(index / this.#columns) * height}px)`);
     }
     this.#giveFocus(held, goal);
@@ -315,12 +320,14 @@ export class FileList extends DriveElement {
     const width = this.#body.clientWidth;
     // A scrollbar that takes room of its own would shift the rows under their headings.
     this.#heading.node.style.setProperty("--bar", `${this.#scroller.offsetWidth - this.#scroller.clientWidth}px`);
-    this.#columns = isTiles ? Math.max(2, Math.floor((width + TILE.gap) / (TILE.least + TILE.gap))) : 1;
+    this.#tile = width < WIDE ? TILE : WIDE_TILE;
+    this.#columns = isTiles ? Math.max(2, Math.floor((width + GAP) / (this.#tile.least + GAP))) : 1;
     const height = this.#rowHeight();
     setAttribute(this.#table, "aria-rowcount", isTiles ? null : total + 1);
     this.#body.style.setProperty("height", `${Math.ceil(total / this.#columns) * height}px`);
-    const cell = (width - (this.#columns - 1) * TILE.gap) / this.#columns;
+    const cell = (width - (this.#columns - 1) * GAP) / this.#columns;
     this.#body.style.setProperty("--tile", `${cell}px`);
+    this.#body.style.setProperty("--tile-height", `${this.#tile.height}px`);
     return { cell, height };
   }
 

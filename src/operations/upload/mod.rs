@@ -157,7 +157,7 @@ fn add_name(tx: &Tx<'_>, mut file: File) -> Result<File> {
 
 /// Why an upload that has ended takes nothing more.
 fn finished(id: TaskId, status: Status) -> Error {
-    Error::new(Kind::TaskFinished, format!("This upload is {}.", status.name()))
+    Error::new(Kind::TaskFinished, format!("This upload is {}.", status.word()))
         .with("taskId", id.to_string())
         .with("taskStatus", status.name())
 }

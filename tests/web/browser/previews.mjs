@@ -63,7 +63,7 @@ function pdf(words) {
 }
 
 before(async () => {
-  await world.open();
+  await world.open({ settings: { DRIVE_PREVIEWS_ENABLED: "true" } });
   ({ page, server } = world);
   await put("chart.pdf", "/", pdf("Harbour chart"), "application/pdf");
   await put("page.pdf", "/", "<script>document.title = 'run'</script><h1>No PDF</h1>", "application/pdf");
@@ -233,6 +233,17 @@ async function showsFilm() {
   await photograph(page, "preview-video");
   await isClean(page, "a film");
   await endsWithDialog(media, "regatta.webm");
+  await tells("regatta.webm", "160 × 90");
+}
+
+/** What was found out about a file stands in its details. */
+async function tells(name, fact) {
+  await page.waitForFunction(async (url) => (await (await fetch(url)).json()).some(({ metadata }) => metadata?.width || metadata?.durationMs), `/api/files?q=${name}`);
+  await menu(name, "details");
+  const panel = page.locator("details-panel");
+  await panel.getByText(fact, { exact: true }).waitFor();
+  assert.doesNotMatch(await panel.innerText(), /durationMs|width/);
+  await panel.getByRole("button", { name: "Close" }).click();
 }
 
 async function playsSound() {
@@ -248,6 +259,7 @@ async function playsSound() {
   await photograph(page, "preview-audio");
   await isClean(page, "a sound");
   await endsWithDialog(media, "foghorn.wav");
+  await tells("foghorn.wav", "5:00");
 }
 
 async function goesThrough() {

@@ -8,6 +8,7 @@ import {
   ago,
   bytes,
   bytesOf,
+  clock,
   exactBytes,
   folderParts,
   folderWords,
@@ -17,6 +18,11 @@ import {
   timeLeft,
 } from "../../../assets/core/format.js";
 import { folderHref, parseRoute, searchHref } from "../../../assets/elements/route.js";
+
+test("how long something plays", () => {
+  const cases = [[400, "0:00"], [59_600, "1:00"], [185_000, "3:05"], [3_729_000, "1:02:09"], [36_000_000, "10:00:00"]];
+  for (const [ms, text] of cases) assert.equal(clock(ms), text);
+});
 
 test("sizes have two digits while that says more", () => {
   const cases = [
