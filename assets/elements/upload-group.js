@@ -6,12 +6,13 @@
 // "reopen" {key}, "choose-again" {key, chosen}, "upload" {verb: "cancel", key} of one that has nothing here.
 
 import { filesOfPicker } from "../core/folder-reader.js";
-import { exactBytes, rate, timeLeft } from "../core/format.js";
+import { exactBytes, folderParts, rate, timeLeft } from "../core/format.js";
 import { Tempo } from "../core/rate.js";
 import { isOpen, stateWords, totals } from "../core/upload-view.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { arrange, h, heirsIn, icon, iconButton, keepFocus, setAttribute, setIcon, setText } from "./dom.js";
+import { folderHref } from "./route.js";
 
 /** Rows that are made for an opened folder; the rest is counted. */
 const SHOWN = 100;
@@ -37,6 +38,7 @@ export class UploadGroup extends DriveElement {
   #phase = h("span", { class: "phase" });
   #numbers = h("span", { class: "numbers number" });
   #error = h("p", { class: "problem", hidden: true });
+  #show = h("a", { class: "button small", hidden: true }, t("uploads.show"));
   #choose = h("button", { type: "button", class: "small", "data-action": "choose", onclick: () => this.#pick() }, t("uploads.chooseFolder"));
   #toggle = iconButton("pause", t("uploads.pause"), { onclick: () => this.#send(this.#toggle.dataset.action) });
   #cancel = iconButton("cancel", t("uploads.cancel"), { "data-action": "cancel", onclick: () => this.#onCancel() });
@@ -56,7 +58,7 @@ export class UploadGroup extends DriveElement {
     this.append(
       this.#icon,
       this.#fold,
-      h("div", { class: "verbs" }, this.#choose, this.#toggle, this.#cancel, this.#input),
+      h("div", { class: "verbs" }, this.#show, this.#choose, this.#toggle, this.#cancel, this.#input),
       h("div", { class: "what" }, this.#bar, h("p", { class: "facts" }, this.#phase, this.#numbers), this.#error),
       this.#list,
       this.#more,
@@ -85,10 +87,10 @@ export class UploadGroup extends DriveElement {
     this.#error.hidden = this.#error.textContent === "";
     this.#updateBar(sum, state, files.length);
     const own = () => {
-      this.#updateVerbs(state, files.length);
+      this.#updateVerbs(state, files);
       this.#updateChoice(missing);
     };
-    keepFocus(this, own, () => [this.#toggle, this.#choose, this.#cancel, this.#fold]);
+    keepFocus(this, own, () => [this.#toggle, this.#choose, this.#show, this.#cancel, this.#fold]);
     const near = heirsIn(this.#list);
     keepFocus(this.#list, () => this.#updateRows(files), () => [...near(), this.#fold]);
   }
@@ -100,10 +102,10 @@ export class UploadGroup extends DriveElement {
     this.#bar.hidden = state === "done" || count === 0;
   }
 
-  #updateVerbs(state, count) {
+  #updateVerbs(state, files) {
     const verb = { sending: "pause", waiting: "pause", queued: "pause", paused: "resume", failed: "retry" }[state];
     this.#toggle.hidden = verb === undefined;
-    this.#fold.disabled = count === 0;
+    this.#fold.disabled = files.length === 0;
     setAttribute(this.#fold, "aria-expanded", String(this.#isOpen));
     setAttribute(this.#fold, "aria-label", t("uploads.open", { name: this.#name }));
     if (verb) {
@@ -112,6 +114,10 @@ export class UploadGroup extends DriveElement {
       setAttribute(this.#toggle, "title", t(`uploads.${verb}`));
       setIcon(this.#toggle.firstChild, verb);
     }
+    const isDone = state === "done";
+    if (isDone && this.#show.hidden) setAttribute(this.#show, "href", folderHref(folderOf(this.#name, files)));
+    this.#show.hidden = !isDone;
+    setAttribute(this.#show, "aria-label", t("uploads.showFolder", { name: this.#name }));
     this.#cancel.hidden = state === "done" || state === "verifying";
     setAttribute(this.#cancel, "aria-label", t("uploads.verbOf", { verb: t("uploads.cancel"), name: this.#name }));
   }
@@ -175,6 +181,18 @@ export class UploadGroup extends DriveElement {
     this.#input.value = "";
     if (missing && chosen.items.length > 0) this.act("choose-again", { key: missing.key, chosen });
   }
+}
+
+/** Where a folder has come to: the last of its name among those that all its files lie below. */
+function folderOf(name, files) {
+  let shared = folderParts(files[0]?.folder ?? "/");
+  for (const { folder } of files) {
+    const parts = folderParts(folder);
+    const at = shared.findIndex((part, i) => part !== parts[i]);
+    if (at >= 0) shared = shared.slice(0, at);
+  }
+  const own = shared.lastIndexOf(name);
+  return `/${(own < 0 ? shared : shared.slice(0, own + 1)).join("/")}`;
 }
 
 /** The reason that most of those have that failed. */

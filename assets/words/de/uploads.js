@@ -74,6 +74,7 @@ export default {
   share: "Teilen",
   shareFile: "{name} teilen",
   showFile: "{name} im Ordner zeigen",
+  showFolder: "Den Ordner {name} zeigen",
   chooseFile: "Datei wählen",
   chooseFolder: "Ordner wählen",
   chooseFiles: "Dateien wählen",

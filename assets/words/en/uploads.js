@@ -74,6 +74,7 @@ export default {
   share: "Share",
   shareFile: "Share {name}",
   showFile: "Show {name} in its folder",
+  showFolder: "Show the folder {name}",
   chooseFile: "Choose file",
   chooseFolder: "Choose folder",
   chooseFiles: "Choose files",

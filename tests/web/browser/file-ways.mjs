@@ -54,7 +54,7 @@ async function undoesMerge() {
   await dialog().getByText("“Box” is in to already").waitFor();
   await goOn();
   await toast("Moved Box to to").waitFor();
-  await holds("/to/Box", ["kept.txt", "one.txt", "one (2).txt"]);
+  await holds("/to/Box", ["kept.txt", "one (2).txt", "one.txt"]);
   await undo("Moved Box to to");
   await undone();
   await row("Box").waitFor();

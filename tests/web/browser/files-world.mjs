@@ -1,12 +1,13 @@
 // What the walks through the file places share: a world with an account and some files, and short ways to say what a
 // person does and sees.
 
-import { World } from "./harness.mjs";
+import { until, World } from "./harness.mjs";
 
 export class FilesWorld extends World {
-  open() {
+  /** @param {Record<string, string>} [settings] besides those of all */
+  open(settings = {}) {
     const permissions = ["clipboard-read", "clipboard-write"];
-    return super.open({ settings: { DRIVE_LIMITS_ENABLED: "false" }, options: { permissions } });
+    return super.open({ settings: { DRIVE_LIMITS_ENABLED: "false", ...settings }, options: { permissions } });
   }
 
   put = (...file) => this.server.put(...file);
@@ -29,11 +30,14 @@ export class FilesWorld extends World {
   names = async (folder) => (await this.server.ask("GET", this.list(folder))).map(({ name }) => name);
 
   /** Waits until a folder holds exactly these. */
-  holds = (folder, wanted) =>
-    this.page.waitForFunction(
-      async ([url, expected]) => JSON.stringify((await (await fetch(url)).json()).map(({ name }) => name)) === expected,
-      [this.list(folder), JSON.stringify(wanted)],
-    );
+  holds = async (folder, wanted) => {
+    let names = [];
+    const isSo = async () => {
+      names = await this.page.evaluate(async (url) => (await (await fetch(url)).json()).map(({ name }) => name), this.list(folder));
+      return names.join("\n") === wanted.join("\n");
+    };
+    await until(isSo, () => `${folder} holds ${wanted.join(", ")}; but ${names.join(", ")}`, 20_000);
+  };
 
   row = (name) => this.page.locator(`:is(file-row, file-tile)[data-name="${name}"]`);
   toast = (text) => this.page.locator("toast-stack .toast", { hasText: text });

@@ -272,7 +272,11 @@ async function asksOnConflict() {
   await holds("/Letters", ["harbour-2.txt", "harbour-3.txt", "harbour-10.txt", "letter.txt"]);
   await toast("Moved 3 items").getByRole("button", { name: "Undo" }).click();
   await row("harbour-10.txt").waitFor();
-  await holds("/Letters", ["letter.txt"]);
+  await holds("/Letters", ["harbour-2.txt", "harbour-3.txt", "letter.txt"]); // those that made room are back
+  for (const name of ["harbour-2.txt", "harbour-3.txt"]) {
+    const [{ url }] = (await server.ask("GET", world.list("/Letters"))).filter((file) => file.name === name);
+    assert.equal(await page.evaluate(async (where) => (await fetch(where)).text(), url), "an older one");
+  }
   faults.forgive();
 }
 

@@ -216,6 +216,11 @@ export class World {
     context.setDefaultTimeout(30_000);
     const page = await context.newPage();
     await this.faults.watch(page);
+    const wait = page.waitForFunction.bind(page);
+    page.waitForFunction = (condition, ...more) => {
+      assert.notEqual(condition.constructor.name, "AsyncFunction", "a promise is true at once: use until()");
+      return wait(condition, ...more);
+    };
     return page;
   }
 
@@ -257,13 +262,13 @@ export class World {
   }
 }
 
-/** Looks again and again. @param {() => Promise<boolean>} condition @param {string} what is waited for */
+/** Looks again and again. @param {() => Promise<boolean>} condition @param {string | (() => string)} what is waited for */
 export async function until(condition, what, ms = 60_000) {
   for (const end = Date.now() + ms; Date.now() < end; ) {
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  assert.fail(`never happened: ${what}`);
+  assert.fail(`never happened: ${typeof what === "string" ? what : what()}`);
 }
 
 /** Lines as slow as a real one, so that there is a middle to interrupt. @param {number} bytesPerSecond */

@@ -5,7 +5,7 @@ import assert from "node:assert/strict";
 import { createECDH, createHmac, randomBytes } from "node:crypto";
 import { createServer } from "node:http";
 import { after, before, test } from "node:test";
-import { photograph } from "./harness.mjs";
+import { photograph, until } from "./harness.mjs";
 import { Places } from "./places.mjs";
 
 let places;
@@ -144,7 +144,8 @@ test("the worker shows what is pushed", async () => {
   const url = `/#task=${taskId}`;
   const data = JSON.stringify({ title: "Compress failed", body: "The disk is full.", url, tag: "t1" });
   await session.send("ServiceWorker.deliverPushMessage", { origin: places.server.url, registrationId: await registration, data });
-  await page.waitForFunction(async () => (await (await navigator.serviceWorker.getRegistration("/worker.js")).getNotifications()).length === 1);
+  const count = () => page.evaluate(async () => (await (await navigator.serviceWorker.getRegistration("/worker.js")).getNotifications()).length);
+  await until(async () => (await count()) === 1, "it is told");
   const shown = await page.evaluate(async () => {
     const [notice] = await (await navigator.serviceWorker.getRegistration("/worker.js")).getNotifications();
     return [notice.title, notice.body, notice.data.url];

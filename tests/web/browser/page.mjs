@@ -106,10 +106,7 @@ async function pausesAndResumes() {
   await row("holiday.mp4").locator("[data-action=pause]").click();
   await inState("holiday.mp4", "paused");
   const taskId = await taskOf("holiday.mp4");
-  await page.waitForFunction(
-    async (id) => (await (await fetch(`/api/tasks/${id}`)).json()).status === "Paused",
-    taskId,
-  );
+  await until(async () => (await ask(`/api/tasks/${taskId}`)).status === "Paused", "the server has paused it");
   const { uploadedChunks } = await ask(`/api/files/upload/resume/${taskId}`);
   await page.waitForTimeout(600);
   const later = await ask(`/api/files/upload/resume/${taskId}`);

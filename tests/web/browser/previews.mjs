@@ -7,7 +7,7 @@ import path from "node:path";
 import { after, before, test } from "node:test";
 import { isClean } from "./axe.mjs";
 import { FilesWorld } from "./files-world.mjs";
-import { launchWith, photograph } from "./harness.mjs";
+import { launchWith, photograph, until } from "./harness.mjs";
 
 const PASSWORD = "salt water 7";
 
@@ -63,7 +63,7 @@ function pdf(words) {
 }
 
 before(async () => {
-  await world.open({ settings: { DRIVE_PREVIEWS_ENABLED: "true" } });
+  await world.open({ DRIVE_PREVIEWS_ENABLED: "true", DRIVE_PREVIEWS_SETTLE_SECONDS: "0" });
   ({ page, server } = world);
   await put("chart.pdf", "/", pdf("Harbour chart"), "application/pdf");
   await put("page.pdf", "/", "<script>document.title = 'run'</script><h1>No PDF</h1>", "application/pdf");
@@ -238,10 +238,11 @@ async function showsFilm() {
 
 /** What was found out about a file stands in its details. */
 async function tells(name, fact) {
-  await page.waitForFunction(async (url) => (await (await fetch(url)).json()).some(({ metadata }) => metadata?.width || metadata?.durationMs), `/api/files?q=${name}`);
+  const known = async () => (await server.ask("GET", `/api/files?q=${name}`))[0].metadata;
+  await until(async () => /width|durationMs/.test(JSON.stringify(await known())), `something is known of ${name}`);
   await menu(name, "details");
   const panel = page.locator("details-panel");
-  await panel.getByText(fact, { exact: true }).waitFor();
+  await panel.getByText(fact, { exact: true }).waitFor({ timeout: 5000 });
   assert.doesNotMatch(await panel.innerText(), /durationMs|width/);
   await panel.getByRole("button", { name: "Close" }).click();
 }

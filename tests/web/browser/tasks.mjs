@@ -207,7 +207,7 @@ step("one that waits is put before others", async () => {
   await api("POST", "/api/tasks", { type: "FileMove", name: "For tonight", runAt: "2099-01-01T02:00:00Z", parameters });
   await card("For tonight").locator(".title").click();
   await page.getByRole("dialog").getByLabel("Priority").selectOption("100");
-  await page.waitForFunction(async () => (await (await fetch("/api/tasks?q=tonight")).json())[0].priority === 100);
+  await until(async () => (await api("GET", "/api/tasks?q=tonight"))[0].priority === 100, "it comes first");
   await photograph(page, "tasks-priority");
   await page.keyboard.press("Escape");
   await card("For tonight").getByText(/planned for .*2099/).waitFor();

@@ -86,6 +86,9 @@ step("a folder goes on when the server is killed and comes back", async () => {
   await page.locator("connection-bar").waitFor();
   await server.run();
   await inState(group("crash"), "done", { timeout: 120_000 });
+  await group("crash").getByRole("link", { name: "Show the folder crash" }).click();
+  await page.getByRole("heading", { name: "crash", level: 1 }).waitFor();
+  await page.goBack();
   await page.locator("connection-bar").waitFor({ state: "hidden" });
   faults.forgive();
   assert.equal(await countOf("/crash"), 60);
