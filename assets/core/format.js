@@ -10,7 +10,14 @@ function unitText(value, unit, digits) {
   return formatter(Intl.NumberFormat, { style: "unit", unit, unitDisplay: isExact ? "long" : "short", useGrouping: isExact, ...digitCount }).format(value);
 }
 
-const dateText = (date, options) => formatter(Intl.DateTimeFormat, options).format(date);
+/** "12,345". @param {number} value @param {Intl.NumberFormatOptions} [options] */
+export const number = (value, options) => formatter(Intl.NumberFormat, options).format(value);
+
+/** A moment in the parts that are asked for. @param {string | number | Date} when @param {Intl.DateTimeFormatOptions} options */
+export const dateText = (when, options) => formatter(Intl.DateTimeFormat, options).format(new Date(when));
+
+/** "3 Mar 2026"; with "long" "3 March 2026". @param {string | Date} when @param {"short" | "long"} [month] */
+export const day = (when, month = "short") => dateText(when, { day: "numeric", month, year: "numeric" });
 
 /** "4.1 MB", "512 bytes": two digits while that says more than one. @param {number} count */
 export function bytes(count) {
@@ -66,7 +73,7 @@ export function ago(when, now = new Date()) {
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
 /** "Tuesday 3 March 2026 at 14:05". */
-export const exactTime = (when) => dateText(new Date(when), { dateStyle: "full", timeStyle: "short" });
+export const exactTime = (when) => dateText(when, { dateStyle: "full", timeStyle: "short" });
 
 /** "3:05", "1:02:09": how long something plays. @param {number} ms */
 export function clock(ms) {

@@ -1,9 +1,9 @@
 // A task as people see it: its title, its state in a word, and the facts that matter in that state.
 
-import { bytes, bytesOf, percent, rate, timeLeft } from "./format.js";
+import { bytes, bytesOf, dateText, number, percent, rate, timeLeft } from "./format.js";
 import { OPEN_STATUSES } from "./store.js";
 import { said } from "./said.js";
-import { locale, t } from "./words.js";
+import { t } from "./words.js";
 
 export const isOpen = ({ status }) => OPEN_STATUSES.includes(status);
 
@@ -42,7 +42,7 @@ export function statusWords(task) {
 /** @param {object} task @param {number} [perSecond] bytes, where that is known here */
 export function factsOf(task, perSecond = 0) {
   const { status, phase, progress, bytesDone, bytesTotal, itemsDone, itemsTotal, estimatedTimeRemaining } = task;
-  const items = itemsTotal > 1 ? t("tasks.items", { done: (itemsDone ?? 0).toLocaleString(locale()), n: itemsTotal }) : "";
+  const items = itemsTotal > 1 ? t("tasks.items", { done: itemsDone ?? 0, n: itemsTotal }) : "";
   if (!isOpen(task)) return status === "Completed" ? "" : items;
   const parts = [];
   if (status === "Pending" && new Date(task.runAt) > new Date()) parts.push(t("tasks.planned", { when: moment(task.runAt) }));
@@ -57,7 +57,7 @@ export function factsOf(task, perSecond = 0) {
   return parts.join(" · ");
 }
 
-const moment = (when) => new Date(when).toLocaleString(locale(), { dateStyle: "medium", timeStyle: "short" });
+const moment = (when) => dateText(when, { dateStyle: "medium", timeStyle: "short" });
 
 /** The files that a task made or touched. @returns {string[]} */
 export function resultFiles({ results }) {
@@ -71,7 +71,7 @@ export const resultFacts = ({ results }) =>
     .filter(([key, value]) => ["string", "number", "boolean"].includes(typeof value) && !/Ids?$|^(fileName|failedCount|corruptCount)$/.test(key))
     .map(([key, value]) => [key, typeof value === "number" ? numberWords(key, value) : String(value)]);
 
-const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) : value.toLocaleString(locale()));
+const numberWords = (key, value) => (/(size|bytes)$/i.test(key) ? bytes(value) : number(value));
 
 /** "compressionRatio" as "Compression ratio", for what has no title. @param {string} key */
 export function humanised(key) {

@@ -4,9 +4,9 @@
 // {id, …}, "make-grant" {id, bytes, expiresAt, reason?}, "end-grant" {id, grant}.
 
 import "./account-identities.js";
-import { bytes, exactBytes, exactTime } from "../core/format.js";
+import { bytes, day, exactBytes, exactTime } from "../core/format.js";
 import { parseSize, sizeText } from "../core/size.js";
-import { locale, named, t } from "../core/words.js";
+import { named, t } from "../core/words.js";
 import { ask } from "./ask.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setText } from "./dom.js";
@@ -213,6 +213,5 @@ export function states({ disabled, secondFactor }) {
   return [disabled ? badge("warn", t("admin.disabled")) : badge("ok", t("admin.active")), secondFactor && badge("quiet", t("admin.secondFactor"))].filter(Boolean);
 }
 
-const day = (when) => new Date(when).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" });
 
 customElements.define("account-card", AccountCard);

@@ -3,8 +3,8 @@
 // Properties: `account` ({id, name}), `said(sentence)`. Actions: "load-identities" {id}, "link-identity" {id, issuer,
 // subject}, "unlink-identity" {id, issuer, subject}.
 
-import { exactTime } from "../core/format.js";
-import { locale, t } from "../core/words.js";
+import { day, exactTime } from "../core/format.js";
+import { t } from "../core/words.js";
 import { ask } from "./ask.js";
 import { DriveElement } from "./element.js";
 import { h, icon } from "./dom.js";
@@ -86,6 +86,5 @@ export class AccountIdentities extends DriveElement {
 }
 
 const isOther = ({ issuer, subject }) => (one) => one.issuer !== issuer || one.subject !== subject;
-const day = (when) => new Date(when).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" });
 
 customElements.define("account-identities", AccountIdentities);

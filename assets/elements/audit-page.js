@@ -2,8 +2,8 @@
 // "load-accounts".
 
 import { auditFile } from "../core/admin-commands.js";
-import { locale, named, namesOf, t } from "../core/words.js";
-import { exactTime } from "../core/format.js";
+import { named, namesOf, t } from "../core/words.js";
+import { dateText, exactTime } from "../core/format.js";
 import { h, icon, setAttribute } from "./dom.js";
 import { clearProblem, field, formError, LAST_DAY, momentOf, select, showProblem, valuesOf } from "./form.js";
 import { filtersOf, keepFilters } from "./route.js";
@@ -109,7 +109,7 @@ export class AuditPage extends PageElement {
 const heads = () => [t("admin.when"), t("admin.who"), t("admin.action"), t("admin.object"), t("admin.address"), t("admin.outcome")];
 
 function row({ at, account, action, object, address, outcome }) {
-  const time = new Date(at).toLocaleString(locale(), { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  const time = dateText(at, { day: "2-digit", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" });
   const result = outcome === "ok" ? badge("ok", t("admin.went")) : badge("warn", named("audit.outcome", outcome));
   return tableRow(heads(), [h("time", { datetime: at, title: exactTime(at), class: "number" }, time), account || "–", h("span", { title: action }, named("audit.action", action)), object ? h("code", { class: "cut", title: object }, object) : "–", h("span", { class: "number" }, address || "–"), result]);
 }

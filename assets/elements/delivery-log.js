@@ -3,9 +3,9 @@
 // Property `webhook` (its id). `follow(id)` looks until that delivery has ended or was tried. Action:
 // "load-deliveries" {id, cursor}.
 
-import { ago, exactTime } from "../core/format.js";
+import { ago, dateText, exactTime } from "../core/format.js";
 import { said } from "../core/said.js";
-import { locale, named, t } from "../core/words.js";
+import { named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, setText } from "./dom.js";
 import { showSentence } from "./form.js";
@@ -76,6 +76,6 @@ function attempt({ at, status, error, milliseconds }) {
   return h("li", {}, h("time", { class: "number", datetime: at, title: exactTime(at) }, time(at)), answer);
 }
 
-const time = (when) => new Date(when).toLocaleTimeString(locale(), { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const time = (when) => dateText(when, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 customElements.define("delivery-log", DeliveryLog);

@@ -1,7 +1,7 @@
 // <health-page>: how the server is doing, looked at again while it is shown. Action: "load-health".
 
-import { bytes } from "../core/format.js";
-import { locale, named, t } from "../core/words.js";
+import { bytes, number } from "../core/format.js";
+import { named, t } from "../core/words.js";
 import { h } from "./dom.js";
 import { badge, PageElement, section, table, tableRow } from "./page-element.js";
 import { showRows } from "./rows.js";
@@ -44,7 +44,7 @@ export class HealthPage extends PageElement {
     }
     const { status, version, uptimeSeconds, database, pools = [], queues = {}, websocket, stuckWorkers = 0, uploads: open } = uploads;
     this.#state.replaceChildren(stateBadge(status), h("span", {}, named("admin.healthText", status)));
-    const count = (number) => (number ?? 0).toLocaleString(locale());
+    const count = (value) => number(value ?? 0);
     this.#facts.replaceChildren(
       ...fact(t("admin.version"), version ?? "–"),
       ...fact(t("admin.uptime"), uptimeSeconds === undefined ? "–" : duration(uptimeSeconds)),
@@ -77,7 +77,7 @@ function duration(seconds) {
   const parts = [["day", Math.floor(seconds / 86_400)], ["hour", Math.floor(seconds / 3600) % 24], ["minute", Math.floor(seconds / 60) % 60], ["second", seconds % 60]];
   const from = Math.max(0, parts.findIndex(([, value]) => value > 0));
   const shown = seconds === 0 ? parts.slice(-1) : parts.slice(from, from + 2).filter(([, value]) => value > 0);
-  return shown.map(([unit, value]) => value.toLocaleString(locale(), { style: "unit", unit, unitDisplay: "short" })).join(" ");
+  return shown.map(([unit, value]) => number(value, { style: "unit", unit, unitDisplay: "short" })).join(" ");
 }
 
 customElements.define("health-page", HealthPage);

@@ -3,7 +3,8 @@
 // Properties: `account` ("all", or undefined for one's own tasks), `mayPause`, `refresh()`. Actions: "ask-lanes" {account};
 // "change-lane" {lane, verb}; "show-tasks" {lane, status} when a number is pressed.
 
-import { locale, named, t } from "../core/words.js";
+import { number } from "../core/format.js";
+import { named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, iconButton, setAttribute, setIcon, setText } from "./dom.js";
 
@@ -58,7 +59,7 @@ export class LaneTiles extends DriveElement {
     const tile = this.#tiles.get(lane) ?? this.#make(lane);
     const numbers = { pending, running, failed };
     for (const [key, { value, button }] of Object.entries(tile.parts)) {
-      setText(value, numbers[key].toLocaleString(locale()));
+      setText(value, number(numbers[key]));
       setAttribute(button, "data-none", numbers[key] === 0);
     }
     tile.node.toggleAttribute("data-busy", running > 0);

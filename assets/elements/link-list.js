@@ -3,8 +3,8 @@
 //
 // Properties: `store`. Actions: "load-links", "change-link", "remove-link", "list-files", "put-into-link", "toast".
 
-import { ago, bytes, exactTime } from "../core/format.js";
-import { locale, t } from "../core/words.js";
+import { ago, bytes, day, exactTime } from "../core/format.js";
+import { t } from "../core/words.js";
 import { ask } from "./ask.js";
 import { askLink } from "./ask-link.js";
 import { copyText } from "./clipboard.js";
@@ -133,7 +133,7 @@ export class LinkList extends DriveElement {
 
   #facts({ files, bytes: size, downloads, downloadLimit, expiredAt, hasPasscode, uploadInto, createdAt }) {
     const limit = downloadLimit === null ? t("links.downloads", { n: downloads }) : t("links.downloadsOf", { n: downloads, limit: downloadLimit });
-    const ends = expiredAt ? t(new Date(expiredAt) > new Date() ? "links.endsOn" : "links.endedOn", { date: day(expiredAt) }) : t("links.noEnd");
+    const ends = expiredAt ? t(new Date(expiredAt) > new Date() ? "links.endsOn" : "links.endedOn", { date: day(expiredAt, "long") }) : t("links.noEnd");
     const facts = [
       [`${t("common.files", { n: files })}${files > 0 ? ` · ${bytes(size)}` : ""}`],
       [limit],
@@ -216,7 +216,6 @@ export class LinkList extends DriveElement {
   }
 }
 
-const day = (moment) => new Date(moment).toLocaleDateString(locale(), { day: "numeric", month: "long", year: "numeric" });
 
 function skeleton() {
   return h("div", { class: "skeletons", role: "status", "aria-label": t("common.loading") }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton card" })));

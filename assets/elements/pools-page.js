@@ -2,7 +2,7 @@
 
 import { bytes, exactBytes, percent } from "../core/format.js";
 import { said } from "../core/said.js";
-import { locale, named, t } from "../core/words.js";
+import { named, t } from "../core/words.js";
 import { h } from "./dom.js";
 import { badge, PageElement } from "./page-element.js";
 import { showRows } from "./rows.js";
@@ -39,7 +39,7 @@ function card(pool) {
     fact(t("admin.accepts"), policy.acceptTypes?.length ? policy.acceptTypes.join(", ") : t("admin.everything")),
     policy.requireRole && fact(t("admin.requires"), named("admin.role", policy.requireRole)),
     policy.encryption && fact(t("admin.encryption"), named("admin.encryption", policy.encryption)),
-    policy.quotaMultiplier !== undefined && fact(t("admin.charges"), t("admin.times", { factor: policy.quotaMultiplier.toLocaleString(locale()) })),
+    policy.quotaMultiplier !== undefined && fact(t("admin.charges"), t("admin.times", { factor: policy.quotaMultiplier })),
     policy.public !== undefined && fact(t("admin.links"), t(policy.public ? "admin.allowed" : "admin.notAllowed")),
     policy.recycleDays !== undefined && fact(t("admin.recycle"), policy.recycleDays === 0 ? t("admin.noTrash") : t("admin.recycleDays", { n: policy.recycleDays })),
   ];

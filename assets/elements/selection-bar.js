@@ -2,7 +2,7 @@
 //
 // `show(items, actions)`. Events: "wish" with the verb, "menu" or "clear".
 
-import { bytes } from "../core/format.js";
+import { bytes, number } from "../core/format.js";
 import { sizeOf } from "../core/listing.js";
 import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
@@ -15,6 +15,8 @@ export class SelectionBar extends DriveElement {
   #items = [];
   #actions = [];
   #count = h("strong", { class: "number" });
+  /** Where there is no room for the word. */
+  #number = h("strong", { class: "alone number", "aria-hidden": "true" });
   #size = h("span", { class: "size number" });
   #verbs = h("div", { class: "verbs" });
   #more = iconButton("more", t("files.moreActions"), { onclick: () => this.#wish("menu") });
@@ -23,7 +25,7 @@ export class SelectionBar extends DriveElement {
   build() {
     this.setAttribute("role", "toolbar");
     this.setAttribute("aria-label", t("files.moreActions"));
-    this.append(this.#clear, h("span", { class: "words" }, this.#count, this.#size), this.#verbs, this.#more);
+    this.append(this.#clear, h("span", { class: "words" }, this.#count, this.#number, this.#size), this.#verbs, this.#more);
   }
 
   show(items, actions) {
@@ -36,6 +38,7 @@ export class SelectionBar extends DriveElement {
     this.hidden = this.#items.length === 0;
     if (this.hidden) return;
     setText(this.#count, t("files.selected", { n: this.#items.length }));
+    setText(this.#number, number(this.#items.length));
     setText(this.#size, bytes(this.#items.reduce((sum, item) => sum + sizeOf(item), 0)));
     const shown = FIRST.filter((verb) => this.#actions.some((action) => action.verb === verb));
     if (this.#verbs.dataset.shown === shown.join()) return;

@@ -3,9 +3,9 @@
 //
 // Actions: "load" {offset} and "unlock" {passcode}, whose answers reject with what to show; see also its two parts.
 
-import { ago, bytes, exactBytes, exactTime, kindOf } from "../core/format.js";
+import { ago, bytes, day, exactBytes, exactTime, kindOf } from "../core/format.js";
 import { canPreview } from "../core/preview.js";
-import { locale, t } from "../core/words.js";
+import { t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setText } from "./dom.js";
 
@@ -97,7 +97,7 @@ export class SharePage extends DriveElement {
 
   #begin(share) {
     document.title = `${share.name} · Drive`;
-    const until = share.expiredAt && h("time", { datetime: share.expiredAt, title: exactTime(share.expiredAt) }, t("share.until", { day: this.#day(share.expiredAt) }));
+    const until = share.expiredAt && h("time", { datetime: share.expiredAt, title: exactTime(share.expiredAt) }, t("share.until", { day: day(share.expiredAt, "long") }));
     const left = share.downloadsLeft !== null && t("share.downloadsLeft", { n: share.downloadsLeft });
     const facts = [
       h("span", {}, t("share.sharedBy", { name: share.owner })),
@@ -119,8 +119,6 @@ export class SharePage extends DriveElement {
       ].filter(Boolean),
     );
   }
-
-  #day = (moment) => new Date(moment).toLocaleDateString(locale(), { day: "numeric", month: "long", year: "numeric" });
 
   #row(file, at) {
     const kind = kindOf(file.contentType);

@@ -1,8 +1,8 @@
 // <tokens-page>: tokens for programs. Actions: "load-tokens", "make-token" {name, scopes, expiresInDays},
 // "revoke-token" {id}.
 
-import { ago, exactTime } from "../core/format.js";
-import { locale, named, t } from "../core/words.js";
+import { ago, day, exactTime } from "../core/format.js";
+import { named, t } from "../core/words.js";
 import { ask, secretBox, tell } from "./ask.js";
 import { h, icon, placeholder } from "./dom.js";
 import { checks, copyButton, field, select, valuesOf } from "./form.js";
@@ -83,6 +83,5 @@ export class TokensPage extends PageElement {
   }
 }
 
-const day = (when) => new Date(when).toLocaleDateString(locale(), { day: "numeric", month: "short", year: "numeric" });
 
 customElements.define("tokens-page", TokensPage);

@@ -3,9 +3,9 @@
 // Properties: `store`, `rest`. Actions: "load-usage" {account}, "load-account-names".
 
 import { monthsBetween } from "../core/plot.js";
-import { bytes, rate } from "../core/format.js";
+import { bytes, dateText, number, rate } from "../core/format.js";
 import { usageFile } from "../core/usage-commands.js";
-import { locale, named, t } from "../core/words.js";
+import { named, t } from "../core/words.js";
 import { DriveElement } from "./element.js";
 import { h, icon, placeholder, setAttribute } from "./dom.js";
 import { select } from "./form.js";
@@ -114,7 +114,7 @@ export class UsageView extends DriveElement {
 }
 
 const heads = (first) => [first, t("usage.filesCount"), t("usage.size"), t("usage.charged")];
-const cells = (label, { files, bytes: size, charged }) => [cell(label), cell(files, files.toLocaleString(locale())), cell(size, bytes(size)), cell(charged, bytes(charged))];
+const cells = (label, { files, bytes: size, charged }) => [cell(label), cell(files, number(files)), cell(size, bytes(size)), cell(charged, bytes(charged))];
 const larger = (a, b) => b.value - a.value;
 
 function plotOf(name, list, labelOf) {
@@ -144,15 +144,15 @@ function byMonth(usage) {
 }
 
 /** @param {string} day such as "2026-11-30" */
-const dayWords = (day) => (form) => new Date(`${day}T00:00:00Z`).toLocaleDateString(locale(), { timeZone: "UTC", ...form });
+const dayWords = (day) => (form) => dateText(`${day}T00:00:00Z`, { timeZone: "UTC", ...form });
 
 /** How fast uploads were, of the days on which any ended. */
 function speeds({ uploadsByDay }) {
   const rows = uploadsByDay.map(({ day, uploads, bytes: size, seconds }) => {
     const say = dayWords(day);
     const [label, speed] = [say({ dateStyle: "long" }), Math.round(size / seconds)];
-    const time = seconds.toLocaleString(locale(), { maximumFractionDigits: 1 });
-    return { label, short: say({ day: "numeric", month: "short" }), value: speed, text: rate(speed), cells: [cell(day, label), cell(uploads, uploads.toLocaleString(locale())), cell(size, bytes(size)), cell(seconds, time), cell(speed, rate(speed))] };
+    const time = number(seconds, { maximumFractionDigits: 1 });
+    return { label, short: say({ day: "numeric", month: "short" }), value: speed, text: rate(speed), cells: [cell(day, label), cell(uploads, number(uploads)), cell(size, bytes(size)), cell(seconds, time), cell(speed, rate(speed))] };
   });
   const names = [t("usage.head-day"), t("usage.uploads"), t("usage.size"), t("usage.seconds"), t("usage.speed")];
   return { title: t("usage.by-speed"), kind: "columns", heads: names, rows, format: rate, file: "usage-speed.csv" };
@@ -175,9 +175,9 @@ function byOutcome(tasks) {
   const rows = all.map(([status, count]) => ({
     label: named("usage.status", status),
     value: count,
-    text: withShare(count.toLocaleString(locale()), count, tasks.total),
+    text: withShare(number(count), count, tasks.total),
     tone: TONES[status] ?? "accent",
-    cells: [cell(named("usage.status", status)), cell(count, count.toLocaleString(locale()))],
+    cells: [cell(named("usage.status", status)), cell(count, number(count))],
   }));
   return { title: t("usage.by-outcome"), kind: "bars", whole: tasks.total, heads: [t("usage.head-outcome"), t("usage.count")], rows: rows.toSorted(larger), file: "usage-tasks.csv" };
 }
