@@ -236,8 +236,11 @@ async function goesThrough() {
   await dialog().getByRole("button", { name: "Next" }).click();
   await title("5.png");
   await dialog().getByText("no longer there").waitFor();
+  const asked = page.waitForResponse((answer) => answer.status() === 404 && answer.url().includes(gone.id));
   await keyboard.press("ArrowLeft"); // the button for the next is gone, the focus is not
   await title("4.txt");
+  await asked;
+  await dialog().getByText("no longer there").waitFor();
   faults.forgive();
   await swipe(page.locator("preview-dialog .stage"), 120);
   await title("3.txt");
