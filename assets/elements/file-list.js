@@ -374,8 +374,7 @@ export class FileList extends DriveElement {
       setAttribute(row, "aria-setsize", total);
     } else setAttribute(row, "aria-rowindex", index + 2);
     setAttribute(row, "data-cut", this.cut?.has(item && keyOf(item)) ?? false);
-    const link = row.querySelector(".open");
-    link.tabIndex = index === this.#current ? 0 : -1;
+    setAttribute(row.querySelector(".open"), "tabindex", index === this.#current ? 0 : -1);
   }
 }
 

@@ -19,7 +19,7 @@ export class FileRow extends DriveElement {
   #showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
   #picture = new FilePicture();
-  #link = h("a", { class: "open", draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
+  #link = h("a", { class: "open", tabindex: -1, draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
   #marks = h("span", { class: "marks" });
   #folder = h("a", { class: "folder", tabindex: -1, draggable: "false" });
   #words = h("span", { class: "words" }, this.#link, this.#marks, this.#folder);

@@ -17,7 +17,7 @@ export class FileTile extends DriveElement {
   showFolder = false;
   #pick = h("input", { type: "checkbox", class: "pick", tabindex: -1 });
   #picture = new FilePicture();
-  #link = h("a", { class: "open", draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
+  #link = h("a", { class: "open", tabindex: -1, draggable: "false", onpointerdown: (event) => fetchSoon(this.#item, event) });
   #about = h("span", { class: "about number" });
   #words = h("span", { class: "words" }, this.#link, this.#about);
   #dots = iconButton("more", "", { class: "icon-button dots", tabindex: -1 });

@@ -105,6 +105,8 @@ pub struct Found {
 
 /// One page of an account's files that are there at `now`.
 pub fn list(db: &Connection, owner: AccountId, now: Timestamp, page: &Page) -> Result<Found> {
+    // What is counted and what is read are of one moment.
+    let db = &db.unchecked_transaction().map_err(failed)?;
     let source = source(db, owner, page)?;
     let asked = Asked::new(owner, &page.filter, now, source);
     // One more than asked for tells whether the list goes on.
@@ -116,8 +118,9 @@ pub fn list(db: &Connection, owner: AccountId, now: Timestamp, page: &Page) -> R
                 Source::Trigrams => asked.clone(),
                 _ => Asked::new(owner, &page.filter, now, counter(&page.filter)),
             };
-            total = Some(counting.count(db)?);
-            asked.cut(db, page, wanted, *offset)?
+            let count = counting.count(db)?;
+            total = Some(count);
+            asked.page(db, page, wanted, *offset, count)?
         }
         Start::After(place) => asked.behind(db, page, place, wanted)?,
     };
@@ -210,8 +213,34 @@ fn counter(filter: &Filter) -> Source {
 }
 
 impl Asked {
-    fn cut(mut self, db: &Connection, page: &Page, limit: usize, offset: u64) -> Result<Vec<File>> {
-        let way = if page.descending { "desc" } else { "asc" };
+    /// A page of `count` files, counted from the end of the list that is nearer: what lies before it is walked over.
+    fn page(
+        self,
+        db: &Connection,
+        page: &Page,
+        limit: usize,
+        offset: u64,
+        count: u64,
+    ) -> Result<Vec<File>> {
+        let left = count.saturating_sub(offset);
+        if offset <= left {
+            return self.cut(db, page, page.descending, limit, offset);
+        }
+        let limit = left.min(limit as u64);
+        let mut files = self.cut(db, page, !page.descending, limit as usize, left - limit)?;
+        files.reverse();
+        Ok(files)
+    }
+
+    fn cut(
+        mut self,
+        db: &Connection,
+        page: &Page,
+        descending: bool,
+        limit: usize,
+        offset: u64,
+    ) -> Result<Vec<File>> {
+        let way = if descending { "desc" } else { "asc" };
         self.values.extend([Sql::from(limit as i64), Sql::from(offset as i64)]);
         let Self { from, clauses, values } = self;
         let sql = format!(
@@ -243,11 +272,11 @@ impl Asked {
         let mut equal = self.clone();
         equal.and(&format!("{column} = ?"), value.clone());
         equal.and(&format!("files.id {sign} ?"), place.id.to_string().into());
-        let mut files = equal.cut(db, page, wanted, 0)?;
+        let mut files = equal.cut(db, page, page.descending, wanted, 0)?;
         if files.len() < wanted {
             let mut beyond = self;
             beyond.and(&format!("{column} {sign} ?"), value);
-            files.extend(beyond.cut(db, page, wanted - files.len(), 0)?);
+            files.extend(beyond.cut(db, page, page.descending, wanted - files.len(), 0)?);
         }
         Ok(files)
     }
