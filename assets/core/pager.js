@@ -5,6 +5,9 @@
 
 import { Pending } from "./pending.js";
 
+/** Pages that are loaded at a time: the rest can still be given up for what is looked at then. */
+const AT_ONCE = 3;
+
 export class Pager extends EventTarget {
   #load;
   #pageSize;
@@ -22,6 +25,8 @@ export class Pager extends EventTarget {
   #totalAsked = 0;
   /** Whether the pages are of another order. */
   #isTurned = false;
+  /** First and last page of those that were asked for last. @type {[number, number] | null} */
+  #wish = null;
   /** @type {Set<number>} */
   #loading = new Set();
   /** Pages shown from before the last refresh. @type {Set<number>} */
@@ -56,6 +61,7 @@ export class Pager extends EventTarget {
     this.#list = list;
     this.#generation++;
     this.#pages.clear();
+    this.#wish = null;
     this.#loading.clear();
     this.#stale.clear();
     this.#isTurned = false;
@@ -74,6 +80,7 @@ export class Pager extends EventTarget {
   /** The same list, which has changed at the server. */
   refresh() {
     this.#generation++;
+    this.#wish = null;
     this.#loading.clear();
     this.#stale = new Set(this.#pages.keys());
     this.problem = null;
@@ -97,11 +104,20 @@ export class Pager extends EventTarget {
     return -1;
   }
 
-  /** Loads what is missing or stale between two rows, both included. After a problem, nothing until refresh. */
+  /**
+   * Loads what is missing or stale between two rows, both included, and nothing else that was wanted before and has not
+   * begun: a list is scrolled faster than it comes. After a problem, nothing until refresh.
+   */
   want(first, last) {
-    if (this.problem) return;
-    const [from, to] = [Math.max(0, first), Math.max(0, last)].map((index) => Math.floor((this.#order === null ? index : (this.#order[index] ?? 0)) / this.#pageSize));
-    for (let page = from; page <= to; page++) {
+    this.#wish = [first, last].map((index) => Math.max(0, index)).map((index) => Math.floor((this.#order === null ? index : (this.#order[index] ?? 0)) / this.#pageSize));
+    this.#fill();
+  }
+
+  #fill() {
+    if (this.#wish === null || this.problem) return;
+    const [from, to] = this.#wish;
+    const end = Math.max(1, Math.ceil((this.#total ?? Infinity) / this.#pageSize)); // it may have become shorter
+    for (let page = from; page <= to && page < end && this.#loading.size < AT_ONCE; page++) {
       const isHere = this.#pages.has(page) && !this.#stale.has(page);
       if (!isHere && !this.#loading.has(page)) this.#fetch(page);
     }
@@ -168,6 +184,7 @@ export class Pager extends EventTarget {
     this.#loading.delete(page);
     this.#stale.delete(page);
     this.arrange();
+    this.#fill();
   }
 
   #dropBeyond(total) {

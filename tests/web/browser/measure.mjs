@@ -115,6 +115,7 @@ async function rows() {
     const { taskId } = await server.ask("POST", "/api/tasks", { type: "BulkOperation", parameters: { operationType: "copy", filter: { folder: "/Rows" }, operationParameters: { targetFolder: "/Rows" } } });
     for (let status = ""; status !== "Completed"; ({ status } = await server.ask("GET", `/api/tasks/${taskId}`))) await page.waitForTimeout(200);
   }
+  await page.waitForTimeout(10_000); // the server puts its log in order
   const total = await page.evaluate(async () => (await fetch("/api/files?folder=/Rows&limit=1")).headers.get("x-total"));
   for (const look of ["list", "tiles"]) {
     await page.goto(`${server.url}/#/files/Rows`);

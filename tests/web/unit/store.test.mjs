@@ -146,6 +146,35 @@ test("a list is loaded page by page, and old rows stay until new ones have come"
   assert.equal(pager.total, null, "an answer to the old question does not count");
 });
 
+test("what is looked at now is loaded before what was scrolled past, and what is beyond the end is given up", async () => {
+  const asked = [];
+  let total = 900;
+  const answers = [];
+  const pager = new Pager({
+    pageSize: 10,
+    load: ({ offset, limit }) => {
+      asked.push(offset);
+      const items = Array.from({ length: Math.max(0, Math.min(limit, total - offset)) }, (_, i) => ({ id: `${offset + i}` }));
+      return new Promise((resolve) => answers.push(() => resolve({ items, total })));
+    },
+  });
+  const answer = async () => (answers.shift()(), await new Promise(setImmediate));
+  for (let row = 0; row < 500; row += 50) pager.want(row, row + 9);
+  pager.want(700, 749);
+  assert.deepEqual(asked, [0, 50, 100], "no more at a time");
+  while (answers.length > 0) await answer();
+  assert.deepEqual(asked, [0, 50, 100, 700, 710, 720, 730, 740]);
+  assert.equal(pager.at(745).id, "745");
+
+  pager.refresh();
+  total = 30;
+  pager.want(700, 749);
+  for (let turn = 0; turn < 10 && answers.length > 0; turn++) await answer();
+  assert.equal(answers.length, 0);
+  assert.equal(pager.total, 30);
+  assert.deepEqual(asked.slice(8), [700, 710, 720]);
+});
+
 test("an empty list is asked for once", async () => {
   let calls = 0;
   const pager = new Pager({ load: async () => (calls++, { items: [], total: 0 }) });
