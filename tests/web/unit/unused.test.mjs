@@ -55,6 +55,13 @@ test("style sheets speak of nothing that is not there", () => {
   assert.deepEqual([...unused], []);
 });
 
+test("no rule has the page restyled for each row that comes", () => {
+  // Browsers look at all of it anew where a neighbour or something inside may change what an ancestor of the rows looks like.
+  const selectors = [...styles.matchAll(/(?<=^|[{};])\s*([^{};@]+)\{/g)].map(([, selector]) => selector.trim());
+  const costly = /\*\s*\+|\+\s*(\*|:(?!is\())|(drive-app|file-view|file-list|task-list|main|\.frame|\.scroller|\.rows|\.cards)\S*:has\(/;
+  assert.deepEqual(selectors.filter((selector) => costly.test(selector)), []);
+});
+
 test("every picture of the sprite is shown somewhere", async () => {
   const pictures = [...(await readFile(path.join(ASSETS, "icons.svg"), "utf8")).matchAll(/\bid="([\w-]+)"/g)].map(([, id]) => id);
   assert.deepEqual(pictures.filter((id) => !code.includes(`"${id}"`)), []);
