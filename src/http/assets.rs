@@ -1,6 +1,7 @@
 //! The browser client, embedded. All files live below one folder named by the hash of them all, so that browsers may
 //! keep them for ever; only `index.html` names that folder, and is asked for each time.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::LazyLock;
@@ -48,11 +49,44 @@ fn page(path: &str) -> Page {
     Page { plain, packed }
 }
 
-/// What is text, packed once: a page comes in a third of its bytes.
-static PACKED: LazyLock<HashMap<&'static str, Vec<u8>>> = LazyLock::new(|| {
-    let texts = FILES.iter().filter(|(path, _)| !path.ends_with(".png"));
-    texts.filter_map(|(path, content)| Some((*path, pack(content).ok()?))).collect()
+/// A file that a page loads, as it is sent, and packed where it is text: it comes in a third of its bytes.
+struct Part {
+    plain: Cow<'static, [u8]>,
+    packed: Option<Vec<u8>>,
+}
+
+static PARTS: LazyLock<HashMap<&'static str, Part>> = LazyLock::new(|| {
+    let part = |path: &str, content| {
+        let plain = bare(path, content);
+        let packed = if path.ends_with(".png") { None } else { pack(&plain).ok() };
+        Part { plain, packed }
+    };
+    FILES.iter().map(|(path, content)| (*path, part(path, content))).collect()
 });
+
+/// A script or a style sheet without the lines that are comments alone: those are for who reads the sources, and would
+/// be a fifth of what is sent. Other files as they are.
+fn bare<'a>(path: &str, content: &'a [u8]) -> Cow<'a, [u8]> {
+    let is_script = path.ends_with(".js");
+    let Ok(text) = std::str::from_utf8(content) else { return content.into() };
+    if !is_script && !path.ends_with(".css") {
+        return content.into();
+    }
+    let mut bare = String::with_capacity(text.len());
+    let mut is_inside = false;
+    for line in text.split_inclusive('\n') {
+        let trimmed = line.trim_start();
+        if is_inside || trimmed.starts_with("/*") {
+            let end = trimmed.find("*/");
+            is_inside = end.is_none();
+            let rest = end.map_or("", |at| &trimmed[at + 2..]);
+            bare.push_str(if rest.trim().is_empty() { "" } else { rest });
+        } else if !(is_script && trimmed.starts_with("//")) {
+            bare.push_str(line);
+        }
+    }
+    bare.into_bytes().into()
+}
 
 /// Scripts and styles live under the policy of the page that loads them. They are many, so theirs is short; it forbids all.
 const PART_POLICY: &str = "default-src 'none'";
@@ -123,8 +157,8 @@ pub async fn asset(
     path: web::Path<(String, String)>,
 ) -> Result<HttpResponse, Problem> {
     let (hash, path) = path.into_inner();
-    let content = find(&path).filter(|_| hash == *HASH);
-    let content = content.ok_or_else(|| Error::new(Kind::NoRoute, "There is no such file."))?;
+    let part = PARTS.get(path.as_str()).filter(|_| hash == *HASH);
+    let part = part.ok_or_else(|| Error::new(Kind::NoRoute, "There is no such file."))?;
     let ending = path.rsplit_once('.').map_or("", |(_, ending)| ending);
     let content_type = match ending {
         "js" => SCRIPT,
@@ -141,10 +175,10 @@ pub async fn asset(
     if ["js", "css"].contains(&ending) && !WORKERS.contains(&path.as_str()) {
         answer.insert_header((header::CONTENT_SECURITY_POLICY, PART_POLICY));
     }
-    Ok(match PACKED.get(path.as_str()).filter(|_| takes_gzip(&request)) {
+    Ok(match part.packed.as_ref().filter(|_| takes_gzip(&request)) {
         Some(packed) => {
             answer.insert_header((header::CONTENT_ENCODING, "gzip")).body(packed.as_slice())
         }
-        None => answer.body(content),
+        None => answer.body(part.plain.as_ref()),
     })
 }

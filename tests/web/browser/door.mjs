@@ -3,7 +3,11 @@
 import assert from "node:assert/strict";
 import { createHash, createHmac, generateKeyPairSync, randomUUID, sign } from "node:crypto";
 import { createServer } from "node:http";
+import { readdir, readFile } from "node:fs/promises";
+import path from "node:path";
 import { after, before, test } from "node:test";
+import { fileURLToPath } from "node:url";
+import { parse } from "acorn";
 import { ACCOUNT, photograph, World } from "./harness.mjs";
 
 const CLIENT = "drive";
@@ -126,6 +130,28 @@ test("every icon that an installed page may get is as large as it says", async (
   });
   for (const { size, type, wanted } of icons) assert.equal([size, type].join(), wanted);
   assert.deepEqual(icons.map(({ size, purpose }) => `${purpose} ${size}`), ["any any", "any 192x192", "any 512x512", "maskable 512x512", "touch 180x180"]);
+});
+
+/** Of a program all that means something: not where it stands. */
+const meaning = (text) => JSON.stringify(parse(text, { ecmaVersion: "latest", sourceType: "module" }), (key, value) => (["start", "end"].includes(key) ? undefined : typeof value === "bigint" ? `${value}n` : value));
+const withoutComments = (css) => css.replace(/\/\*.*?\*\//gs, "").replace(/\s+/g, " ").trim();
+
+test("scripts and styles come without their comments, and mean the same", async () => {
+  const folder = fileURLToPath(new URL("../../../assets/", import.meta.url));
+  const base = /\/a\/[^/"]+\//.exec(await (await fetch(world.server.url)).text())[0];
+  let [sent, all] = [0, 0];
+  for (const name of await readdir(folder, { recursive: true })) {
+    if (!/\.(js|css)$/.test(name) || name === "worker.js") continue; // the worker has no part of its own
+    const source = await readFile(path.join(folder, name), "utf8");
+    const answer = await fetch(world.server.url + base + name);
+    const text = await answer.text();
+    assert.equal(answer.headers.get("content-encoding"), "gzip", name);
+    const [got, wanted] = name.endsWith(".js") ? [meaning(text), meaning(source)] : [withoutComments(text), withoutComments(source)];
+    assert.ok(got === wanted, `${name} is another program than its source`);
+    sent += text.length;
+    all += source.length;
+  }
+  if (!world.server.fresh) assert.ok(sent < all * 0.95, `${sent} of ${all} characters are sent`);
 });
 
 test("the door", async (t) => {

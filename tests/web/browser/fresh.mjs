@@ -34,7 +34,7 @@ export async function serveFresh(port, own = 0) {
     const type = TYPES[ext] ?? "text/html; charset=utf-8";
     const body = /html|manifest/.test(type) ? text.toString().replaceAll("{{assets}}", "/a/fresh") : text;
     const kept = Object.entries(headers).filter(([name]) => !/^(content-|etag|cache-|transfer-)/.test(name) || name === "content-security-policy");
-    // Packed as the server packs them, so that what is measured is what would come.
+    // Packed as by the server, which leaves the comments out besides.
     const packing = /html|manifest|png/.test(type) ? {} : { "content-encoding": "gzip", vary: "accept-encoding" };
     // A browser that may not keep the icons reads them anew with each row.
     response.writeHead(200, { ...Object.fromEntries(kept), "content-type": type, "cache-control": ext === ".svg" ? "max-age=60" : "no-store", ...packing });
