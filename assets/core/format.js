@@ -13,8 +13,11 @@ function unitText(value, unit, digits) {
 /** "12,345". @param {number} value @param {Intl.NumberFormatOptions} [options] */
 export const number = (value, options) => formatter(Intl.NumberFormat, options).format(value);
 
-/** A moment in the parts that are asked for. @param {string | number | Date} when @param {Intl.DateTimeFormatOptions} options */
-export const dateText = (when, options) => formatter(Intl.DateTimeFormat, options).format(new Date(when));
+/** A moment in the parts that are asked for; nothing where a file tells a moment that there never was. @param {string | number | Date} when @param {Intl.DateTimeFormatOptions} options */
+export function dateText(when, options) {
+  const date = new Date(when);
+  return Number.isNaN(date.valueOf()) ? "" : formatter(Intl.DateTimeFormat, options).format(date);
+}
 
 /** "3 Mar 2026"; with "long" "3 March 2026". @param {string | Date} when @param {"short" | "long"} [month] */
 export const day = (when, month = "short") => dateText(when, { day: "numeric", month, year: "numeric" });

@@ -213,5 +213,4 @@ export function states({ disabled, secondFactor }) {
   return [disabled ? badge("warn", t("admin.disabled")) : badge("ok", t("admin.active")), secondFactor && badge("quiet", t("admin.secondFactor"))].filter(Boolean);
 }
 
-
 customElements.define("account-card", AccountCard);

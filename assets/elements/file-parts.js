@@ -21,7 +21,7 @@ export function aimLink(link, item, mode) {
   setAttribute(link, "title", item.name);
 }
 
-/** While a row loads there is nothing to see, but the focus can be on it. */
+/** While a row loads there is nothing to see, but the focus can be on it. Else its link is as any other. */
 export function holdFocus(link, isLoading) {
   link.style.setProperty("visibility", isLoading ? "visible" : "");
   setAttribute(link, "aria-disabled", isLoading ? "true" : null);

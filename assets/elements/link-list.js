@@ -216,7 +216,6 @@ export class LinkList extends DriveElement {
   }
 }
 
-
 function skeleton() {
   return h("div", { class: "skeletons", role: "status", "aria-label": t("common.loading") }, ...Array.from({ length: 3 }, () => h("div", { class: "skeleton card" })));
 }

@@ -64,6 +64,7 @@ export class TaskSelection {
     const size = this.#isAll ? this.#list.total : this.#ids.size;
     const isBusy = this.#verb !== null;
     this.bar.hidden = size === 0;
+    this.#list.markPage("data-choosing", size > 0);
     // Counted where something is chosen; a list is scrolled more often.
     const own = size > 0 ? this.#list.loaded().filter((task) => this.#list.isOwn(task)).length : Infinity;
     this.master.hidden = own === 0 || (size === 0 && !this.#list.hasOwn());

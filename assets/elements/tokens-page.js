@@ -83,5 +83,4 @@ export class TokensPage extends PageElement {
   }
 }
 
-
 customElements.define("tokens-page", TokensPage);

@@ -9,6 +9,7 @@ import {
   bytes,
   bytesOf,
   clock,
+  exactTime,
   exactBytes,
   folderParts,
   folderWords,
@@ -18,6 +19,11 @@ import {
   timeLeft,
 } from "../../../assets/core/format.js";
 import { folderHref, parseRoute, searchHref } from "../../../assets/elements/route.js";
+
+test("a moment that there never was is no moment, and no fault", () => {
+  assert.equal(exactTime("2024-13-45T99:00:00"), "");
+  assert.match(exactTime("2026-03-03T14:05:00"), /3 March 2026 at 14:05/);
+});
 
 test("how long something plays", () => {
   const cases = [[400, "0:00"], [59_600, "1:00"], [185_000, "3:05"], [3_729_000, "1:02:09"], [36_000_000, "10:00:00"]];
