@@ -96,7 +96,8 @@ export function arrange(list, rows, held = childWithFocus(list)) {
   }
 }
 
-const childWithFocus = (list) => [...list.children].find((row) => row.contains(document.activeElement)) ?? null;
+/** @param {Element} list */
+export const childWithFocus = (list) => [...list.children].find((row) => row.contains(document.activeElement)) ?? null;
 
 const styles = new Map();
 

@@ -27,6 +27,7 @@ export class DriveElement extends HTMLElement {
 
   connectedCallback() {
     if (!this.isConnected) return; // whatever holds it took it out again when it came in itself
+    this.#life = null;
     if (!this.#isBuilt) {
       this.#isBuilt = true;
       this.build();
@@ -37,7 +38,6 @@ export class DriveElement extends HTMLElement {
 
   disconnectedCallback() {
     this.#life?.abort();
-    this.#life = null;
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#timer);
     this.#frame = this.#timer = 0;

@@ -1,7 +1,7 @@
 // Keeps a list or the body of a table like its data: a row whose item did not change keeps its node, and with it the
 // focus; where the focused row changes or goes, the focus stays as near as can be.
 
-import { arrange } from "./dom.js";
+import { arrange, childWithFocus } from "./dom.js";
 
 /** @type {WeakMap<Element, Map<string, {node: Element, text: string}>>} */
 const known = new WeakMap();
@@ -27,7 +27,7 @@ export function showRows(parent, items, keyOf, make) {
 function focusIn(parent) {
   const { activeElement } = document;
   if (!parent.contains(activeElement) || activeElement === parent) return null;
-  const at = [...parent.children].findIndex((row) => row.contains(activeElement));
+  const at = [...parent.children].indexOf(childWithFocus(parent));
   return { element: activeElement, at, action: activeElement.dataset.action };
 }
 

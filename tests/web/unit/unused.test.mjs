@@ -12,6 +12,8 @@ const textOf = async (wanted) => (await Promise.all(names.filter(wanted).map((na
 const code = await textOf((name) => /\.(js|html)$/.test(name) && !name.startsWith("words"));
 const styles = (await textOf((name) => name.endsWith(".css"))).replace(/\/\*.*?\*\//gs, "");
 
+const selectors = [...styles.matchAll(/(?<=^|[{};])\s*([^{};@]+)\{/g)].map(([, selector]) => selector.trim());
+
 const literally = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
 /** As a word in quotes, alone or among others, such as a class. */
 const isQuoted = (word) => new RegExp(`["' \`]${literally(word)}["' \`]`).test(code);
@@ -39,7 +41,6 @@ test("every word of the catalogue is said somewhere", async () => {
 });
 
 test("style sheets speak of nothing that is not there", () => {
-  const selectors = [...styles.matchAll(/(?<=^|[{};])\s*([^{};@]+)\{/g)].map(([, selector]) => selector);
   assert.ok(selectors.length > 500);
   const unused = new Set();
   for (const selector of selectors) {
@@ -57,7 +58,6 @@ test("style sheets speak of nothing that is not there", () => {
 
 test("no rule has the page restyled for each row that comes", () => {
   // Browsers look at all of it anew where a neighbour or something inside may change what an ancestor of the rows looks like.
-  const selectors = [...styles.matchAll(/(?<=^|[{};])\s*([^{};@]+)\{/g)].map(([, selector]) => selector.trim());
   const costly = /\*\s*\+|\+\s*(\*|:(?!is\())|(drive-app|file-view|file-list|task-list|main|\.frame|\.scroller|\.rows|\.cards)\S*:has\(/;
   assert.deepEqual(selectors.filter((selector) => costly.test(selector)), []);
 });
